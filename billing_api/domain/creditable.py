@@ -1,0 +1,193 @@
+"""What of an issued invoice can still be credited: a plain state, to be kept between one credit and the next.
+
+Rule 12: what remains of a line starts at its net minus its split share of the document's allowances plus its charges
+(where prices include tax: all of it including tax). An allowance or charge whose taxes have no lines to share it, such
+as freight in a tax group of its own, is credited by itself.
+
+A *pool* is what tax is computed on at once: a tax group, or, where prices include tax, a bundle of taxes that stand
+on the same lines. All amounts are in minor units, and in the price mode of the invoice.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from billing_api.domain.groups import Bundle, Group, tax_within
+from billing_api.domain.money import Currency, split
+from billing_api.domain.tax import TaxKey, percentage
+from billing_api.domain.totals import AdjustmentTotals, Document, Totals
+
+Kind = Literal["allowance", "charge"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditableLine:
+    """A line of the invoice, by position: what it counts for, and what of it is left. `pools` are positions too."""
+
+    pools: tuple[int, ...]
+    quantity: Decimal
+    amount: int
+    remaining_quantity: Decimal
+    remaining_amount: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditableCharge:
+    """An allowance (its amount negative) or a charge that no line shares; `position` is its place in its own list."""
+
+    kind: Kind
+    position: int
+    pools: tuple[int, ...]
+    amount: int
+    remaining_amount: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditableComponent:
+    """A component of a combined rate: its share in the tax of the invoice, and what of it is credited."""
+
+    name: str
+    rate: Decimal
+    tax_amount: int
+    tax_credited: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditableGroup:
+    """A tax group of the invoice: its taxable amount and tax, and what of both is credited."""
+
+    category: str
+    rate: Decimal | None
+    name: str | None
+    taxable_amount: int
+    tax_amount: int
+    components: tuple[CreditableComponent, ...] = ()
+    taxable_credited: int = 0
+    tax_credited: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """What the tax of one or more groups (by position) is computed on; `taxes` has an amount for each of them."""
+
+    groups: tuple[int, ...]
+    amount: int
+    taxes: tuple[int, ...]
+    credited: int = 0
+    taxes_credited: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Creditable:
+    """An issued invoice as credits see it; `total` includes tax, and leaves prepaid money and rounding out."""
+
+    currency: Currency
+    prices_include_tax: bool
+    lines: tuple[CreditableLine, ...]
+    charges: tuple[CreditableCharge, ...]
+    groups: tuple[CreditableGroup, ...]
+    pools: tuple[Pool, ...]
+    total: int
+    rounding_amount: int
+    total_credited: int = 0
+    rounding_credited: int = 0
+
+
+def creditable(document: Document, totals: Totals) -> Creditable:
+    """The state of an invoice before its first credit; `totals` are those that `calculate` gives for `document`."""
+    includes_tax = document.prices_include_tax
+    remaining, alone = _share_out(totals)
+    charged = [(line.taxes, amount) for line, amount in zip(totals.lines, remaining, strict=True)]
+    charged += [(bundle, amount) for _, _, bundle, amount in alone]
+    pools, places = _pools(totals.groups, charged, includes_tax)
+    lines = tuple(
+        CreditableLine(
+            pools=places[taken.taxes],
+            quantity=line.quantity,
+            amount=amount,
+            remaining_quantity=line.quantity,
+            remaining_amount=amount,
+        )
+        for line, taken, amount in zip(document.lines, totals.lines, remaining, strict=True)
+    )
+    return Creditable(
+        currency=document.currency,
+        prices_include_tax=includes_tax,
+        lines=lines,
+        charges=tuple(
+            CreditableCharge(kind=kind, position=at, pools=places[bundle], amount=amount, remaining_amount=amount)
+            for kind, at, bundle, amount in alone
+        ),
+        groups=tuple(_group(group) for group in totals.groups),
+        pools=pools,
+        total=totals.total,
+        rounding_amount=totals.rounding_amount,
+    )
+
+
+def _share_out(totals: Totals) -> tuple[list[int], list[tuple[Kind, int, Bundle, int]]]:
+    """What each line comes to with its shares of allowances and charges, and those parts that no line shares."""
+    amounts = [line.net if line.gross is None else line.gross for line in totals.lines]
+    remaining = list(amounts)
+    alone: list[tuple[Kind, int, Bundle, int]] = []
+    for kind, position, bundle, amount in _parts(totals):
+        members = [index for index, line in enumerate(totals.lines) if line.taxes == bundle and amounts[index]]
+        if not members:
+            alone.append((kind, position, bundle, amount))
+            continue
+        for index, share in zip(members, split(amount, [amounts[index] for index in members]), strict=True):
+            remaining[index] += share
+    return remaining, alone
+
+
+def _parts(totals: Totals) -> Iterator[tuple[Kind, int, Bundle, int]]:
+    """Every part of the document's allowances and charges, signed as it counts in the total."""
+    several: tuple[tuple[Kind, int, tuple[AdjustmentTotals, ...]], ...] = (
+        ("allowance", -1, totals.allowances),
+        ("charge", 1, totals.charges),
+    )
+    for kind, sign, adjustments in several:
+        for position, adjustment in enumerate(adjustments):
+            for part in adjustment.parts:
+                if part.amount:
+                    yield kind, position, part.taxes, sign * part.amount
+
+
+def _pools(
+    groups: Sequence[Group], charged: Sequence[tuple[Bundle, int]], includes_tax: bool
+) -> tuple[tuple[Pool, ...], dict[Bundle, tuple[int, ...]]]:
+    """The pools, and for every bundle the positions of the pools that its amounts count in."""
+    keys = [TaxKey(category=group.category, name=group.name, rate=group.rate) for group in groups]
+    sums: dict[Bundle, int] = {}
+    for bundle, amount in charged:
+        sums[bundle] = sums.get(bundle, 0) + amount
+    if not includes_tax:
+        pools = tuple(
+            Pool(groups=(at,), amount=group.taxable_amount, taxes=(group.tax_amount,), taxes_credited=(0,))
+            for at, group in enumerate(groups)
+        )
+        return pools, {bundle: tuple(keys.index(tax_key) for tax_key in bundle) for bundle in sums}
+    pools = tuple(
+        Pool(
+            groups=tuple(keys.index(tax_key) for tax_key in bundle),
+            amount=amount,
+            taxes=split(tax_within(amount, bundle), [percentage(tax_key) for tax_key in bundle]),
+            taxes_credited=(0,) * len(bundle),
+        )
+        for bundle, amount in sums.items()
+    )
+    return pools, {bundle: (at,) for at, bundle in enumerate(sums)}
+
+
+def _group(group: Group) -> CreditableGroup:
+    return CreditableGroup(
+        category=group.category,
+        rate=group.rate,
+        name=group.name,
+        taxable_amount=group.taxable_amount,
+        tax_amount=group.tax_amount,
+        components=tuple(
+            CreditableComponent(name=one.name, rate=one.rate, tax_amount=one.tax_amount) for one in group.components
+        ),
+    )

@@ -1,0 +1,48 @@
+"""The tax of a document in a second currency, which the law of the seller's country asks for (EN 16931 BT-6, BT-111).
+
+Rule 13: tax total * rate of exchange, rounded once on the total; the groups share it by rule 8.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from billing_api.domain.money import AMOUNT_LIMIT, Currency, apportion, rounded, split
+from billing_api.errors import Fault, Invalid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaxInCurrency:
+    """The tax total and the tax of each group, in minor units of `currency`."""
+
+    currency: Currency
+    tax_total: int
+    group_taxes: tuple[int, ...]
+
+
+def convert_taxes(group_taxes: Sequence[int], rate: Decimal, source: Currency, target: Currency) -> TaxInCurrency:
+    """The taxes of the groups, minor units of `source`, in `target`; `rate` is what one unit of `source` is worth.
+
+    Raises `Invalid` with `exchange-rate-not-positive` or `amount-too-large`, both at `/exchange_rate/rate`.
+    """
+    pointer = "/exchange_rate/rate"
+    if rate <= 0:
+        raise Invalid(faults=[Fault("exchange-rate-not-positive", "A rate of exchange must be above 0.", pointer)])
+    numerator, denominator = rate.as_integer_ratio()
+    numerator, denominator = numerator * 10**target.decimals, denominator * 10**source.decimals
+    total = rounded(sum(group_taxes) * numerator, denominator)
+    if abs(total) > AMOUNT_LIMIT:
+        raise Invalid(faults=[Fault("amount-too-large", "The tax would pass 10^15 minor units.", pointer)])
+    return TaxInCurrency(
+        currency=target, tax_total=total, group_taxes=_share(total, group_taxes, numerator, denominator)
+    )
+
+
+def _share(total: int, group_taxes: Sequence[int], numerator: int, denominator: int) -> tuple[int, ...]:
+    if all(tax >= 0 for tax in group_taxes) or all(tax <= 0 for tax in group_taxes):
+        return split(total, group_taxes)
+    # Absolute weights would turn the tax of a negative group positive, so groups of both signs keep their own
+    # converted amounts, as near as a sum that is rounded once allows.
+    sign = -1 if total < 0 else 1
+    parts = apportion(sign * total, [sign * tax * numerator for tax in group_taxes], denominator)
+    return tuple(sign * part for part in parts)

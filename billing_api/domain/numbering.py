@@ -1,0 +1,87 @@
+"""Numbers of documents: a pattern, a counter and a date make a number such as `INV-2026-0042`.
+
+A pattern is literal text with `{YYYY}`, `{YY}` and `{MM}` of the issue date and exactly one counter, `{####}`, whose
+width is the least number of digits: it widens by itself past 9999. A counter that starts anew each year needs
+`{YYYY}`, or numbers would come twice. A number has at most 20 characters, which is what the strictest receivers take.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from enum import Enum
+
+from billing_api.errors import Conflict, Fault, Invalid
+
+NUMBER_LENGTH = 20
+"""The most characters that a number may have."""
+
+_TOKEN = re.compile(r"\{([^{}]*)\}")
+_LITERAL = re.compile(r"[A-Za-z0-9 ._/-]*")
+_DATES = {"YYYY": 4, "YY": 2, "MM": 2}
+
+
+class NumberTooLong(Conflict):
+    """The counter has grown so far that the number would pass 20 characters. Give the series a shorter pattern."""
+
+    code = "number-too-long"
+    title = "The number would be too long"
+
+
+class Reset(Enum):
+    """When a counter starts anew."""
+
+    NEVER = "never"
+    YEARLY = "yearly"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pattern:
+    """A valid pattern, cut into literal texts and tokens; a token is `YYYY`, `YY`, `MM` or a run of `#`."""
+
+    text: str
+    pieces: tuple[tuple[str, bool], ...]
+    """Each piece with whether it is a token."""
+
+
+def parse(text: str, reset: Reset = Reset.NEVER) -> Pattern:
+    """The pattern of a series. Raises `Invalid` with every fault, at `/pattern`.
+
+    Codes: `pattern-character`, `pattern-token-unknown`, `pattern-counter`, `pattern-needs-year`, `pattern-too-long`.
+    """
+    pieces = tuple((piece, index % 2 == 1) for index, piece in enumerate(_TOKEN.split(text)) if piece or index % 2)
+    tokens = [piece for piece, is_token in pieces if is_token]
+    faults = []
+    if any(not _LITERAL.fullmatch(piece) for piece, is_token in pieces if not is_token) or text != text.strip():
+        faults.append(("pattern-character", "Only letters, digits, inner spaces and . _ / - may stand around tokens."))
+    if any(token not in _DATES and not _is_counter(token) for token in tokens):
+        faults.append(("pattern-token-unknown", "The tokens are {YYYY}, {YY}, {MM} and a counter such as {####}."))
+    if sum(map(_is_counter, tokens)) != 1:
+        faults.append(("pattern-counter", "A pattern has exactly one counter, such as {####}."))
+    if reset is Reset.YEARLY and "YYYY" not in tokens:
+        faults.append(("pattern-needs-year", "A counter that starts anew each year needs {YYYY} in its pattern."))
+    if sum(len(piece) if not is_token else _DATES.get(piece, len(piece)) for piece, is_token in pieces) > NUMBER_LENGTH:
+        faults.append(("pattern-too-long", f"A number has at most {NUMBER_LENGTH} characters."))
+    if faults:
+        raise Invalid(faults=[Fault(code, detail, "/pattern") for code, detail in faults])
+    return Pattern(text=text, pieces=pieces)
+
+
+def render(pattern: Pattern, value: int, on: date) -> str:
+    """The number for a value of the counter (1 or more) on the date of issue. Raises `NumberTooLong`."""
+    dates = {"YYYY": f"{on.year:04d}", "YY": f"{on.year % 100:02d}", "MM": f"{on.month:02d}"}
+    number = "".join(
+        (dates[piece] if piece in dates else f"{value:0{len(piece)}d}") if is_token else piece
+        for piece, is_token in pattern.pieces
+    )
+    if len(number) > NUMBER_LENGTH:
+        raise NumberTooLong
+    return number
+
+
+def period(reset: Reset, on: date) -> str:
+    """The period whose counter numbers a document issued on this date: the year, or nothing if it never resets."""
+    return f"{on.year:04d}" if reset is Reset.YEARLY else ""
+
+
+def _is_counter(token: str) -> bool:
+    return token != "" and set(token) == {"#"}

@@ -1,0 +1,20 @@
+"""Terms of payment: from the date of issue to the date on which the money is due."""
+
+from datetime import date, timedelta
+
+from billing_api.errors import Fault, Invalid
+
+
+def due_date(issue_date: date, net_terms_days: int) -> date:
+    """The date `net_terms_days` calendar days after the issue (EN 16931 BT-9); 0 is the day of issue itself.
+
+    Raises `Invalid` at `/net_terms_days`: `net-terms-negative`, or `net-terms-too-long` past the year 9999.
+    """
+    pointer = "/net_terms_days"
+    if net_terms_days < 0:
+        raise Invalid(faults=[Fault("net-terms-negative", "Payment cannot be due before the issue.", pointer)])
+    try:
+        return issue_date + timedelta(days=net_terms_days)
+    except OverflowError:
+        detail = "The due date would lie beyond the year 9999."
+        raise Invalid(faults=[Fault("net-terms-too-long", detail, pointer)]) from None

@@ -1,0 +1,117 @@
+"""The `billing-api` command: run the service, migrate its database, fill it with a sample, speak of its interface."""
+
+import dataclasses
+import datetime as dt
+import json
+import os
+import sys
+from pathlib import Path
+
+import click
+from flask import Flask, current_app
+from flask.cli import ScriptInfo, with_appcontext
+from flask_migrate.cli import db
+from sqlalchemy.exc import OperationalError
+
+from billing_api import create_app, demo
+from billing_api.auth import service as auth
+from billing_api.database import transaction
+from billing_api.embedded import EmbeddedError
+from billing_api.errors import BillingError
+from billing_api.postgres_cluster import one_line
+from billing_api.provisioning import DatabaseAway, lent
+from billing_api.serving import ServingError
+from billing_api.serving import serve as run_service
+from billing_api.web import tokens
+from config import Config, ConfigError
+
+UNUSED_DATABASE = "postgresql+psycopg2://nobody@127.0.0.1:1/none"
+"""For the commands that need an application and never speak to its database."""
+
+
+def main() -> None:
+    """The console script. Exit codes: 1 when it did not work, 2 when the settings or the call are wrong."""
+    try:
+        commands(prog_name="billing-api")
+    except ConfigError as error:
+        for fault in error.faults:
+            click.echo(f"billing-api: {fault}", err=True)
+        sys.exit(2)
+    except (EmbeddedError, DatabaseAway, ServingError) as error:
+        sys.exit(f"billing-api: {error}")
+    except BillingError as error:
+        sys.exit(f"billing-api: {one_line(error) or error.title}")
+    except OperationalError as error:
+        sys.exit(f"billing-api: the database refuses: {one_line(error.orig or error)}")
+
+
+@click.group()
+@click.pass_context
+def commands(context: click.Context) -> None:
+    """A billing service. Settings come from the environment; `.env.example` lists them."""
+    context.obj = ScriptInfo(create_app=_open_app)
+
+
+@commands.command()
+@click.option(
+    "--die-with-parent",
+    "parent",
+    is_flag=False,
+    flag_value=-1,
+    type=int,
+    metavar="[PID]",
+    help="Stop when the process that started this one ends, in whatever way it does.",
+)
+def serve(parent: int | None) -> None:
+    """Run the service, with a private PostgreSQL unless DATABASE_URL is set."""
+    parent = os.getppid() if parent == -1 else parent
+    sys.exit(run_service(Config.from_env(os.environ), parent=parent))
+
+
+@commands.command()
+@with_appcontext
+def seed() -> None:
+    """Make the demo data, unless they exist."""
+    sample = demo.ensure(_app())
+    click.echo(f"{sample.email}  {sample.password}")
+
+
+@commands.command()
+@click.option("--email", required=True, help="The user whom the token is for.")
+@with_appcontext
+def token(email: str) -> None:
+    """Print an access token for a user, without their password."""
+    lifetime = dt.timedelta(seconds=current_app.config["BILLING_REFRESH_TOKEN_SECONDS"])
+    with transaction():
+        grant = auth.open_session(email, lifetime)
+        user = grant.user
+        text = tokens.mint(user.organization_id, user.id, grant.session.id, user.role)
+    click.echo(text)
+
+
+@commands.command()
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="A file; the screen otherwise.")
+def openapi(output: Path | None) -> None:
+    """Print the OpenAPI document. It needs no database."""
+    config = Config.from_env(os.environ)
+    app = create_app(dataclasses.replace(config, database_url=config.database_url or UNUSED_DATABASE))
+    with app.app_context():
+        text = json.dumps(app.extensions["api"].spec.to_dict(), indent=2, ensure_ascii=False) + "\n"
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        output.write_text(text, encoding="utf-8")
+
+
+commands.add_command(db)
+
+
+def _open_app() -> Flask:
+    """The application, with a database that is there until the command ends."""
+    root = click.get_current_context().find_root()
+    return create_app(root.with_resource(lent(Config.from_env(os.environ))))
+
+
+def _app() -> Flask:
+    # `demo.ensure` opens contexts of its own, so it is given the application and not the proxy of this context.
+    return current_app._get_current_object()  # type: ignore[attr-defined,no-any-return]  # werkzeug's documented way

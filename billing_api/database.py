@@ -1,0 +1,292 @@
+"""The database: the models' common ground, the one place that commits, and the tenant of each transaction.
+
+A unit of work knows its tenant, its actor and its limits, and sends them in front of its first statement, in the same
+message: a read is one round trip (autocommit, an implicit transaction), and nothing outlives the transaction, which
+keeps it right behind a pooler in transaction mode.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import sqlalchemy as sa
+from flask import current_app
+from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session as FlaskSession
+from sqlalchemy import event, orm
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from uuid_utils.compat import uuid7
+
+from billing_api import clock
+from billing_api.errors import BillingError, NotFound, PreconditionFailed
+
+
+class Base(DeclarativeBase):
+    """The root of all models; every constraint has a name, because errors and migrations speak of them by name."""
+
+    metadata = sa.MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class TenantSession(FlaskSession):
+    """A session whose reads go through the pool in autocommit, so that a GET costs no BEGIN and no COMMIT."""
+
+    def get_bind(self, *args: Any, **kwargs: Any) -> Any:
+        engine = super().get_bind(*args, **kwargs)
+        if unit().is_read_only and isinstance(engine, sa.Engine):
+            return engine.execution_options(isolation_level="AUTOCOMMIT")
+        return engine
+
+
+db = SQLAlchemy(model_class=Base, session_options={"class_": TenantSession, "expire_on_commit": False})
+"""Only `db.session` and `db.Model` are used of it."""
+
+if TYPE_CHECKING:
+    Model = Base
+else:
+    Model = db.Model
+
+Key = Annotated[uuid.UUID, mapped_column(sa.Uuid, default=uuid7)]
+"""A UUIDv7: keys of one moment stand together in the index, and tell nothing that `created_at` does not."""
+Instant = Annotated[dt.datetime, mapped_column(sa.TIMESTAMP(timezone=True))]
+Amount = Annotated[int, mapped_column(sa.BigInteger)]
+"""Money, in minor units of the row's currency."""
+
+
+class Timestamped:
+    """When a row was made and last changed, by the application's clock: PostgreSQL's own cannot be set in a test."""
+
+    created_at: Mapped[Instant] = mapped_column(default=clock.now)
+    updated_at: Mapped[Instant] = mapped_column(default=clock.now, onupdate=clock.now)
+
+
+class Versioned(Timestamped):
+    """A row that changes: `version` is its ETag, and stands in the WHERE of each UPDATE."""
+
+    version: Mapped[int] = mapped_column(sa.Integer, default=1)
+
+    @orm.declared_attr.directive
+    def __mapper_args__(cls) -> dict[str, Any]:
+        return {"version_id_col": cls.version}
+
+
+class Owned:
+    """A row that belongs to a tenant. The key begins with the organization, so that each index serves under row-level
+    security and each foreign key carries it."""
+
+    organization_id: Mapped[uuid.UUID] = mapped_column(
+        sa.Uuid, sa.ForeignKey("organizations.id"), primary_key=True, default=lambda: unit().tenant
+    )
+    id: Mapped[Key] = mapped_column(primary_key=True)
+
+
+def owned_by(table: str, *columns: str) -> sa.ForeignKeyConstraint:
+    """A foreign key to a row of the same organization, through the one or more columns that name it."""
+    return sa.ForeignKeyConstraint(
+        ["organization_id", *columns], [f"{table}.organization_id", f"{table}.id"], deferrable=False
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does it: `user`, `api_key` or `system`, and which."""
+
+    type: str
+    id: uuid.UUID | None
+
+
+SYSTEM = Actor("system", None)
+
+
+@dataclass(slots=True)
+class UnitOfWork:
+    """What a transaction knows about itself."""
+
+    is_read_only: bool = False
+    is_dry_run: bool = False
+    request_id: str | None = None
+    started_at: dt.datetime = field(default_factory=clock.now)
+    actor: Actor = SYSTEM
+    organization_id: uuid.UUID | None = None
+    guard: str = ""
+    """A statement that refuses a credential which no longer holds; sent with the tenant."""
+    is_announced: bool = False
+    is_limited: bool = True
+    """Whether a wait for the database ends; outside of any unit, as in a migration, it does not."""
+
+    @property
+    def tenant(self) -> uuid.UUID:
+        """The organization that this unit works for.
+
+        Raises:
+            LookupError: none was entered; a row without a tenant is a fault of the program.
+        """
+        if self.organization_id is None:
+            raise LookupError("no tenant has been entered")
+        return self.organization_id
+
+
+_OUTSIDE = UnitOfWork(is_limited=False)
+_current: ContextVar[UnitOfWork] = ContextVar("unit_of_work", default=_OUTSIDE)
+
+
+def unit() -> UnitOfWork:
+    """The unit of work at hand."""
+    return _current.get()
+
+
+@contextmanager
+def transaction(
+    *, read_only: bool = False, dry_run: bool = False, request_id: str | None = None
+) -> Iterator[UnitOfWork]:
+    """One unit of work: commits at the end, undoes everything on an exception. The only caller of commit and rollback.
+
+    A refusal that `keeps` commits what it wrote and is then raised. A dry run checks all constraints, also deferred
+    ones, and is undone. Nothing is sent before the first statement, so a view that needs no database takes no
+    connection, and a short unit may stand inside one that has not begun yet.
+    """
+    token = _current.set(UnitOfWork(is_read_only=read_only, is_dry_run=dry_run, request_id=request_id))
+    try:
+        yield unit()
+        _finish(db.session())
+    except BillingError as error:
+        if error.keeps:
+            db.session.commit()
+        raise
+    finally:
+        # Closing rolls back whatever was not committed and gives the connection back.
+        db.session.remove()
+        _current.reset(token)
+
+
+def _finish(session: orm.Session) -> None:
+    if not session.in_transaction() and not session.new:
+        return
+    if unit().is_dry_run:
+        session.flush()
+        session.execute(sa.text("SET CONSTRAINTS ALL IMMEDIATE"))
+        session.rollback()
+    elif not unit().is_read_only:
+        session.commit()
+
+
+def enter(organization_id: uuid.UUID, actor: Actor = SYSTEM, *, guard: str = "") -> None:
+    """Work for this organization from the next statement on. The id comes from a credential and from nowhere else."""
+    here = unit()
+    here.organization_id, here.actor, here.guard, here.is_announced = organization_id, actor, guard, False
+
+
+def announce() -> bool:
+    """Send tenant and guard now, ahead of the first statement; tell whether the tenant demands If-Match."""
+    return bool(db.session.scalar(sa.text("SELECT require_if_match FROM organizations")))
+
+
+def reveal(name: str, value: str) -> None:
+    """Make the one row visible whose secret is named, across tenants: a user by e-mail, a refresh token by digest.
+
+    The policies of `users` and `refresh_tokens` compare with this setting; nothing else reads it.
+    """
+    db.session.execute(sa.select(sa.func.set_config(f"app.{name}", value, True)))
+
+
+Entity = TypeVar("Entity", bound=Owned)
+
+
+def find(
+    model: type[Entity],
+    id: uuid.UUID,
+    *,
+    lock: bool = False,
+    expected: int | None = None,
+    options: tuple[Any, ...] = (),
+) -> Entity:
+    """The row of this tenant with this id.
+
+    `lock` takes it FOR NO KEY UPDATE, which lets others still refer to it. `expected` is the version that the caller
+    has seen (If-Match); with the lock held, nobody can change it between this look and the UPDATE.
+
+    Raises:
+        NotFound: there is none, or it is another tenant's.
+        PreconditionFailed: it stands at another version.
+    """
+    query = sa.select(model).where(model.id == id, model.organization_id == unit().tenant).options(*options)
+    if lock:
+        query = query.with_for_update(key_share=True, of=model).execution_options(populate_existing=True)
+    row = db.session.scalars(query).unique().one_or_none()
+    if row is None:
+        raise NotFound()
+    if expected is not None and expected != getattr(row, "version", None):
+        raise PreconditionFailed()
+    return row
+
+
+def touch(row: Versioned) -> None:
+    """Give the row a new version though only its parts have changed."""
+    row.updated_at = clock.now()
+
+
+_violations: dict[str, Callable[[], BillingError]] = {}
+
+
+def on_violation(constraint: str, refusal: Callable[[], BillingError]) -> None:
+    """When the database refuses by this constraint, the client gets this refusal. Called beside the model."""
+    _violations[constraint] = refusal
+
+
+def refusal_of(constraint: str | None) -> BillingError | None:
+    """The refusal that stands for a broken constraint, or None where none was named for it."""
+    make = _violations.get(constraint or "")
+    return make() if make else None
+
+
+def watch(engine: sa.Engine) -> None:
+    """Let each unit of work announce its tenant and limits through this engine."""
+    event.listen(engine, "before_cursor_execute", _announce, retval=True)
+
+
+def forget_connections() -> None:
+    """Drop the pool without closing its sockets: they belong to the process that forked this one."""
+    for engine in db.engines.values():
+        engine.dispose(close=False)
+
+
+def _announce(
+    connection: sa.Connection, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool
+) -> tuple[str, Any]:
+    here = unit()
+    if here.is_announced and not here.is_read_only:
+        return statement, parameters
+    here.is_announced = True
+    prefix = _preamble(here)
+    if executemany:
+        cursor.execute(prefix)
+        return statement, parameters
+    return prefix + statement, parameters
+
+
+def _preamble(here: UnitOfWork) -> str:
+    """The settings of one transaction. Everything in it is made by this program: ids, numbers and names."""
+    if here is _OUTSIDE:
+        return ""
+    config = current_app.config
+    settings = {
+        "app.organization_id": str(here.organization_id or ""),
+        "statement_timeout": config["BILLING_STATEMENT_TIMEOUT_MS"],
+        "lock_timeout": config["BILLING_LOCK_TIMEOUT_MS"],
+        "idle_in_transaction_session_timeout": config["BILLING_IDLE_IN_TRANSACTION_TIMEOUT_MS"],
+    }
+    if here.is_read_only:
+        settings["transaction_read_only"] = "on"
+    calls = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings.items())
+    return f"SELECT {calls}; {here.guard}"

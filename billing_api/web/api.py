@@ -1,0 +1,160 @@
+"""flask-smorest, subclassed thinly: strict requests, tagged answers, and a document that says exactly what happens."""
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any
+
+import flask_smorest
+from apispec.ext.marshmallow import MarshmallowPlugin
+from flask import Flask, Response, g, request
+from flask_smorest.utils import deepupdate, get_appcontext
+
+from billing_api.web import document
+from billing_api.web.app import SAFE
+from billing_api.web.fields import Schema
+from billing_api.web.parser import MERGE_PATCH, StrictParser, check_query, invalid
+from billing_api.web.preconditions import etag, is_known
+
+View = Callable[..., Any]
+
+
+class Api(flask_smorest.Api):  # type: ignore[misc]  # flask-smorest ships no types
+    """The registry of routes, whose errors are answered by `web.errors` alone."""
+
+    DEFAULT_ERROR_RESPONSE_NAME = None
+
+    def __init__(self, app: Flask) -> None:
+        plugin = MarshmallowPlugin(schema_name_resolver=document.schema_name)
+        super().__init__(app, spec_kwargs={"marshmallow_plugin": plugin})
+        document.components(self.spec)
+
+    def _register_error_handlers(self) -> None:
+        # web.errors answers every exception; smorest's own shape would stand beside it.
+        pass
+
+
+class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest ships no types
+    """A resource's routes. Decorators stand in the order route, requires, arguments or edits, response."""
+
+    ARGUMENTS_PARSER = StrictParser()
+
+    def __init__(self, name: str, import_name: str, *, description: str, **kwargs: Any) -> None:
+        super().__init__(name, import_name, description=description, **kwargs)
+        self._prepare_doc_cbks.append(self._prepare_edge_doc)
+
+    def route(self, rule: str, **options: Any) -> Callable[[View], View]:
+        """Register a view; query parameters that no schema of it names are refused."""
+        register = super().route
+
+        def decorator(view: View) -> View:
+            known = _query_names(view)
+
+            @wraps(view)
+            def strict(*args: Any, **kwargs: Any) -> Any:
+                check_query(request, known | ({"dry_run"} if _takes_dry_run(view) else frozenset()))
+                return view(*args, **kwargs)
+
+            method = options.get("methods", ["GET"])[0]
+            described = {"edge": document.operation(self.name, view, rule, method)}
+            strict._apidoc = {**getattr(view, "_apidoc", {}), **described}  # type: ignore[attr-defined]  # smorest's own
+            register(rule, **options)(strict)
+            return strict
+
+        return decorator
+
+    def edits(self, schema: Schema) -> Callable[[View], View]:
+        """The body is a JSON merge patch (RFC 7396) of what this schema describes. The view gets a function that turns
+        the present object into the validated new one."""
+
+        def decorator(view: View) -> View:
+            @wraps(view)
+            def wrapper(patch: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+                return view(lambda present: merged(schema, present, patch), *args, **kwargs)
+
+            wrapper.patched_schema = schema  # type: ignore[attr-defined]  # read by the document
+            return self.ARGUMENTS_PARSER.use_args(_Anything(), location="merge_patch")(wrapper)  # type: ignore[no-any-return]
+
+        return decorator
+
+    def response(self, status_code: int, schema: Schema | None = None, **kwargs: Any) -> Callable[[View], View]:
+        """Dump the view's result; tag it with its version, name its place when it is new, spare it when it is known."""
+        smorest = super().response(status_code, schema, **kwargs)
+
+        def decorator(view: View) -> View:
+            dumping = smorest(view)
+
+            @wraps(dumping)
+            def finished(*args: Any, **kwargs: Any) -> Any:
+                answer: Response = dumping(*args, **kwargs)
+                if answer.status_code == 204:
+                    return Response(status=204)
+                return _tag(answer, get_appcontext().get("result_dump"))
+
+            finished.answers_with = (status_code, schema)  # type: ignore[attr-defined]  # read by the document
+            return finished
+
+        return decorator
+
+    def _prepare_edge_doc(
+        self, doc: dict[str, Any], doc_info: dict[str, Any], *, app: Any, method: str, **_: Any
+    ) -> Any:
+        return deepupdate(doc, doc_info.get("edge", {}))
+
+
+def merged(schema: Schema, present: object, patch: Mapping[str, Any]) -> dict[str, Any]:
+    """The present object with a merge patch applied, validated as a whole.
+
+    Raises:
+        Invalid: with a pointer to each fault of the result.
+    """
+    whole = _merge(present if isinstance(present, Mapping) else schema.dump(present), patch)
+    if messages := schema.validate(whole):
+        raise invalid(messages)
+    loaded: dict[str, Any] = schema.load(whole)
+    return loaded
+
+
+def _merge(target: Any, patch: Any) -> Any:
+    """RFC 7396, section 2."""
+    if not isinstance(patch, Mapping):
+        return patch
+    result = dict(target) if isinstance(target, Mapping) else {}
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = _merge(result.get(name), value)
+    return result
+
+
+class _Anything(Schema):
+    """A merge patch can only be judged together with what it changes."""
+
+    class Meta:
+        unknown = "include"
+
+
+def _tag(answer: Response, dump: Any) -> Response:
+    """ETag, Location and Link, as far as they apply; 304 where the client holds this version already."""
+    if isinstance(dump, dict):
+        if dump.get("version") is not None and "include" not in request.args:
+            answer.headers["ETag"] = etag(dump["version"])
+        if answer.status_code == 201 and "links" in dump:
+            answer.headers["Location"] = dump["links"]["self"]
+    if link := g.pop("next_link", None):
+        answer.headers["Link"] = f'<{link}>; rel="next"'
+    if request.method in SAFE and "ETag" in answer.headers and is_known(answer.headers["ETag"]):
+        return Response(status=304, headers={"ETag": answer.headers["ETag"]})
+    return answer
+
+
+def _query_names(view: View) -> frozenset[str]:
+    """The names of the query parameters that a view's schemas know."""
+    parameters = getattr(view, "_apidoc", {}).get("arguments", {}).get("parameters", [])
+    schemas = [parameter["schema"] for parameter in parameters if parameter["in"] == "query"]
+    return frozenset(field.data_key or name for schema in schemas for name, field in schema.fields.items())
+
+
+def _takes_dry_run(view: View) -> bool:
+    """Every guarded write can be tried; auth has no trial."""
+    return bool(getattr(view, "is_guarded", False)) and request.method not in SAFE

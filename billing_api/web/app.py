@@ -1,0 +1,52 @@
+"""The application class: one request, one transaction."""
+
+from flask import Flask, Response, g, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy.exc import DBAPIError
+
+from billing_api.database import transaction
+from billing_api.web.errors import is_passing
+from billing_api.web.json import ExactJson
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_ATTEMPTS = 3
+
+
+class BillingApi(Flask):
+    """Flask with a transaction around each view.
+
+    It is opened here and not in `after_request`, which runs after errors have become answers: a constraint that fails
+    at COMMIT must still become a clean refusal, and a refused request must not commit what it had written.
+    """
+
+    json_provider_class = ExactJson
+
+    def dispatch_request(self) -> ResponseReturnValue:
+        """Run the view in its transaction; what a passing fault of the database undid is run again."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return self._in_transaction()
+            except DBAPIError as error:
+                if attempt == _ATTEMPTS or not is_passing(error):
+                    raise
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _in_transaction(self) -> Response:
+        is_dry_run = request.method not in SAFE and request.args.get("dry_run") == "true"
+        with transaction(
+            read_only=request.method in SAFE,
+            dry_run=is_dry_run,
+            request_id=g.request_id,
+        ):
+            answer = self.make_response(super().dispatch_request())
+        if is_dry_run and answer.status_code < 400:
+            answer.headers["Dry-Run"] = "true"
+            answer.headers.pop("Location", None)
+        return answer
+
+    def make_default_options_response(self) -> Response:
+        """OPTIONS answers with `Allow` and no body."""
+        answer = super().make_default_options_response()
+        answer.status_code = 204
+        answer.headers.pop("Content-Type", None)
+        return answer

@@ -1,0 +1,143 @@
+"""The guard before every door: a credential becomes a principal, and the principal the tenant of the transaction."""
+
+import uuid
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import jwt
+from flask import g, request
+from flask_jwt_extended import get_jwt_header, verify_jwt_in_request
+from flask_jwt_extended.exceptions import JWTExtendedException
+from jwt.exceptions import PyJWTError
+
+from billing_api import database
+from billing_api.database import Actor
+from billing_api.domain.access import SCOPES, Principal, role_of
+from billing_api.errors import Forbidden, Malformed, Unauthenticated
+from billing_api.web.app import SAFE
+from billing_api.web.idempotency import once
+
+TOKEN_TYPE = "at+jwt"  # noqa: S105 - the media type of RFC 9068, not a secret
+REQUIRED_CLAIMS = frozenset(
+    {"iss", "aud", "sub", "iat", "nbf", "exp", "jti", "type", "org", "sid", "scope", "client_id"}
+)
+
+View = Callable[..., Any]
+
+
+class InsufficientScope(Forbidden):
+    """The token is good, but does not carry the scope that this operation asks for. `detail` names the scope; ask
+    somebody with a higher role."""
+
+    code = "insufficient-scope"
+    title = "The token does not reach this far"
+
+
+class SeveralCredentials(Malformed):
+    """One request may carry one credential: `Authorization` or `X-API-Key`, not both."""
+
+    code = "several-credentials"
+    title = "More than one credential"
+
+
+def requires(scope: str | None, *, stores: bool = True) -> Callable[[View], View]:
+    """Open a view to principals with this scope; None asks for any good credential.
+
+    A POST behind it honours Idempotency-Key, unless it `stores` nothing (a preview).
+
+    The view raises Unauthenticated (401) without a good credential, InsufficientScope (403) without the scope.
+    """
+    if scope is not None and scope not in SCOPES:
+        raise LookupError(f"there is no scope {scope}")
+
+    def decorator(view: View) -> View:
+        inner = once(view) if stores else view
+
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            admit(authenticate(), scope)
+            return inner(*args, **kwargs) if request.method == "POST" else view(*args, **kwargs)
+
+        guarded.required_scope = scope  # type: ignore[attr-defined]  # read by the document and by the test of doors
+        guarded.is_guarded = True  # type: ignore[attr-defined]  # the same
+        guarded.stores_replies = stores  # type: ignore[attr-defined]  # the same
+        return guarded
+
+    return decorator
+
+
+def public(*refusals: int) -> Callable[[View], View]:
+    """Open a view to everybody, and name the refusals that it knows. Said aloud, so that no door is left open."""
+
+    def decorator(view: View) -> View:
+        view.refusals = refusals  # type: ignore[attr-defined]  # read by the document
+        view.is_public = True  # type: ignore[attr-defined]  # read by the test of doors
+        return view
+
+    return decorator
+
+
+def authenticate() -> Principal:
+    """The principal of this request's credential.
+
+    Raises:
+        Unauthenticated: there is none, or it is forged, expired, of another kind or for another service.
+        SeveralCredentials: there is more than one.
+    """
+    if len(request.headers.getlist("Authorization")) > 1 or (
+        "Authorization" in request.headers and "X-API-Key" in request.headers
+    ):
+        raise SeveralCredentials()
+    if "Authorization" not in request.headers:
+        raise Unauthenticated()
+    try:
+        verify_jwt_in_request()
+    except (JWTExtendedException, PyJWTError, ValueError, TypeError, KeyError):
+        raise _rejected() from None
+    # Flask-JWT-Extended fills in a type and an id that are missing, so the claims are read as they were sent; the
+    # signature over them has just been verified.
+    token = request.headers["Authorization"].split()[-1]
+    claims = jwt.decode(token, options={"verify_signature": False})
+    if not claims.keys() >= REQUIRED_CLAIMS or str(get_jwt_header().get("typ", "")).lower() != TOKEN_TYPE:
+        raise _rejected()
+    return _principal(claims)
+
+
+def admit(principal: Principal, scope: str | None) -> None:
+    """Let the principal in: its tenant becomes the transaction's.
+
+    The database refuses a session that has ended, or a role that has changed, with the first statement, so that a
+    revoked token dies at once and a read still costs one round trip. A write asks before anything else is looked at.
+    """
+    if scope is not None and not principal.may(scope):
+        raise InsufficientScope(
+            f"This needs the scope {scope}.",
+            headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'},
+        )
+    g.principal = principal
+    # Ids and a role name: nothing in this statement was written by a client.
+    guard = f"SELECT assert_session('{principal.session_id}', '{principal.actor_id}', '{role_of(principal.scopes) or ''}'); "
+    database.enter(principal.organization_id, Actor(principal.actor_type, principal.actor_id), guard=guard)
+    if request.method not in SAFE:
+        g.demands_if_match = database.announce()
+
+
+def _principal(claims: dict[str, Any]) -> Principal:
+    try:
+        return Principal(
+            organization_id=uuid.UUID(claims["org"]),
+            actor_type="user",
+            actor_id=uuid.UUID(claims["sub"]),
+            session_id=uuid.UUID(claims["sid"]),
+            scopes=frozenset(claims["scope"].split()),
+            client_id=claims["client_id"],
+        )
+    except (ValueError, AttributeError, TypeError):
+        raise _rejected() from None
+
+
+def _rejected() -> Unauthenticated:
+    return Unauthenticated(
+        "The access token is not valid, or no longer.", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'}
+    )

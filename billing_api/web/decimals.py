@@ -1,0 +1,120 @@
+"""Fields for exact numbers: decimal strings on both sides, JSON numbers read from their text, never a binary float."""
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from billing_api.domain import money
+from billing_api.web.fields import StrictField, refuse
+from billing_api.web.json import Number
+
+_FORM = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
+
+
+class Exact(StrictField):
+    """A decimal number with at most `whole` digits before the point and `places` after it."""
+
+    def __init__(
+        self,
+        whole: int,
+        places: int,
+        *,
+        minimum: Decimal | None = None,
+        maximum: Decimal | None = None,
+        too_large: str = "out-of-range",
+        shape: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.whole, self.places, self.too_large = whole, places, too_large
+        self.minimum, self.maximum = minimum, maximum
+        sign = "" if minimum is not None and minimum >= 0 else "-?"
+        text = {"type": "string", "pattern": rf"^{sign}(0|[1-9][0-9]{{0,{whole - 1}}})(\.[0-9]{{1,{places}}})?$"}
+        number: dict[str, Any] = {"type": "number"}
+        bounds = {"minimum": minimum, "maximum": maximum}
+        number |= {name: int(bound) for name, bound in bounds.items() if bound is not None}
+        super().__init__(shape={"anyOf": [text, number], "example": "19", **(shape or {})}, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Decimal:
+        number = self._number(value)
+        places = -int(number.as_tuple().exponent)
+        if places > self.places:
+            raise refuse("too-many-decimals", f"At most {self.places} decimals.")
+        if abs(number) >= 10**self.whole:
+            raise refuse(self.too_large, f"At most {self.whole} digits before the point.")
+        if self.minimum is not None and number < self.minimum:
+            raise refuse("out-of-range", f"At least {self.minimum}.")
+        if self.maximum is not None and number > self.maximum:
+            raise refuse("out-of-range", f"At most {self.maximum}.")
+        return number
+
+    @staticmethod
+    def _number(value: Any) -> Decimal:
+        text = value.text if isinstance(value, Number) else value
+        if isinstance(text, int) and not isinstance(text, bool):
+            return Decimal(text)
+        if not isinstance(text, str) or len(text) > 40 or not _FORM.fullmatch(text):
+            raise refuse("not-a-decimal", 'A decimal number such as "12.50" belongs here.')
+        return Decimal(text)
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else plain(value)
+
+
+def plain(value: Decimal, at_least: int = 0) -> str:
+    """The number without trailing zeros, but with at least so many decimals."""
+    whole, _, fraction = f"{value:f}".partition(".")
+    fraction = fraction.rstrip("0").ljust(at_least, "0")
+    if not fraction and whole == "-0":
+        return "0"
+    return f"{whole}.{fraction}" if fraction else whole
+
+
+def amount_field(**kwargs: Any) -> Exact:
+    """An amount of money as it comes in: in the major unit; the currency's own decimals are checked with the document,
+    which knows its currency."""
+    return Exact(15, 4, too_large="amount-too-large", shape={"example": "100.00"}, **kwargs)
+
+
+def quantity_field(**kwargs: Any) -> Exact:
+    """A quantity, up to 6 decimals."""
+    return Exact(12, 6, shape={"example": "1.5"}, **kwargs)
+
+
+def percentage_field(**kwargs: Any) -> Exact:
+    """A percentage, up to 4 decimals; it may be negative."""
+    return Exact(6, 4, shape={"example": "2.5"}, **kwargs)
+
+
+def rate_field(**kwargs: Any) -> Exact:
+    """A tax rate in percent, 0 to 1000, up to 4 decimals."""
+    return Exact(4, 4, minimum=Decimal(0), maximum=Decimal(1000), shape={"example": "19"}, **kwargs)
+
+
+class Price(Exact):
+    """A unit price, up to 8 decimals; leaves with at least the decimals of its currency."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(15, 8, too_large="amount-too-large", shape={"example": "49.90"}, **kwargs)
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else plain(value, money.currency(_currency(obj)).decimals)
+
+
+class Money(StrictField):
+    """An amount in minor units, which leaves in the major unit with exactly the decimals of its document's currency.
+
+    The object dumped has a `currency`.
+    """
+
+    openapi = {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$", "example": "1190.00"}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(dump_only=True, **kwargs)
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else money.to_text(value, money.currency(_currency(obj)).decimals)
+
+
+def _currency(obj: Any) -> str:
+    return obj["currency"] if isinstance(obj, dict) else obj.currency

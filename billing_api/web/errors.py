@@ -1,0 +1,185 @@
+"""Any exception becomes one JSON shape: RFC 9457's `application/problem+json`."""
+
+import traceback
+from collections.abc import Callable
+
+import orjson
+import psycopg2
+import structlog
+from flask import Flask, Response, g, request
+from prometheus_client import Counter
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm.exc import StaleDataError
+from werkzeug.exceptions import HTTPException
+
+from billing_api.database import refusal_of
+from billing_api.errors import (
+    BillingError,
+    Conflict,
+    Fault,
+    InternalError,
+    Invalid,
+    Malformed,
+    MethodNotAllowed,
+    NotAcceptable,
+    NotFound,
+    PayloadTooLarge,
+    PreconditionFailed,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+    UnsupportedMediaType,
+)
+
+PROBLEM_JSON = "application/problem+json"
+
+log = structlog.get_logger()
+
+unforeseen_data = Counter(
+    "billing_data_errors_total", "Values that only the database refused; each is a gap in a schema"
+)
+
+_BY_STATUS: dict[int, type[BillingError]] = {
+    kind.status: kind
+    for kind in (
+        Malformed,
+        NotFound,
+        MethodNotAllowed,
+        NotAcceptable,
+        Conflict,
+        PreconditionFailed,
+        PayloadTooLarge,
+        UnsupportedMediaType,
+        Invalid,
+        TooManyRequests,
+    )
+}
+
+_DEADLOCK, _SERIALIZATION, _SESSION_ENDED, _DOCUMENT_FROZEN = "40P01", "40001", "BA401", "BA409"
+_OF_OTHERS = frozenset({"23503", "23505"})
+"""Foreign keys and uniqueness: what another row forbids. Any other constraint that breaks is a fault of the program."""
+_AWAY = ("08", "53", "57", "58", "25006", "55P03", "40")
+"""SQLSTATEs that mean: not now. Connection, resources, operator, system, read-only, lock not available, rollback."""
+
+
+class DocumentIsFrozen(Conflict):
+    """An issued document cannot be changed; the database itself refuses it. Correct it with a credit note."""
+
+    code = "document-is-frozen"
+    title = "An issued document cannot be changed"
+
+
+def init_app(app: Flask) -> None:
+    """Let this module answer every exception."""
+    app.register_error_handler(Exception, answer)
+
+
+def answer(error: Exception) -> Response:
+    """The response to any exception; what the client cannot help is logged, without values and without SQL."""
+    refusal = refusal_for(error)
+    if refusal.status >= 500:
+        _report(error, refusal)
+    return problem(refusal)
+
+
+def problem(error: BillingError) -> Response:
+    """A refusal in the form of RFC 9457."""
+    body = {
+        "type": f"/problems/{error.code}",
+        "title": error.title,
+        "status": error.status,
+        "code": error.code,
+        "detail": error.detail,
+        "instance": request.path,
+        "request_id": g.get("request_id"),
+        **error.members,
+        "errors": [_fault(fault) for fault in error.faults],
+    }
+    response = Response(orjson.dumps(body, default=str), status=error.status, mimetype=PROBLEM_JSON)
+    response.headers.update(error.headers)
+    if error.status == 401:
+        response.headers.setdefault("WWW-Authenticate", "Bearer")
+    return response
+
+
+def refusal_for(error: Exception) -> BillingError:
+    """The refusal that an exception amounts to."""
+    if isinstance(error, BillingError):
+        return error
+    for kind, translate in _TRANSLATIONS:
+        if isinstance(error, kind):
+            return translate(error)
+    return InternalError()
+
+
+def is_passing(error: DBAPIError) -> bool:
+    """Whether the same request may simply run again: all was undone, and the fault was one of the moment.
+
+    A lost connection counts; a database that has fallen silent does not, because the client's patience is used up.
+    """
+    if isinstance(error.orig, Silence):
+        return False
+    return error.connection_invalidated or sqlstate(error) in {_DEADLOCK, _SERIALIZATION}
+
+
+def sqlstate(error: DBAPIError) -> str:
+    """The five characters that name a database error, or an empty text where the connection itself broke."""
+    return getattr(error.orig, "pgcode", None) or ""
+
+
+class Silence(psycopg2.OperationalError):
+    """The database did not answer in time; its connection is closed."""
+
+
+def _fault(fault: Fault) -> dict[str, str]:
+    place = {"pointer": fault.pointer} if fault.parameter is None else {"parameter": fault.parameter}
+    return {**{name: value or "" for name, value in place.items()}, "code": fault.code, "detail": fault.detail}
+
+
+def _of_http(error: Exception) -> BillingError:
+    assert isinstance(error, HTTPException)
+    refusal = _BY_STATUS.get(error.code or 500, InternalError)()
+    for name, value in error.get_headers():
+        if name in {"Allow", "Retry-After"}:
+            refusal.headers[name] = value
+    return refusal
+
+
+def _of_database(error: Exception) -> BillingError:
+    assert isinstance(error, DBAPIError)
+    state = sqlstate(error)
+    if isinstance(error, IntegrityError):
+        constraint = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
+        return refusal_of(constraint) or (Conflict() if state in _OF_OTHERS else InternalError())
+    if state == _SESSION_ENDED:
+        return Unauthenticated("The session of this token has ended.")
+    if state == _DOCUMENT_FROZEN:
+        return DocumentIsFrozen()
+    if state.startswith("22"):
+        unforeseen_data.inc()
+        return Invalid("A value is out of range.")
+    if not state or state.startswith(_AWAY) or error.connection_invalidated:
+        return Unavailable()
+    return InternalError()
+
+
+_TRANSLATIONS: tuple[tuple[type[Exception], Callable[[Exception], BillingError]], ...] = (
+    (HTTPException, _of_http),
+    (DBAPIError, _of_database),
+    (psycopg2.OperationalError, lambda error: Unavailable()),
+    (PoolTimeout, lambda error: Unavailable("Too many requests are waiting for the database.")),
+    (StaleDataError, lambda error: PreconditionFailed()),
+)
+
+
+def _report(error: Exception, refusal: BillingError) -> None:
+    """Log where it happened. The exception's own text stays out: it may quote SQL and personal data."""
+    frames = traceback.extract_tb(error.__traceback__)
+    log.error(
+        "failure",
+        code=refusal.code,
+        exception=type(error).__name__,
+        sqlstate=sqlstate(error) if isinstance(error, DBAPIError) else None,
+        at=[f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in frames[-6:]],
+    )

@@ -1,0 +1,77 @@
+"""What every answer carries: a request id, security headers, and for configured origins CORS."""
+
+import re
+
+from flask import Flask, Response, current_app, g, request
+from uuid_utils.compat import uuid7
+
+from billing_api.errors import NotAcceptable
+from billing_api.web.parser import check_target
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_TRACE_PARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+_JSON = ["application/json", "application/problem+json"]
+
+_SECURITY = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+}
+_ALLOWED_HEADERS = (
+    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-API-Key, X-CSRF-Token, X-Request-Id, "
+    "traceparent"
+)
+_EXPOSED_HEADERS = (
+    "Dry-Run, ETag, Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id"
+)
+
+
+def init_app(app: Flask) -> None:
+    """Number each request before anything else, and dress each answer after everything else."""
+    app.before_request(_begin)
+    app.after_request(_dress)
+
+
+def trace_id() -> str | None:
+    """The trace that this request continues (W3C Trace Context), if it names one."""
+    match = _TRACE_PARENT.fullmatch(request.headers.get("traceparent", ""))
+    return match[1] if match else None
+
+
+def _begin() -> Response | None:
+    given = request.headers.get("X-Request-Id", "")
+    g.request_id = given if _REQUEST_ID.fullmatch(given) else str(uuid7())
+    check_target(request)
+    if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+        return Response(status=204)
+    accepted = request.accept_mimetypes
+    if accepted and request.path.startswith("/v1/") and accepted.best_match(_JSON) is None:
+        raise NotAcceptable("This address answers in application/json.")
+    return None
+
+
+def _dress(response: Response) -> Response:
+    response.headers["X-Request-Id"] = g.get("request_id", "")
+    for name, value in _SECURITY.items():
+        response.headers.setdefault(name, value)
+    _share(response)
+    return response
+
+
+def _share(response: Response) -> None:
+    """CORS: exact origins only; the answer varies by origin for everybody, or a cache would mix them."""
+    response.vary.add("Origin")
+    origins: tuple[str, ...] = current_app.config["BILLING_CORS_ORIGINS"]
+    origin = request.headers.get("Origin")
+    if origin is None or not ("*" in origins or origin in origins):
+        return
+    response.headers["Access-Control-Allow-Origin"] = origin
+    response.headers["Access-Control-Expose-Headers"] = _EXPOSED_HEADERS
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    if request.method == "OPTIONS":
+        response.headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, PATCH, DELETE"
+        response.headers["Access-Control-Allow-Headers"] = _ALLOWED_HEADERS
+        response.headers["Access-Control-Max-Age"] = "600"

@@ -1,0 +1,164 @@
+"""Safe retries: the reply to a POST under an Idempotency-Key is stored in the transaction of its effect.
+
+A key is locked before anything is looked at. Of two requests at once the second waits for the first to end, and then
+finds either its stored reply or, where the first was refused or died, nothing, and runs. So a row stands only with a
+complete reply, and no state "in progress" can be left behind.
+"""
+
+import datetime as dt
+import hashlib
+import json
+import re
+import uuid
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Response, current_app, request
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Mapped, mapped_column
+
+from billing_api import clock
+from billing_api.database import Instant, Model, db, unit
+from billing_api.errors import Conflict, Fault, Invalid, Malformed
+from billing_api.web.errors import sqlstate
+from billing_api.web.parser import body_of
+
+KEPT = dt.timedelta(hours=72)
+_FORM = re.compile(r"[\x21-\x7e]{1,255}")
+_LOCK_NOT_AVAILABLE = "55P03"
+_REPLAYED = ("Content-Type", "Location", "ETag")
+_REAPED_AT_ONCE = 5
+
+
+class IdempotencyKeyMalformed(Malformed):
+    """An Idempotency-Key is 1 to 255 visible ASCII characters; a random UUID is a good one."""
+
+    code = "idempotency-key-malformed"
+    title = "The Idempotency-Key is malformed"
+
+
+class IdempotencyKeyReused(Invalid):
+    """This key stands for another request already. Take a new key for a new request."""
+
+    code = "idempotency-key-reused"
+    title = "The Idempotency-Key was used for another request"
+
+
+class IdempotencyKeyInProgress(Conflict):
+    """A request with this key is still being worked on. Wait for as long as `Retry-After` says and send it again."""
+
+    code = "idempotency-key-in-progress"
+    title = "A request with this Idempotency-Key is in progress"
+
+
+class StoredReply(Model):
+    """The reply that a key stands for; the actor is a user or an API key."""
+
+    __tablename__ = "idempotency_keys"
+    __table_args__ = (
+        sa.CheckConstraint("length(key) BETWEEN 1 AND 255", name="key_length"),
+        sa.CheckConstraint("status BETWEEN 200 AND 299", name="status_is_success"),
+        sa.Index("ix_idempotency_keys_organization_id_created_at", "organization_id", "created_at"),
+    )
+
+    organization_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid, sa.ForeignKey("organizations.id"), primary_key=True)
+    actor_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid, primary_key=True)
+    key: Mapped[str] = mapped_column(sa.Text, primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(sa.Text)
+    status: Mapped[int] = mapped_column(sa.SmallInteger)
+    headers: Mapped[dict[str, str]] = mapped_column(sa.JSON)
+    body: Mapped[bytes] = mapped_column(sa.LargeBinary)
+    created_at: Mapped[Instant] = mapped_column()
+
+
+def once(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Run the view once for each key; without a key, or in a dry run, just run it."""
+
+    @wraps(view)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        key = request.headers.get("Idempotency-Key")
+        if key is None:
+            return view(*args, **kwargs)
+        if not _FORM.fullmatch(key) or len(request.headers.getlist("Idempotency-Key")) > 1:
+            raise IdempotencyKeyMalformed(
+                faults=[Fault("wrong-format", "1 to 255 visible ASCII characters.", parameter="Idempotency-Key")]
+            )
+        if unit().is_dry_run:
+            return view(*args, **kwargs)
+        fingerprint = _fingerprint()
+        if stored := _claim(key):
+            return _replay(stored, fingerprint)
+        answer = current_app.make_response(view(*args, **kwargs))
+        if answer.status_code < 300:
+            _store(key, fingerprint, answer)
+        return answer
+
+    return wrapper
+
+
+def _fingerprint() -> str:
+    """Method, path, query and the JSON without regard to spaces and the order of members."""
+    body = json.dumps(body_of(request), sort_keys=True, default=str)
+    query = sorted(request.args.items(multi=True))
+    return hashlib.sha256(repr((request.method, request.path, query, body)).encode()).hexdigest()
+
+
+def _claim(key: str) -> StoredReply | None:
+    """Lock the key to the end of the transaction and look for its reply, which the lock's last holder has committed."""
+    owner = (unit().tenant, unit().actor.id, key)
+    digest = hashlib.sha256(repr(owner).encode()).digest()
+    try:
+        db.session.execute(sa.select(sa.func.pg_advisory_xact_lock(int.from_bytes(digest[:8], signed=True))))
+    except DBAPIError as error:
+        if sqlstate(error) == _LOCK_NOT_AVAILABLE:
+            raise IdempotencyKeyInProgress(headers={"Retry-After": "1"}) from None
+        raise
+    stored = db.session.get(StoredReply, owner)
+    if stored is not None and stored.created_at < clock.now() - KEPT:
+        db.session.delete(stored)
+        db.session.flush()
+        return None
+    return stored
+
+
+def _replay(stored: StoredReply, fingerprint: str) -> Response:
+    if stored.fingerprint != fingerprint:
+        raise IdempotencyKeyReused()
+    answer = Response(stored.body, status=stored.status)
+    answer.headers.update(stored.headers)
+    answer.headers["Idempotency-Replayed"] = "true"
+    return answer
+
+
+def _store(key: str, fingerprint: str, answer: Response) -> None:
+    """Keep the reply, and let a few that are too old go: skipping locked ones, so that reapers never wait or meet."""
+    now = clock.now()
+    old = (
+        sa.select(StoredReply.actor_id, StoredReply.key)
+        .where(StoredReply.created_at < now - KEPT)
+        .limit(_REAPED_AT_ONCE)
+        .with_for_update(skip_locked=True)
+        .cte("old")
+    )
+    reaped = (
+        sa.delete(StoredReply)
+        .where(sa.tuple_(StoredReply.actor_id, StoredReply.key).in_(sa.select(old.c.actor_id, old.c.key)))
+        .returning(StoredReply.key)
+        .cte("reaped")
+    )
+    db.session.execute(
+        sa.insert(StoredReply.__table__)
+        .values(
+            organization_id=unit().tenant,
+            actor_id=unit().actor.id,
+            key=key,
+            fingerprint=fingerprint,
+            status=answer.status_code,
+            headers={name: answer.headers[name] for name in _REPLAYED if name in answer.headers},
+            body=answer.get_data(),
+            created_at=now,
+        )
+        .add_cte(reaped)
+    )

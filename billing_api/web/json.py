@@ -1,0 +1,120 @@
+"""JSON: strict in, exact out."""
+
+import json
+from decimal import Decimal
+from typing import Any, NoReturn
+
+import orjson
+from flask.json.provider import JSONProvider
+
+from billing_api.errors import Malformed
+
+MAX_DEPTH = 64
+_MAX_DIGITS = 64
+
+
+class ExactJson(JSONProvider):
+    """Flask's JSON through orjson; nothing that leaves holds a float or a Decimal."""
+
+    def dumps(self, obj: Any, **kwargs: Any) -> str:
+        return orjson.dumps(obj).decode()
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        return read(s if isinstance(s, bytes) else s.encode())
+
+    def response(self, *args: Any, **kwargs: Any) -> Any:
+        return self._app.response_class(
+            orjson.dumps(self._prepare_response_obj(args, kwargs)), mimetype="application/json"
+        )
+
+
+class Number(Decimal):
+    """A JSON number that is not a plain integer, with the text in which it stood."""
+
+    __slots__ = ("text",)
+    text: str
+
+    def __new__(cls, text: str) -> "Number":
+        number = super().__new__(cls, text)
+        number.text = text
+        return number
+
+
+def write(value: Any) -> str:
+    """A value as JSON for a column: numbers as the text in which they stood, dates and ids as texts."""
+    return json.dumps(value, ensure_ascii=False, default=lambda one: one.text if isinstance(one, Number) else str(one))
+
+
+def read(body: bytes) -> Any:
+    """The value of a JSON text (RFC 8259), read strictly.
+
+    Numbers with a point or an exponent become `Number`, so no binary float is ever made.
+
+    Raises:
+        Malformed: not UTF-8, not JSON, a member twice, NaN or Infinity, nested too deep, or a number too long.
+    """
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Malformed("The body is not UTF-8.") from None
+    if text.startswith("\ufeff"):
+        raise Malformed("The body begins with a byte order mark, which JSON does not allow.")
+    _refuse_depth(text)
+    try:
+        return json.loads(
+            text,
+            object_pairs_hook=_members,
+            parse_float=_number,
+            parse_int=_integer,
+            parse_constant=_refuse_constant,
+        )
+    except json.JSONDecodeError as error:
+        raise Malformed(f"The body is not JSON: line {error.lineno}, column {error.colno}.") from None
+
+
+def _refuse_depth(text: str) -> None:
+    """Count brackets outside strings before parsing, because the parser's own answer to depth is a RecursionError."""
+    depth, in_string, escaped = 0, False, False
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return
+    for character in text:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif character == "\\":
+                escaped = True
+            elif character == '"':
+                in_string = False
+        elif character == '"':
+            in_string = True
+        elif character in "[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise Malformed(f"The body is nested more than {MAX_DEPTH} deep.")
+        elif character in "]}":
+            depth -= 1
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise Malformed(f"A member stands twice in one object: {', '.join(map(repr, twice[:5]))}.")
+    return members
+
+
+def _number(text: str) -> Number:
+    if len(text) > _MAX_DIGITS:
+        raise Malformed(f"A number has more than {_MAX_DIGITS} characters.")
+    return Number(text)
+
+
+def _integer(text: str) -> int:
+    if len(text) > _MAX_DIGITS:
+        raise Malformed(f"A number has more than {_MAX_DIGITS} characters.")
+    return int(text)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise Malformed(f"{name} is not JSON.")

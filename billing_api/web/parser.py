@@ -1,0 +1,131 @@
+"""Requests are read strictly: one parser, in the order media type, size, UTF-8, JSON, object, schema."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NoReturn
+from urllib.parse import unquote_to_bytes
+
+import marshmallow as ma
+from flask import Request
+from webargs.flaskparser import FlaskParser
+
+from billing_api.errors import Fault, Invalid, Malformed, UnsupportedMediaType
+from billing_api.web.json import read
+
+MERGE_PATCH = "application/merge-patch+json"
+_JSON_TYPES = frozenset({"application/json", MERGE_PATCH})
+
+
+class StrictParser(FlaskParser):
+    """webargs' parser without its leniency."""
+
+    __location_map__ = {**FlaskParser.__location_map__, "merge_patch": "load_merge_patch"}
+    DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "query": ma.RAISE, "merge_patch": None}
+
+    def load_json(self, req: Request, schema: ma.Schema) -> dict[str, Any]:
+        return body_of(req)
+
+    def load_merge_patch(self, req: Request, schema: ma.Schema) -> dict[str, Any]:
+        return body_of(req)
+
+    def load_querystring(self, req: Request, schema: ma.Schema) -> dict[str, str]:
+        # `dry_run` belongs to the edge and stands in no schema.
+        return {name: value for name, value in req.args.items() if name != "dry_run"}
+
+    def handle_error(self, error: ma.ValidationError, req: Request, schema: ma.Schema, **_: Any) -> NoReturn:
+        location = next(iter(error.messages)) if isinstance(error.messages, dict) else "json"
+        messages = error.messages[location] if isinstance(error.messages, dict) else error.messages
+        if location == "query":
+            raise Malformed(
+                "A query parameter is wrong.",
+                faults=[
+                    Fault(f.code, f.detail, parameter=(f.pointer or "/")[1:].split("/")[0]) for f in flaws(messages)
+                ],
+            )
+        raise invalid(messages)
+
+
+def invalid(messages: Any) -> Invalid:
+    """marshmallow's nested messages as one refusal with a JSON pointer to each fault."""
+    faults = list(flaws(messages))
+    return Invalid(f"{len(faults)} fault{'s' * (len(faults) != 1)} in the body.", faults=faults)
+
+
+def flaws(messages: Any, pointer: str = "") -> Iterator[Fault]:
+    """Walk marshmallow's messages; `_schema` stands for the object itself."""
+    if isinstance(messages, Mapping):
+        for name, inner in messages.items():
+            step = "" if name == "_schema" else "/" + str(name).replace("~", "~0").replace("/", "~1")
+            yield from flaws(inner, pointer + step)
+    elif isinstance(messages, list):
+        for message in messages:
+            yield from flaws(message, pointer)
+    else:
+        yield Fault(
+            getattr(messages, "code", "invalid"), str(messages), pointer=pointer + getattr(messages, "below", "")
+        )
+
+
+def body_of(req: Request) -> dict[str, Any]:
+    """The JSON object in the body; an empty body is an empty object, and needs no Content-Type.
+
+    Raises:
+        UnsupportedMediaType: another type, charset or encoding.
+        Malformed: not a JSON object. Too large a body raises werkzeug's own 413 while it is read.
+    """
+    if req.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise UnsupportedMediaType("A compressed body is not read here.", headers={"Accept-Encoding": "identity"})
+    if req.content_length or req.headers.get("Transfer-Encoding") or req.content_type:
+        _check_type(req)
+    body = req.get_data(cache=True)
+    if not body:
+        return {}
+    if not req.content_type:
+        raise UnsupportedMediaType("The body has no Content-Type; send application/json.")
+    value = read(body)
+    if not isinstance(value, dict):
+        raise Malformed(
+            "The body must be a JSON object.", faults=[Fault("not-an-object", "An object belongs here.", "")]
+        )
+    return value
+
+
+def check_target(req: Request) -> None:
+    """Refuse what no text column and no id can hold: NUL, and bytes that are not UTF-8, in path or query.
+
+    Raises:
+        Malformed: naming which of the two it is.
+    """
+    parts = {"path": req.environ.get("PATH_INFO", "").encode("latin-1"), "query": unquote_to_bytes(req.query_string)}
+    for name, raw in parts.items():
+        try:
+            text = raw.decode("utf-8")
+        except UnicodeDecodeError:
+            raise Malformed(f"The {name} is not UTF-8.") from None
+        if "\0" in text:
+            raise Malformed(f"The {name} holds a NUL character.")
+
+
+def check_query(req: Request, known: frozenset[str]) -> None:
+    """Refuse query parameters that are unknown here, or that stand twice.
+
+    Raises:
+        Malformed: with one fault for each.
+    """
+    faults = []
+    for name, values in req.args.lists():
+        if name not in known:
+            faults.append(Fault("unknown-parameter", "There is no such parameter here.", parameter=name))
+        elif len(values) > 1:
+            faults.append(Fault("repeated-parameter", "It stands more than once.", parameter=name))
+        elif name == "dry_run" and values[0] not in {"true", "false"}:
+            faults.append(Fault("not-a-boolean", "Write true or false.", parameter=name))
+    if faults:
+        raise Malformed("A query parameter is wrong.", faults=faults)
+
+
+def _check_type(req: Request) -> None:
+    charset = req.mimetype_params.get("charset", "utf-8").lower()
+    if req.mimetype not in _JSON_TYPES or (req.mimetype == MERGE_PATCH and req.method != "PATCH"):
+        raise UnsupportedMediaType(f"{req.mimetype or 'An unnamed type'} is not read here; send application/json.")
+    if charset not in {"utf-8", "utf8"}:
+        raise UnsupportedMediaType("The charset of JSON is UTF-8.")

@@ -1,0 +1,86 @@
+"""Access tokens: EdDSA, with a key id, typed `at+jwt` (RFC 9068), verifiable by others through the published key set."""
+
+import base64
+import uuid
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from flask import Flask, current_app
+from flask_jwt_extended import create_access_token
+from jwt.exceptions import InvalidKeyError
+
+from billing_api.domain.access import scope_text
+from billing_api.extensions import jwt
+from billing_api.keys import Keys
+
+AUDIENCE = "billing-api"
+CLIENT_ID = "billing-api"
+"""The client of tokens that a person's login gives."""
+
+
+def init_app(app: Flask, keys: Keys, issuer: str) -> None:
+    """Let Flask-JWT-Extended sign and verify with these keys, one algorithm, and check issuer and audience."""
+    app.config.update(
+        JWT_ALGORITHM="EdDSA",
+        JWT_DECODE_ALGORITHMS=["EdDSA"],
+        JWT_TOKEN_LOCATION=["headers"],
+        JWT_ENCODE_ISSUER=issuer,
+        JWT_DECODE_ISSUER=issuer,
+        JWT_ENCODE_AUDIENCE=AUDIENCE,
+        JWT_DECODE_AUDIENCE=AUDIENCE,
+        # Cookies are not looked at, so no token needs a double-submit value.
+        JWT_COOKIE_CSRF_PROTECT=False,
+    )
+    app.extensions["keys"] = keys
+    jwt.init_app(app)
+
+
+def mint(organization_id: uuid.UUID, user_id: uuid.UUID, session_id: uuid.UUID, role: str) -> str:
+    """An access token for a user's session, with the scopes of the role."""
+    return create_access_token(
+        identity=str(user_id),
+        additional_claims={
+            "org": str(organization_id),
+            "sid": str(session_id),
+            "scope": scope_text(role),
+            "client_id": CLIENT_ID,
+        },
+        additional_headers={"kid": _keys().newest, "typ": "at+jwt"},
+    )
+
+
+def key_set() -> dict[str, Any]:
+    """The public keys, as RFC 7517 and RFC 8037 write them."""
+    raw = (serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    return {
+        "keys": [
+            {
+                "kty": "OKP",
+                "crv": "Ed25519",
+                "use": "sig",
+                "alg": "EdDSA",
+                "kid": kid,
+                "x": base64.urlsafe_b64encode(key.public_key().public_bytes(*raw)).rstrip(b"=").decode(),
+            }
+            for kid, key in sorted(_keys().signing.items())
+        ]
+    }
+
+
+def _keys() -> Keys:
+    keys: Keys = current_app.extensions["keys"]
+    return keys
+
+
+@jwt.encode_key_loader
+def _signing_key(_identity: Any) -> Any:
+    return _keys().signing[_keys().newest]
+
+
+@jwt.decode_key_loader
+def _verifying_key(headers: dict[str, Any], _claims: dict[str, Any]) -> Any:
+    kid = headers.get("kid")
+    key = _keys().public(kid) if isinstance(kid, str) else None
+    if key is None:
+        raise InvalidKeyError("unknown key id")
+    return key

@@ -1,0 +1,77 @@
+"""Users, their sessions, and the refresh tokens that keep a session alive."""
+
+import uuid
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from billing_api.database import Instant, Model, Owned, Timestamped, Versioned, on_violation, owned_by
+from billing_api.domain.access import ROLES
+from billing_api.errors import Conflict, Fault
+
+_ROLES = ", ".join(f"'{role}'" for role in ROLES)
+
+
+class EmailRegistered(Conflict):
+    """Somebody has signed up with this address already; an address belongs to one user of the service. Log in, or use
+    another address."""
+
+    code = "email-registered"
+    title = "This e-mail address is registered already"
+
+
+class User(Owned, Versioned, Model):
+    """A person who belongs to one organization. `email_key` is the address folded for comparison."""
+
+    __tablename__ = "users"
+    __table_args__ = (
+        # Over the whole service and not per organization: a person logs in with the address alone.
+        sa.UniqueConstraint("email_key"),
+        sa.CheckConstraint(f"role IN ({_ROLES})", name="role_known"),
+        sa.CheckConstraint("status IN ('active', 'disabled')", name="status_known"),
+    )
+
+    email: Mapped[str] = mapped_column(sa.Text)
+    email_key: Mapped[str] = mapped_column(sa.Text)
+    name: Mapped[str] = mapped_column(sa.Text)
+    password_hash: Mapped[str] = mapped_column(sa.Text)
+    role: Mapped[str] = mapped_column(sa.Text)
+    status: Mapped[str] = mapped_column(sa.Text, default="active")
+
+
+class Session(Owned, Timestamped, Model):
+    """One login of a user: the family of its refresh tokens, and what its access tokens name as `sid`."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (
+        owned_by("users", "user_id"),
+        sa.CheckConstraint("(ended_at IS NULL) = (end_reason IS NULL)", name="end_has_reason"),
+        sa.Index("ix_sessions_organization_id_user_id", "organization_id", "user_id"),
+    )
+
+    user_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid)
+    ended_at: Mapped[Instant | None] = mapped_column()
+    end_reason: Mapped[str | None] = mapped_column(sa.Text)
+
+
+class RefreshToken(Owned, Model):
+    """A refresh token by its digest; the token itself is known to its holder alone."""
+
+    __tablename__ = "refresh_tokens"
+    __table_args__ = (
+        owned_by("sessions", "session_id"),
+        sa.UniqueConstraint("digest"),
+        sa.Index("ix_refresh_tokens_organization_id_session_id", "organization_id", "session_id"),
+    )
+
+    session_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid)
+    digest: Mapped[str] = mapped_column(sa.Text)
+    created_at: Mapped[Instant] = mapped_column()
+    expires_at: Mapped[Instant] = mapped_column()
+    used_at: Mapped[Instant | None] = mapped_column()
+
+
+on_violation(
+    "uq_users_email_key",
+    lambda: EmailRegistered(faults=[Fault("email-registered", "This address is registered already.", "/email")]),
+)

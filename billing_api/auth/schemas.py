@@ -1,0 +1,90 @@
+"""The forms of sign-up, login and the credentials that they give."""
+
+from marshmallow import fields
+
+from billing_api.organizations.schemas import OrganizationOutput
+from billing_api.web.fields import (
+    Choice,
+    Email,
+    Id,
+    Instant,
+    Schema,
+    Text,
+    country_field,
+    currency_field,
+    time_zone_field,
+)
+
+
+def password_field(**kwargs: object) -> Text:
+    """A password: 12 characters at least (15 and a phrase are better), 128 at most."""
+    return Text(
+        128, 12, load_only=True, shape={"format": "password", "example": "correct horse battery staple"}, **kwargs
+    )
+
+
+class SignUpInput(Schema):
+    """A new organization and its owner."""
+
+    organization_name = Text(255, required=True, metadata={"example": "Analytical Engines"})
+    country = country_field(required=True)
+    currency = currency_field(required=True)
+    time_zone = time_zone_field(load_default="UTC")
+    name = Text(255, required=True, metadata={"example": "Ada Lovelace"})
+    email = Email(required=True)
+    password = password_field(required=True)
+
+
+class LoginInput(Schema):
+    """An e-mail address and its password. Neither is judged by form, so that every refusal looks alike."""
+
+    email = Text(1024, 0, required=True, metadata={"example": "ada@example.com"})
+    password = Text(1024, 0, required=True, metadata={"format": "password", "example": "correct horse battery staple"})
+
+
+class RefreshInput(Schema):
+    """The refresh token to exchange."""
+
+    refresh_token = Text(128, required=True, metadata={"example": "rt_4Vw0..."})
+
+
+class UserOutput(Schema):
+    """A person of the organization."""
+
+    id = Id(required=True)
+    email = fields.String(required=True)
+    name = fields.String(required=True)
+    role = Choice("viewer", "accountant", "admin", "owner", required=True)
+    status = Choice("active", "disabled", required=True)
+    created_at = Instant(required=True)
+    updated_at = Instant(required=True)
+    version = fields.Integer(required=True)
+
+
+class GrantOutput(Schema):
+    """The credentials of a session, and whom they are for. The refresh token is shown this once."""
+
+    organization = fields.Nested(OrganizationOutput, required=True)
+    user = fields.Nested(UserOutput, required=True)
+    access_token = fields.String(required=True)
+    token_type = fields.String(required=True, metadata={"example": "Bearer"})
+    expires_in = fields.Integer(required=True, metadata={"description": "Seconds."})
+    refresh_token = fields.String(required=True)
+    scope = fields.String(required=True, metadata={"example": "customers:read customers:write"})
+
+
+class CredentialOutput(Schema):
+    """What the request was made with."""
+
+    type = fields.String(required=True, metadata={"example": "access_token"})
+    session_id = Id(allow_none=True)
+    client_id = fields.String(allow_none=True)
+
+
+class MeOutput(Schema):
+    """Whom a credential speaks for, and how far it reaches."""
+
+    user = fields.Nested(UserOutput, required=True)
+    organization = fields.Nested(OrganizationOutput, required=True)
+    scope = fields.String(required=True)
+    credential = fields.Nested(CredentialOutput, required=True)

@@ -1,0 +1,33 @@
+"""What an event looks like from outside."""
+
+from marshmallow import fields
+
+from billing_api.web.fields import Id, Instant, IntegerText, Schema
+
+
+class EventQuery(Schema):
+    """Which events: those after a sequence number."""
+
+    after = IntegerText(0, 2**62, load_default=0, metadata={"description": "The last sequence number that you have."})
+    limit = IntegerText(1, 100, load_default=50, metadata={"description": "Items on a page."})
+
+
+class Reference(Schema):
+    """An object or an actor: its kind and its id."""
+
+    type = fields.String(required=True)
+    id = Id(required=True, allow_none=True)
+
+
+class EventOutput(Schema):
+    """One fact, without personal data."""
+
+    id = Id(required=True)
+    sequence = fields.Integer(required=True)
+    type = fields.String(required=True, metadata={"example": "invoice.finalized"})
+    object = fields.Nested(Reference, required=True)
+    changed = fields.List(fields.String(), required=True)
+    data = fields.Dict(required=True)
+    actor = fields.Nested(Reference, required=True)
+    request_id = fields.String(required=True, allow_none=True)
+    created_at = Instant(required=True)

@@ -1,0 +1,80 @@
+"""Recording facts in the transaction in which they come true, and reading them in order."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event as orm_event
+from sqlalchemy.orm import Session
+from uuid_utils.compat import uuid7
+
+from billing_api import clock
+from billing_api.database import Owned, TenantSession, db, unit
+from billing_api.events.models import Event, EventCounter
+
+_WAITING = "events waiting for their numbers"
+
+
+def record(type: str, row: Owned, *, changed: Sequence[str] = (), **data: Any) -> None:
+    """State a fact about a row, such as `invoice.finalized`; `changed` names members, `data` holds ids and amounts.
+
+    It gets its number when the transaction commits, and vanishes when it does not.
+    """
+    here = unit()
+    db.session.info.setdefault(_WAITING, []).append(
+        {
+            "id": uuid7(),
+            "type": type,
+            "object_type": type.partition(".")[0],
+            "object_id": row.id,
+            "changed": list(changed),
+            "data": data,
+            "actor_type": here.actor.type,
+            "actor_id": here.actor.id,
+            "request_id": here.request_id,
+            "created_at": clock.now(),
+        }
+    )
+
+
+def after(sequence: int, limit: int) -> tuple[Sequence[Event], bool]:
+    """Events with a higher number, in order, and whether there are more.
+
+    A number is given under the counter's lock, held until the commit, so a reader who sees a number has seen, or can
+    see, all smaller ones.
+    """
+    query = (
+        sa.select(Event)
+        .where(Event.organization_id == unit().tenant, Event.sequence > sequence)
+        .order_by(Event.sequence)
+        .limit(limit + 1)
+    )
+    rows = db.session.scalars(query).all()
+    return rows[:limit], len(rows) > limit
+
+
+@orm_event.listens_for(TenantSession, "before_commit")
+def _number(session: Session) -> None:
+    """Give the waiting events their numbers: the last thing in the transaction, so that the counter, which all writers
+    of the organization share, is held for no longer than the commit takes."""
+    waiting = session.info.pop(_WAITING, None)
+    if not waiting:
+        return
+    session.flush()
+    tenant = unit().tenant
+    last = session.scalar(
+        sa.update(EventCounter)
+        .where(EventCounter.organization_id == tenant)
+        .values(last_sequence=EventCounter.last_sequence + len(waiting))
+        .returning(EventCounter.last_sequence)
+    )
+    if last is None:
+        raise LookupError(f"organization {tenant} has no event counter")
+    first = last - len(waiting) + 1
+    rows = [{**row, "organization_id": tenant, "sequence": first + n} for n, row in enumerate(waiting)]
+    session.execute(sa.insert(Event.__table__), rows)
+
+
+@orm_event.listens_for(TenantSession, "after_rollback")
+def _forget(session: Session) -> None:
+    session.info.pop(_WAITING, None)

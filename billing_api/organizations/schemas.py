@@ -1,0 +1,116 @@
+"""The forms of the organization, and of what parties have in common: addresses, tax ids, contacts."""
+
+from typing import Any
+
+import marshmallow as ma
+from marshmallow import fields
+
+from billing_api.web.fields import (
+    Choice,
+    Date,
+    Email,
+    Flag,
+    Id,
+    Instant,
+    Integer,
+    Schema,
+    Text,
+    country_field,
+    currency_field,
+    refuse,
+    time_zone_field,
+)
+
+
+class Address(Schema):
+    """A postal address."""
+
+    line1 = Text(255)
+    line2 = Text(255)
+    postal_code = Text(32)
+    city = Text(128)
+    region = Text(128)
+    country = country_field(required=True)
+
+
+class TaxId(Schema):
+    """A tax identifier: what kind it is, and itself."""
+
+    type = Text(32, pattern="[a-z][a-z0-9_]*", required=True, metadata={"example": "eu_vat"})
+    value = Text(64, required=True, metadata={"example": "DE136695976"})
+
+
+class Contact(Schema):
+    """Somebody, or some desk, to turn to."""
+
+    name = Text(255)
+    email = Email()
+    phone = Text(64)
+
+
+class ElectronicAddress(Schema):
+    """Where electronic documents are sent: a scheme of the EAS list and the address in it."""
+
+    scheme_id = Text(8, pattern="[0-9A-Z]{4}", required=True, metadata={"example": "0204"})
+    value = Text(255, required=True)
+
+
+class BankAccount(Schema):
+    """Where the seller is paid."""
+
+    account_holder = Text(255)
+    iban = Text(42, pattern="[A-Z]{2}[0-9]{2}[A-Za-z0-9 ]{8,38}", metadata={"example": "DE75512108001245126199"})
+    bic = Text(11, pattern="[A-Z0-9]{8}([A-Z0-9]{3})?", metadata={"example": "SOLADEST600"})
+    bank_name = Text(255)
+
+
+class OrganizationInput(Schema):
+    """The seller, as its administrators may change it."""
+
+    name = Text(255, required=True)
+    legal_name = Text(255, load_default=None)
+    address = fields.Nested(Address, load_default=None)
+    country = country_field(required=True)
+    tax_ids = fields.List(fields.Nested(TaxId), load_default=list, validate=ma.validate.Length(max=20))
+    registration_number = Text(64, load_default=None)
+    tax_registered = Flag(
+        load_default=True, metadata={"description": "False for a small business that charges no tax."}
+    )
+    exemption_reason = Text(1000, load_default=None, metadata={"description": "Why it charges none."})
+    time_zone = time_zone_field(required=True)
+    default_currency = currency_field(required=True)
+    tax_currency = currency_field(load_default=None)
+    net_terms_days = Integer(0, 3650, load_default=30)
+    bank_account = fields.Nested(BankAccount, load_default=None)
+    email = Email(load_default=None)
+    phone = Text(64, load_default=None)
+    contact = fields.Nested(Contact, load_default=None)
+    electronic_address = fields.Nested(ElectronicAddress, load_default=None)
+    legal_notice = Text(4000, load_default=None)
+    books_locked_until = Date(load_default=None)
+    cancellation_mode = Choice("credit_note", "void", required=True)
+    require_if_match = Flag(load_default=False)
+
+    @ma.post_dump
+    def leave_out_null(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        # In a merge patch null means "remove", so an absent member is how a null one is written.
+        return {name: value for name, value in data.items() if value is not None}
+
+    @ma.validates_schema(skip_on_field_errors=True)
+    def require_reason(self, data: dict[str, Any], **_: Any) -> None:
+        if not data["tax_registered"] and not data["exemption_reason"]:
+            raise refuse("required", "A business that charges no tax must say why.", "/exemption_reason")
+
+
+class OrganizationOutput(OrganizationInput):
+    """The seller, whole."""
+
+    id = Id(required=True)
+    created_at = Instant(required=True)
+    updated_at = Instant(required=True)
+    version = fields.Integer(required=True)
+    links = fields.Function(lambda organization: {"self": "/v1/organization"}, metadata={"type": "object"})
+
+    @ma.post_dump
+    def leave_out_null(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        return data

@@ -1,0 +1,77 @@
+"""The organization's own affairs."""
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+
+from billing_api.database import db, unit
+from billing_api.errors import NotFound, PreconditionFailed
+from billing_api.events.models import EventCounter
+from billing_api.events.service import record
+from billing_api.organizations.models import Organization
+
+_CREDIT_NOTE_COUNTRIES = frozenset(
+    "AT BE BG CH CY CZ DE DK EE ES FI FR GB GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split()
+)
+"""The EU, the UK and Switzerland, where an issued invoice is cancelled by a credit note."""
+
+
+_on_founded: list[Callable[[Organization], None]] = []
+
+
+def on_founded(prepare: Callable[[Organization], None]) -> Callable[[Organization], None]:
+    """Have a new organization prepared by a resource to the right, which this one does not know."""
+    _on_founded.append(prepare)
+    return prepare
+
+
+def found(id: uuid.UUID, *, name: str, country: str, currency: str, time_zone: str) -> Organization:
+    """Found an organization, whose tenant must have been entered, with its event counter."""
+    organization = Organization(
+        id=id,
+        name=name,
+        country=country,
+        default_currency=currency,
+        time_zone=time_zone,
+        cancellation_mode="credit_note" if country in _CREDIT_NOTE_COUNTRIES else "void",
+    )
+    db.session.add(organization)
+    db.session.flush()
+    db.session.add(EventCounter(organization_id=id))
+    db.session.flush()
+    record("organization.created", organization)
+    for prepare in _on_founded:
+        prepare(organization)
+    return organization
+
+
+def current(*, lock: bool = False, expected: int | None = None) -> Organization:
+    """The organization of this unit of work.
+
+    Raises:
+        PreconditionFailed: it stands at another version than the expected one.
+    """
+    query = sa.select(Organization).where(Organization.id == unit().tenant)
+    if lock:
+        query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
+    organization = db.session.scalars(query).one_or_none()
+    if organization is None:
+        raise NotFound()
+    if expected is not None and organization.version != expected:
+        raise PreconditionFailed()
+    return organization
+
+
+def edit(change: Callable[[Organization], dict[str, Any]], expected: int | None = None) -> Organization:
+    """Change the organization to what `change` makes of it."""
+    organization = current(lock=True, expected=expected)
+    values = change(organization)
+    changed = [name for name, value in values.items() if getattr(organization, name) != value]
+    for name in changed:
+        setattr(organization, name, values[name])
+    if changed:
+        record("organization.updated", organization, changed=changed)
+    db.session.flush()
+    return organization

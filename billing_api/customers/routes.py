@@ -1,0 +1,98 @@
+"""`/v1/customers`."""
+
+import datetime as dt
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from billing_api.customers import service
+from billing_api.customers.models import Customer
+from billing_api.customers.schemas import CustomerFilter, CustomerInput, CustomerOutput
+from billing_api.database import find
+from billing_api.web.api import Blueprint
+from billing_api.web.auth import requires
+from billing_api.web.pagination import SortKey, page_of, paginate
+from billing_api.web.preconditions import expected_version
+
+blueprint = Blueprint("customers", __name__, url_prefix="/v1/customers", description="Whom the organization sells to.")
+
+SORT_KEYS = {
+    "created_at": SortKey(Customer.created_at, dt.datetime.fromisoformat),
+    "updated_at": SortKey(Customer.updated_at, dt.datetime.fromisoformat),
+    "name": SortKey(Customer.name, str),
+}
+
+
+@blueprint.route("")
+@requires("customers:read")
+@blueprint.arguments(CustomerFilter(), location="query")
+@blueprint.response(200, page_of(CustomerOutput(), "CustomerPage"))
+def search(filters: dict[str, Any]) -> dict[str, Any]:
+    """List customers
+
+    Archived ones are left out unless `archived` is `true` or `any`.
+    """
+    return paginate(service.search(filters), filters, SORT_KEYS)
+
+
+@blueprint.route("", methods=["POST"])
+@requires("customers:write")
+@blueprint.arguments(CustomerInput())
+@blueprint.response(201, CustomerOutput())
+def create(values: dict[str, Any]) -> Customer:
+    """Create a customer"""
+    return service.create(values)
+
+
+@blueprint.route("/<uuid:customer_id>")
+@requires("customers:read")
+@blueprint.response(200, CustomerOutput())
+def read(customer_id: uuid.UUID) -> Customer:
+    """Read a customer"""
+    return find(Customer, customer_id)
+
+
+@blueprint.route("/<uuid:customer_id>", methods=["PUT"])
+@requires("customers:write")
+@blueprint.arguments(CustomerInput())
+@blueprint.response(200, CustomerOutput())
+def replace(values: dict[str, Any], customer_id: uuid.UUID) -> Customer:
+    """Replace a customer
+
+    A member that is left out takes its default.
+    """
+    return service.edit(customer_id, lambda _: values, expected_version())
+
+
+@blueprint.route("/<uuid:customer_id>", methods=["PATCH"])
+@requires("customers:write")
+@blueprint.edits(CustomerInput())
+@blueprint.response(200, CustomerOutput())
+def update(change: Callable[[Customer], dict[str, Any]], customer_id: uuid.UUID) -> Customer:
+    """Change a customer
+
+    Archive one with `{"archived": true}`.
+    """
+    return service.edit(customer_id, change, expected_version())
+
+
+@blueprint.route("/<uuid:customer_id>", methods=["DELETE"])
+@requires("customers:write")
+@blueprint.response(204)
+def delete(customer_id: uuid.UUID) -> None:
+    """Delete a customer
+
+    Only while no document names it; archive it otherwise.
+    """
+    service.delete(customer_id, expected_version())
+
+
+@blueprint.route("/by-external-id/<external_id>", methods=["PUT"])
+@requires("customers:write")
+@blueprint.arguments(CustomerInput(exclude=("external_id",)))
+@blueprint.response(200, CustomerOutput())
+@blueprint.alt_response(201, schema=CustomerOutput(), description="Created.")
+def upsert(values: dict[str, Any], external_id: str) -> Any:
+    """Create or replace the customer with an external id"""
+    customer, is_new = service.upsert(external_id, values, expected_version())
+    return (customer, 201) if is_new else customer

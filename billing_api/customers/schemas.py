@@ -1,0 +1,86 @@
+"""The forms of a customer."""
+
+from typing import Any
+
+import marshmallow as ma
+from marshmallow import fields
+
+from billing_api.domain.treatment import TREATMENTS
+from billing_api.organizations.schemas import Address, Contact, ElectronicAddress, TaxId
+from billing_api.web.fields import (
+    Choice,
+    Date,
+    Email,
+    Flag,
+    Id,
+    Instant,
+    Integer,
+    Metadata,
+    Schema,
+    Text,
+    currency_field,
+)
+from billing_api.web.pagination import PageQuery, sort_field
+
+
+class Exemption(Schema):
+    """Why this customer is not taxed, and the certificate that says so."""
+
+    reason = Text(1000)
+    reason_code = Text(32, metadata={"example": "VATEX-EU-132"})
+    certificate_number = Text(64)
+    valid_until = Date()
+
+
+class CustomerInput(Schema):
+    """A customer, as it may be written."""
+
+    type = Choice("business", "individual", load_default="business")
+    name = Text(255, required=True, metadata={"example": "Difference Works Ltd"})
+    legal_name = Text(255, load_default=None)
+    email = Email(load_default=None, metadata={"description": "Unique in the organization; capitals do not count."})
+    billing_emails = fields.List(Email(), load_default=list, validate=ma.validate.Length(max=20))
+    external_id = Text(255, load_default=None, metadata={"description": "Your own key; unique in the organization."})
+    tax_ids = fields.List(fields.Nested(TaxId), load_default=list, validate=ma.validate.Length(max=20))
+    registration_number = Text(64, load_default=None)
+    billing_address = fields.Nested(Address, load_default=None)
+    shipping_address = fields.Nested(Address, load_default=None)
+    phone = Text(64, load_default=None)
+    contact = fields.Nested(Contact, load_default=None)
+    electronic_address = fields.Nested(ElectronicAddress, load_default=None)
+    currency = currency_field(load_default=None)
+    locale = Text(35, pattern="[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", load_default=None, metadata={"example": "de-DE"})
+    net_terms_days = Integer(0, 3650, load_default=None)
+    tax_treatment = Choice(*TREATMENTS, load_default="standard")
+    exemption = fields.Nested(Exemption, load_default=None)
+    metadata = Metadata(attribute="metadata_", load_default=dict)
+    archived = Flag(load_default=False)
+
+    @ma.post_dump
+    def leave_out_null(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        # In a merge patch null means "remove", so an absent member is how a null one is written.
+        return {name: value for name, value in data.items() if value is not None}
+
+
+class CustomerOutput(CustomerInput):
+    """A customer, whole."""
+
+    id = Id(required=True)
+    created_at = Instant(required=True)
+    updated_at = Instant(required=True)
+    version = fields.Integer(required=True)
+    links = fields.Function(lambda customer: {"self": f"/v1/customers/{customer.id}"}, metadata={"type": "object"})
+
+    @ma.post_dump
+    def leave_out_null(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        return data
+
+
+class CustomerFilter(PageQuery):
+    """Which customers, in which order."""
+
+    sort = sort_field("created_at", "updated_at", "name")
+    email = Text(254)
+    external_id = Text(255)
+    archived = Choice("true", "false", "any", load_default="false")
+    updated_since = Instant()

@@ -1,0 +1,126 @@
+"""The life of a customer: created, changed, archived, and deleted while unused."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+from uuid_utils.compat import uuid7
+
+from billing_api import clock
+from billing_api.customers.models import Customer
+from billing_api.database import db, find, on_violation, unit
+from billing_api.domain.emails import fold
+from billing_api.errors import Conflict, PreconditionFailed
+from billing_api.events.service import record
+
+
+class CustomerInUse(Conflict):
+    """Documents name this customer, so it must stay. Archive it instead: PATCH `{"archived": true}`."""
+
+    code = "customer-in-use"
+    title = "The customer has documents"
+
+
+on_violation("fk_invoices_organization_id_customer_id", CustomerInUse)
+
+
+def create(values: Mapping[str, Any]) -> Customer:
+    """Add a customer. A taken address or external id is refused by the database, also when two come at once."""
+    customer = Customer(**_row(values))
+    db.session.add(customer)
+    db.session.flush()
+    record("customer.created", customer)
+    return customer
+
+
+def edit(id: uuid.UUID, change: Callable[[Customer], Mapping[str, Any]], expected: int | None = None) -> Customer:
+    """Change a customer to what `change` makes of it.
+
+    Raises:
+        NotFound, PreconditionFailed
+    """
+    return _apply(find(Customer, id, lock=True, expected=expected), change)
+
+
+def upsert(external_id: str, values: Mapping[str, Any], expected: int | None = None) -> tuple[Customer, bool]:
+    """Create or replace the customer with this external id; also tells whether it is new.
+
+    The insert goes first and gives way to a row that is there, or is being made by another, so that of two at once
+    one creates and the other replaces.
+
+    Raises:
+        PreconditionFailed: a version was expected, and there is none, or another.
+    """
+    row = {**_row(values), "external_id": external_id}
+    made = None if expected is not None else _insert(row)
+    if made is not None:
+        return made, True
+    customer = db.session.scalars(
+        sa.select(Customer)
+        .where(Customer.organization_id == unit().tenant, Customer.external_id == external_id)
+        .with_for_update(key_share=True)
+    ).one_or_none()
+    if customer is None or (expected is not None and customer.version != expected):
+        raise PreconditionFailed()
+    return _apply(customer, lambda _: {**values, "external_id": external_id}), False
+
+
+def delete(id: uuid.UUID, expected: int | None = None) -> None:
+    """Delete a customer that no document names.
+
+    Raises:
+        NotFound, PreconditionFailed
+        CustomerInUse: through the foreign key, so that no invoice made at the same moment is orphaned.
+    """
+    customer = find(Customer, id, lock=True, expected=expected)
+    db.session.delete(customer)
+    record("customer.deleted", customer)
+    db.session.flush()
+
+
+def search(filters: Mapping[str, Any]) -> sa.Select[tuple[Customer]]:
+    """The query for the customers that match; archived ones only when asked for. Plain columns only: under row-level
+    security no other comparison may use an index."""
+    query = sa.select(Customer).where(Customer.organization_id == unit().tenant)
+    if filters["archived"] != "any":
+        query = query.where(Customer.archived.is_(filters["archived"] == "true"))
+    if (email := filters.get("email")) is not None:
+        query = query.where(Customer.email_key == fold(email))
+    if (external_id := filters.get("external_id")) is not None:
+        query = query.where(Customer.external_id == external_id)
+    if (since := filters.get("updated_since")) is not None:
+        query = query.where(Customer.updated_at >= since)
+    return query
+
+
+def _apply(customer: Customer, change: Callable[[Customer], Mapping[str, Any]]) -> Customer:
+    row = _row(change(customer))
+    changed = [name for name, value in row.items() if getattr(customer, name) != value]
+    for name in changed:
+        setattr(customer, name, row[name])
+    if changed:
+        record("customer.updated", customer, changed=[name.rstrip("_") for name in changed if name != "email_key"])
+        db.session.flush()
+    return customer
+
+
+def _insert(row: dict[str, Any]) -> Customer | None:
+    now = clock.now()
+    columns = {("metadata" if name == "metadata_" else name): value for name, value in row.items()}
+    fixed = {"organization_id": unit().tenant, "id": uuid7(), "version": 1, "created_at": now, "updated_at": now}
+    customer = db.session.scalars(
+        postgresql.insert(Customer)
+        .values({**columns, **fixed})
+        .on_conflict_do_nothing(index_elements=["organization_id", "external_id"])
+        .returning(Customer)
+    ).one_or_none()
+    if customer is not None:
+        record("customer.created", customer)
+    return customer
+
+
+def _row(values: Mapping[str, Any]) -> dict[str, Any]:
+    email = values.get("email")
+    return {**values, "email_key": fold(email) if email else None}

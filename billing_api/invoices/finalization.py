@@ -1,0 +1,150 @@
+"""Issuing an invoice: all that the law asks for at once, then a number, and then it stays as it is."""
+
+import datetime as dt
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from billing_api import clock
+from billing_api.customers.models import Customer
+from billing_api.database import db
+from billing_api.domain.lifecycle import status_when_issued
+from billing_api.domain.money import currency, to_text
+from billing_api.errors import Conflict, Fault, Invalid
+from billing_api.events.service import record
+from billing_api.invoices.drafting import Parties, check_total, set_due_date
+from billing_api.invoices.models import Invoice
+from billing_api.numbering import service as numbering
+from billing_api.organizations.models import Organization
+
+
+class InvoiceNotReady(Invalid):
+    """The draft lacks something that an invoice must have. `errors` lists all of it: members of the invoice by their
+    pointer, those of the seller and the buyer below `/seller` and `/buyer`."""
+
+    code = "invoice-not-ready"
+    title = "The invoice is not ready to be issued"
+
+
+class PeriodLocked(Conflict):
+    """The books are closed up to `books_locked_until` of the organization; nothing can be dated on or before it."""
+
+    code = "period-locked"
+    title = "The books of this period are closed"
+
+
+_TAXED = frozenset({"S", "Z", "E", "AE", "K", "G"})
+"""Categories under which the seller must name a tax id (EN 16931, BR-S-02 and its sisters)."""
+_BUYER_TAXED = frozenset({"AE", "K"})
+"""Those under which the buyer must (BR-AE-02, BR-IC-02)."""
+
+
+def issue(invoice: Invoice, parties: Parties, issue_date: dt.date | None, expected_total: Decimal | None) -> None:
+    """Issue a draft whose row is locked.
+
+    Raises:
+        InvoiceNotReady, PeriodLocked, TotalMismatch, IssueDateBeforeLastNumber, and Invalid for a date in the future.
+    """
+    if faults := list(blockers(invoice, parties)):
+        raise InvoiceNotReady(f"{len(faults)} thing{'s' * (len(faults) != 1)} to add.", faults=faults)
+    check_total(invoice, expected_total)
+    organization = parties.organization
+    invoice.seller, invoice.buyer = seller_of(organization), buyer_of(parties.customer)
+    # The counter last: everything else is done, so that its lock is held for the shortest time.
+    _number(invoice, issue_date or invoice.issue_date, organization)
+    status = status_when_issued(invoice.payable_amount)
+    invoice.finalized_at = clock.now()
+    if status == "paid":
+        invoice.paid_at = invoice.finalized_at
+        # A negative amount is owed to the buyer: it leaves the invoice, which is settled.
+        invoice.amount_paid = min(0, invoice.payable_amount)
+    invoice.status = status
+    db.session.flush()
+    amounts = {"payable_amount": to_text(invoice.payable_amount, currency(invoice.currency).decimals)}
+    record("invoice.finalized", invoice, number=invoice.number, currency=invoice.currency, **amounts)
+    if status == "paid":
+        record("invoice.paid", invoice, number=invoice.number)
+
+
+def blockers(invoice: Invoice, parties: Parties) -> Iterator[Fault]:
+    """Everything that finalization still asks for."""
+    categories = {tax.category for line in invoice.lines for tax in line.taxes}
+    yield from _of_lines(invoice)
+    yield from _of_seller(parties.organization, categories)
+    yield from _of_buyer(parties.customer, categories)
+    yield from _of_document(invoice, parties, categories)
+
+
+def seller_of(organization: Organization) -> dict[str, Any]:
+    """The seller, as it stays on the document."""
+    return _frozen(
+        organization,
+        "name", "legal_name", "address", "country", "tax_ids", "registration_number", "tax_registered", "time_zone",
+        "bank_account", "email", "phone", "contact", "electronic_address", "legal_notice",
+    )  # fmt: skip
+
+
+def buyer_of(customer: Customer | None) -> dict[str, Any]:
+    """The buyer, as it stays on the document."""
+    return _frozen(
+        customer,
+        "type", "name", "legal_name", "email", "billing_emails", "external_id", "tax_ids", "registration_number",
+        "billing_address", "shipping_address", "phone", "contact", "electronic_address", "locale", "tax_treatment",
+        "exemption",
+    )  # fmt: skip
+
+
+def _frozen(party: Organization | Customer | None, *names: str) -> dict[str, Any]:
+    return {"id": str(party.id), **{name: getattr(party, name) for name in names}} if party else {}
+
+
+def _number(invoice: Invoice, issue_date: dt.date | None, organization: Organization) -> None:
+    number = numbering.take("invoice", issue_date, organization.time_zone)
+    if organization.books_locked_until and number.issue_date <= organization.books_locked_until:
+        raise PeriodLocked(f"The books are closed up to {organization.books_locked_until}.")
+    invoice.number, invoice.number_key = number.text, number.text.casefold()
+    invoice.series_id, invoice.number_period, invoice.sequence_value = number.series_id, number.period, number.value
+    invoice.issue_date = number.issue_date
+    if invoice.supply_date is None and invoice.billing_period is None:
+        invoice.supply_date = number.issue_date
+    set_due_date(invoice)
+    if invoice.due_date is not None and invoice.due_date < number.issue_date:
+        fault = Fault("due-before-issue", f"It would be issued on {number.issue_date}, after that.", "/due_date")
+        raise InvoiceNotReady("The due date lies before the date of issue.", faults=[fault])
+
+
+def _of_lines(invoice: Invoice) -> Iterator[Fault]:
+    if not invoice.lines:
+        yield Fault("required", "An invoice has at least one line.", "/lines")
+    for index, line in enumerate(invoice.lines):
+        if not line.taxes:
+            yield Fault("required", "The line needs a tax: tax_category and tax_rate.", f"/lines/{index}/tax_rate")
+
+
+def _of_seller(seller: Organization, categories: set[str]) -> Iterator[Fault]:
+    if not seller.legal_name:
+        yield Fault("required", "Give the organization its legal_name.", "/seller/legal_name")
+    if not (seller.address and seller.address.get("country")):
+        yield Fault("required", "Give the organization its address.", "/seller/address")
+    if categories & _TAXED and seller.tax_registered and not seller.tax_ids:
+        yield Fault("required", "Give the organization a tax id, or tax_registered: false.", "/seller/tax_ids")
+
+
+def _of_buyer(buyer: Customer | None, categories: set[str]) -> Iterator[Fault]:
+    address = (buyer.billing_address if buyer else None) or {}
+    if not address.get("country"):
+        yield Fault("required", "Give the customer a billing_address with its country.", "/buyer/billing_address")
+    if categories & _BUYER_TAXED and not (buyer and buyer.tax_ids):
+        yield Fault(
+            "required", "Reverse charge and intra-community supply need the customer's tax id.", "/buyer/tax_ids"
+        )
+
+
+def _of_document(invoice: Invoice, parties: Parties, categories: set[str]) -> Iterator[Fault]:
+    shipping = (parties.customer.shipping_address if parties.customer else None) or {}
+    delivered = ((invoice.delivery or {}).get("address") or {}).get("country") or shipping.get("country")
+    if "K" in categories and not delivered:
+        yield Fault("required", "An intra-community supply names the country of delivery.", "/delivery/address/country")
+    if invoice.tax_currency and invoice.tax_total != 0 and invoice.exchange_rate is None:
+        detail = f"The tax must be stated in {invoice.tax_currency} too, which needs the rate of exchange."
+        yield Fault("required", detail, "/exchange_rate")

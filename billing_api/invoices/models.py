@@ -1,0 +1,185 @@
+"""An invoice and its parts: as it was asked for, as it was computed, and, once issued, as it stays for ever."""
+
+import datetime as dt
+import uuid
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from billing_api import clock
+from billing_api.database import Amount, Instant, Model, Owned, Versioned, owned_by
+from billing_api.domain.lifecycle import STATUSES
+from billing_api.domain.money import AMOUNT_LIMIT
+from billing_api.invoices.parts import InvoiceAdjustment, InvoiceLine, InvoiceTaxGroup
+
+_STATUSES = ", ".join(f"'{status}'" for status in STATUSES)
+_AMOUNTS = (
+    "subtotal", "allowance_total", "charge_total", "total_without_tax", "tax_total", "total", "prepaid_amount",
+    "rounding_amount", "payable_amount", "amount_paid", "amount_credited",
+)  # fmt: skip
+_IN_RANGE = " AND ".join(f"{name} BETWEEN {-AMOUNT_LIMIT} AND {AMOUNT_LIMIT}" for name in _AMOUNTS)
+
+
+class Invoice(Owned, Versioned, Model):
+    """An invoice. Amounts are in minor units of `currency`; after finalization only what money does to it changes."""
+
+    __tablename__ = "invoices"
+    __table_args__ = (
+        owned_by("customers", "customer_id"),
+        owned_by("number_series", "series_id"),
+        sa.UniqueConstraint("organization_id", "number_key"),
+        sa.UniqueConstraint("organization_id", "series_id", "number_period", "sequence_value"),
+        sa.CheckConstraint(f"status IN ({_STATUSES})", name="status_known"),
+        sa.CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency_form"),
+        sa.CheckConstraint(
+            "(status = 'draft') = (finalized_at IS NULL) AND (status = 'draft') = (number IS NULL) "
+            "AND (number IS NULL) = (sequence_value IS NULL) AND (number IS NULL) = (number_key IS NULL)",
+            name="draft_has_no_number",
+        ),
+        sa.CheckConstraint(
+            "status = 'draft' OR (issue_date IS NOT NULL AND seller IS NOT NULL AND buyer IS NOT NULL)",
+            name="issued_is_complete",
+        ),
+        sa.CheckConstraint(
+            "total_without_tax = subtotal - allowance_total + charge_total AND total = total_without_tax + tax_total "
+            "AND payable_amount = total - prepaid_amount + rounding_amount",
+            name="sums_add_up",
+        ),
+        sa.CheckConstraint(_IN_RANGE, name="amounts_in_range"),
+        sa.CheckConstraint(
+            "status = 'draft' OR payable_amount - amount_paid - amount_credited >= 0", name="amount_due_not_negative"
+        ),
+        sa.CheckConstraint("billing_period_start <= billing_period_end", name="billing_period_runs_forward"),
+        sa.CheckConstraint("due_date IS NULL OR issue_date IS NULL OR due_date >= issue_date", name="due_after_issue"),
+        sa.Index("ix_invoices_organization_id_created_at", "organization_id", "created_at", "id"),
+        sa.Index("ix_invoices_organization_id_updated_at", "organization_id", "updated_at", "id"),
+        sa.Index("ix_invoices_organization_id_customer_id", "organization_id", "customer_id", "created_at", "id"),
+        sa.Index("ix_invoices_organization_id_status", "organization_id", "status", "created_at", "id"),
+        sa.Index("ix_invoices_organization_id_due_date", "organization_id", "due_date", "id"),
+        sa.Index("ix_invoices_organization_id_total", "organization_id", "currency", "total", "id"),
+        sa.Index(
+            "ix_invoices_organization_id_issue_date",
+            "organization_id",
+            sa.text("coalesce(issue_date, '9999-12-31'::date)"),
+            "id",
+        ),
+    )
+
+    customer_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid)
+    status: Mapped[str | None] = mapped_column(sa.Text, default="draft", nullable=False)
+    type_code: Mapped[str] = mapped_column(sa.Text)
+    currency: Mapped[str] = mapped_column(sa.Text)
+
+    number: Mapped[str | None] = mapped_column(sa.Text)
+    number_key: Mapped[str | None] = mapped_column(sa.Text)
+    series_id: Mapped[uuid.UUID | None] = mapped_column(sa.Uuid)
+    number_period: Mapped[str | None] = mapped_column(sa.Text)
+    sequence_value: Mapped[int | None] = mapped_column(sa.BigInteger)
+
+    issue_date: Mapped[dt.date | None] = mapped_column(sa.Date)
+    due_date: Mapped[dt.date | None] = mapped_column(sa.Date)
+    net_terms_days: Mapped[int | None] = mapped_column(sa.Integer)
+    supply_date: Mapped[dt.date | None] = mapped_column(sa.Date)
+    billing_period_start: Mapped[dt.date | None] = mapped_column(sa.Date)
+    billing_period_end: Mapped[dt.date | None] = mapped_column(sa.Date)
+
+    purchase_order_reference: Mapped[str | None] = mapped_column(sa.Text)
+    buyer_reference: Mapped[str | None] = mapped_column(sa.Text)
+    contract_reference: Mapped[str | None] = mapped_column(sa.Text)
+    project_reference: Mapped[str | None] = mapped_column(sa.Text)
+    notes: Mapped[str | None] = mapped_column(sa.Text)
+    payment_terms: Mapped[str | None] = mapped_column(sa.Text)
+    locale: Mapped[str | None] = mapped_column(sa.Text)
+    delivery: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    early_payment_discount: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    payment_instructions: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    preceding_invoices: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    metadata_: Mapped[dict[str, str]] = mapped_column("metadata", JSONB)
+
+    prices_include_tax: Mapped[bool] = mapped_column()
+    subtotal: Mapped[Amount] = mapped_column()
+    allowance_total: Mapped[Amount] = mapped_column()
+    charge_total: Mapped[Amount] = mapped_column()
+    total_without_tax: Mapped[Amount] = mapped_column()
+    tax_total: Mapped[Amount] = mapped_column()
+    total: Mapped[Amount] = mapped_column()
+    prepaid_amount: Mapped[Amount] = mapped_column()
+    rounding_amount: Mapped[Amount] = mapped_column()
+    cash_rounding_increment: Mapped[Amount | None] = mapped_column()
+    payable_amount: Mapped[Amount] = mapped_column()
+    amount_paid: Mapped[Amount] = mapped_column(default=0)
+    amount_credited: Mapped[Amount] = mapped_column(default=0)
+
+    tax_currency: Mapped[str | None] = mapped_column(sa.Text)
+    exchange_rate: Mapped[Decimal | None] = mapped_column(sa.Numeric(20, 10))
+    exchange_rate_date: Mapped[dt.date | None] = mapped_column(sa.Date)
+    exchange_rate_source: Mapped[str | None] = mapped_column(sa.Text)
+    tax_total_in_tax_currency: Mapped[Amount | None] = mapped_column()
+
+    seller: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    buyer: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    request: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    """The body as the client gave it: what a merge patch is merged into."""
+
+    finalized_at: Mapped[Instant | None] = mapped_column()
+    paid_at: Mapped[Instant | None] = mapped_column()
+    voided_at: Mapped[Instant | None] = mapped_column()
+    marked_uncollectible_at: Mapped[Instant | None] = mapped_column()
+
+    lines: Mapped[list[InvoiceLine]] = relationship(
+        order_by=InvoiceLine.position, back_populates="invoice", cascade="all, delete-orphan", lazy="raise_on_sql",
+        passive_deletes=True,
+    )  # fmt: skip
+    adjustments: Mapped[list[InvoiceAdjustment]] = relationship(
+        order_by=InvoiceAdjustment.position, back_populates="invoice", cascade="all, delete-orphan",
+        lazy="raise_on_sql", passive_deletes=True,
+    )  # fmt: skip
+    tax_breakdown: Mapped[list[InvoiceTaxGroup]] = relationship(
+        order_by=InvoiceTaxGroup.position, back_populates="invoice", cascade="all, delete-orphan", lazy="raise_on_sql",
+        passive_deletes=True,
+    )  # fmt: skip
+
+    @property
+    def allowances(self) -> list[InvoiceAdjustment]:
+        """The allowances of the document itself."""
+        return self.adjustments_of(None, is_charge=False)
+
+    @property
+    def charges(self) -> list[InvoiceAdjustment]:
+        """The charges of the document itself."""
+        return self.adjustments_of(None, is_charge=True)
+
+    def adjustments_of(self, line_id: uuid.UUID | None, *, is_charge: bool) -> list[InvoiceAdjustment]:
+        """The allowances, or the charges, of a line, or of the document."""
+        return [part for part in self.adjustments if part.line_id == line_id and part.is_charge == is_charge]
+
+    @property
+    def amount_due(self) -> int:
+        """What is still to be paid; a draft owes nothing yet, and shows what it would."""
+        if self.status in {"void", "uncollectible"}:
+            return 0
+        return self.payable_amount - (self.amount_paid or 0) - (self.amount_credited or 0)
+
+    @property
+    def overdue(self) -> bool:
+        """Whether money is due since before today, in the seller's time zone. Computed, so never stale."""
+        if self.status != "open" or self.due_date is None or self.seller is None:
+            return False
+        return self.amount_due > 0 and self.due_date < clock.today(self.seller["time_zone"])
+
+    @property
+    def billing_period(self) -> dict[str, dt.date | None] | None:
+        """The period that the invoice covers."""
+        if self.billing_period_start is None and self.billing_period_end is None:
+            return None
+        return {"start_date": self.billing_period_start, "end_date": self.billing_period_end}
+
+    @property
+    def exchange(self) -> dict[str, Any] | None:
+        """The rate by which the tax was converted."""
+        if self.exchange_rate is None:
+            return None
+        return {"rate": self.exchange_rate, "date": self.exchange_rate_date, "source": self.exchange_rate_source}

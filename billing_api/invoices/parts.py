@@ -1,0 +1,189 @@
+"""The parts of an invoice: lines, their taxes, allowances and charges, and the rows of the tax breakdown."""
+
+import datetime as dt
+import uuid
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from billing_api.database import Amount, Model, Owned
+from billing_api.domain.tax import CATEGORIES
+
+if TYPE_CHECKING:
+    from billing_api.invoices.models import Invoice
+
+_CATEGORIES = ", ".join(f"'{code}'" for code in CATEGORIES)
+
+
+def _belongs_to(table: str, column: str) -> sa.ForeignKeyConstraint:
+    """A part goes with its whole: only drafts are ever deleted."""
+    return sa.ForeignKeyConstraint(
+        ["organization_id", column], [f"{table}.organization_id", f"{table}.id"], ondelete="CASCADE"
+    )
+
+
+class InvoiceLine(Owned, Model):
+    """A line. Prices are exact, per base quantity; `net` is without tax."""
+
+    __tablename__ = "invoice_lines"
+    __table_args__ = (
+        _belongs_to("invoices", "invoice_id"),
+        sa.UniqueConstraint("organization_id", "invoice_id", "position"),
+        sa.CheckConstraint("position BETWEEN 1 AND 1000", name="position_range"),
+        sa.CheckConstraint("base_quantity > 0", name="base_quantity_positive"),
+        sa.CheckConstraint("gross IS NOT NULL OR net = amount - allowance_total + charge_total", name="net_adds_up"),
+        sa.CheckConstraint("billing_period_start <= billing_period_end", name="billing_period_runs_forward"),
+    )
+
+    invoice_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid)
+    position: Mapped[int] = mapped_column(sa.Integer)
+    description: Mapped[str | None] = mapped_column(sa.Text)
+    details: Mapped[str | None] = mapped_column(sa.Text)
+    sku: Mapped[str | None] = mapped_column(sa.Text)
+    order_line_reference: Mapped[str | None] = mapped_column(sa.Text)
+    quantity: Mapped[Decimal] = mapped_column(sa.Numeric(18, 6))
+    unit: Mapped[str] = mapped_column(sa.Text)
+    unit_price: Mapped[Decimal] = mapped_column(sa.Numeric(23, 8))
+    gross_price: Mapped[Decimal | None] = mapped_column(sa.Numeric(23, 8))
+    price_discount: Mapped[Decimal | None] = mapped_column(sa.Numeric(23, 8))
+    base_quantity: Mapped[Decimal] = mapped_column(sa.Numeric(18, 6))
+    billing_period_start: Mapped[dt.date | None] = mapped_column(sa.Date)
+    billing_period_end: Mapped[dt.date | None] = mapped_column(sa.Date)
+    exemption_reason: Mapped[str | None] = mapped_column(sa.Text)
+    exemption_reason_code: Mapped[str | None] = mapped_column(sa.Text)
+    metadata_: Mapped[dict[str, str]] = mapped_column("metadata", JSONB)
+    amount: Mapped[Amount] = mapped_column()
+    allowance_total: Mapped[Amount] = mapped_column()
+    charge_total: Mapped[Amount] = mapped_column()
+    net: Mapped[Amount] = mapped_column()
+    gross: Mapped[Amount | None] = mapped_column()
+
+    invoice: Mapped["Invoice"] = relationship(back_populates="lines", lazy="raise_on_sql")
+    taxes: Mapped[list["InvoiceLineTax"]] = relationship(
+        order_by="InvoiceLineTax.position", cascade="all, delete-orphan", lazy="raise_on_sql", passive_deletes=True
+    )
+
+    @property
+    def currency(self) -> str:
+        """The currency of its amounts."""
+        return self.invoice.currency
+
+    @property
+    def allowances(self) -> list["InvoiceAdjustment"]:
+        """What makes the line cheaper."""
+        return self.invoice.adjustments_of(self.id, is_charge=False)
+
+    @property
+    def charges(self) -> list["InvoiceAdjustment"]:
+        """What makes the line dearer."""
+        return self.invoice.adjustments_of(self.id, is_charge=True)
+
+    @property
+    def tax_category(self) -> str | None:
+        """The category of the line's one tax; None where it has none yet, or several."""
+        return self.taxes[0].category if len(self.taxes) == 1 else None
+
+    @property
+    def tax_rate(self) -> Decimal | None:
+        """The rate of the line's one tax, in percent."""
+        return self.taxes[0].rate if len(self.taxes) == 1 else None
+
+    @property
+    def billing_period(self) -> dict[str, dt.date | None] | None:
+        """The period that the line covers."""
+        if self.billing_period_start is None and self.billing_period_end is None:
+            return None
+        return {"start_date": self.billing_period_start, "end_date": self.billing_period_end}
+
+
+class InvoiceLineTax(Owned, Model):
+    """A tax upon a line."""
+
+    __tablename__ = "invoice_line_taxes"
+    __table_args__ = (
+        _belongs_to("invoice_lines", "line_id"),
+        _belongs_to("invoices", "invoice_id"),
+        sa.UniqueConstraint("organization_id", "line_id", "position"),
+        sa.Index("ix_invoice_line_taxes_organization_id_invoice_id", "organization_id", "invoice_id"),
+        sa.CheckConstraint(f"category IN ({_CATEGORIES})", name="category_known"),
+        sa.CheckConstraint("(category = 'O') = (rate IS NULL)", name="only_out_of_scope_has_no_rate"),
+        sa.CheckConstraint("rate >= 0 AND (category <> 'S' OR rate > 0)", name="rate_fits_category"),
+    )
+
+    line_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid)
+    # Known through the line as well; here it lets one statement guard the parts of issued invoices.
+    invoice_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid)
+    position: Mapped[int] = mapped_column(sa.Integer)
+    category: Mapped[str] = mapped_column(sa.Text)
+    rate: Mapped[Decimal | None] = mapped_column(sa.Numeric(8, 4))
+    name: Mapped[str | None] = mapped_column(sa.Text)
+
+
+class InvoiceAdjustment(Owned, Model):
+    """An allowance or a charge, of a line or, without `line_id`, of the document; `parts` shows how one without a
+    category was split over the tax groups."""
+
+    __tablename__ = "invoice_adjustments"
+    __table_args__ = (
+        _belongs_to("invoices", "invoice_id"),
+        _belongs_to("invoice_lines", "line_id"),
+        sa.CheckConstraint(f"tax_category IN ({_CATEGORIES})", name="tax_category_known"),
+        sa.CheckConstraint("line_id IS NULL OR tax_category IS NULL", name="tax_on_document_only"),
+        sa.Index("ix_invoice_adjustments_organization_id_invoice_id", "organization_id", "invoice_id"),
+        sa.Index("ix_invoice_adjustments_organization_id_line_id", "organization_id", "line_id"),
+    )
+
+    invoice_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid)
+    line_id: Mapped[uuid.UUID | None] = mapped_column(sa.Uuid)
+    is_charge: Mapped[bool] = mapped_column()
+    position: Mapped[int] = mapped_column(sa.Integer)
+    amount: Mapped[Amount] = mapped_column()
+    percent: Mapped[Decimal | None] = mapped_column(sa.Numeric(12, 4))
+    base_amount: Mapped[Amount | None] = mapped_column()
+    reason: Mapped[str | None] = mapped_column(sa.Text)
+    reason_code: Mapped[str | None] = mapped_column(sa.Text)
+    tax_category: Mapped[str | None] = mapped_column(sa.Text)
+    tax_rate: Mapped[Decimal | None] = mapped_column(sa.Numeric(8, 4))
+    parts: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+
+    invoice: Mapped["Invoice"] = relationship(back_populates="adjustments", lazy="raise_on_sql")
+    # Never read: it lets the unit of work insert the line first.
+    line: Mapped[InvoiceLine | None] = relationship(lazy="raise_on_sql", overlaps="adjustments,invoice")
+
+    @property
+    def currency(self) -> str:
+        """The currency of its amounts."""
+        return self.invoice.currency
+
+
+class InvoiceTaxGroup(Owned, Model):
+    """A row of the tax breakdown (EN 16931, BG-23)."""
+
+    __tablename__ = "invoice_tax_groups"
+    __table_args__ = (
+        _belongs_to("invoices", "invoice_id"),
+        sa.UniqueConstraint("organization_id", "invoice_id", "position"),
+        sa.CheckConstraint(f"category IN ({_CATEGORIES})", name="category_known"),
+        sa.CheckConstraint("(category = 'O') = (rate IS NULL)", name="only_out_of_scope_has_no_rate"),
+    )
+
+    invoice_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid)
+    position: Mapped[int] = mapped_column(sa.Integer)
+    category: Mapped[str] = mapped_column(sa.Text)
+    rate: Mapped[Decimal | None] = mapped_column(sa.Numeric(8, 4))
+    name: Mapped[str | None] = mapped_column(sa.Text)
+    taxable_amount: Mapped[Amount] = mapped_column()
+    tax_amount: Mapped[Amount] = mapped_column()
+    tax_amount_in_tax_currency: Mapped[Amount | None] = mapped_column()
+    exemption_reason: Mapped[str | None] = mapped_column(sa.Text)
+    exemption_reason_code: Mapped[str | None] = mapped_column(sa.Text)
+
+    invoice: Mapped["Invoice"] = relationship(back_populates="tax_breakdown", lazy="raise_on_sql")
+
+    @property
+    def currency(self) -> str:
+        """The currency of its amounts."""
+        return self.invoice.currency

@@ -1,0 +1,151 @@
+"""`/v1/invoices`."""
+
+import datetime as dt
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from billing_api.customers.schemas import CustomerOutput
+from billing_api.invoices import service
+from billing_api.invoices.models import Invoice
+from billing_api.invoices.schemas import (
+    FinalizeInput,
+    InvoiceFilter,
+    InvoiceInput,
+    InvoiceOutput,
+    InvoiceQuery,
+    PreviewInput,
+)
+from billing_api.web.api import Blueprint
+from billing_api.web.auth import requires
+from billing_api.web.pagination import SortKey, page_of, paginate
+from billing_api.web.preconditions import expected_version
+
+blueprint = Blueprint(
+    "invoices", __name__, url_prefix="/v1/invoices", description="From a draft to a numbered, immutable document."
+)
+
+# A draft has no date of issue yet: it stands after all that have one. The expression is that of the index.
+_ISSUED_ON = sa.func.coalesce(Invoice.issue_date, sa.literal_column("'9999-12-31'::date", sa.Date), type_=sa.Date)
+
+SORT_KEYS = {
+    "created_at": SortKey(Invoice.created_at, dt.datetime.fromisoformat),
+    "updated_at": SortKey(Invoice.updated_at, dt.datetime.fromisoformat),
+    "issue_date": SortKey(_ISSUED_ON, dt.date.fromisoformat),
+    "total": SortKey(Invoice.total, int),
+}
+
+
+@blueprint.route("")
+@requires("invoices:read")
+@blueprint.arguments(InvoiceFilter(), location="query")
+@blueprint.response(200, page_of(InvoiceOutput(exclude=("actions",)), "InvoicePage"))
+def search(filters: dict[str, Any]) -> dict[str, Any]:
+    """List invoices
+
+    Each with its lines, without `actions`.
+    """
+    page = paginate(service.search(filters), filters, SORT_KEYS)
+    if "include" in filters:
+        _expand(page["data"])
+    return page
+
+
+@blueprint.route("/preview", methods=["POST"])
+@requires("invoices:read", stores=False)
+@blueprint.arguments(PreviewInput())
+@blueprint.response(200, InvoiceOutput(exclude=("actions",)))
+def preview(body: dict[str, Any]) -> Invoice:
+    """Compute an invoice without keeping it
+
+    The body is that of a new invoice; `customer_id` may be left out. `id`, `number` and `status` are null.
+    """
+    return service.preview(body)
+
+
+@blueprint.route("", methods=["POST"])
+@requires("invoices:write")
+@blueprint.arguments(InvoiceInput())
+@blueprint.response(201, InvoiceOutput())
+def create(body: dict[str, Any]) -> Invoice:
+    """Create an invoice
+
+    A draft, unless `finalize` is true: then it is issued at once and gets its number.
+    """
+    return _with_actions(service.create(body))
+
+
+@blueprint.route("/<uuid:invoice_id>")
+@requires("invoices:read")
+@blueprint.arguments(InvoiceQuery(), location="query")
+@blueprint.response(200, InvoiceOutput())
+def read(query: dict[str, Any], invoice_id: uuid.UUID) -> Invoice:
+    """Read an invoice
+
+    With `actions`: what can be done with it now, and why not.
+    """
+    invoice = _with_actions(service.read(invoice_id))
+    if "include" in query:
+        _expand([invoice])
+    return invoice
+
+
+@blueprint.route("/<uuid:invoice_id>", methods=["PUT"])
+@requires("invoices:write")
+@blueprint.arguments(InvoiceInput(exclude=("finalize",)))
+@blueprint.response(200, InvoiceOutput())
+def replace(body: dict[str, Any], invoice_id: uuid.UUID) -> Invoice:
+    """Replace a draft
+
+    A member that is left out takes its default.
+    """
+    return _with_actions(service.edit(invoice_id, lambda _: body, expected_version()))
+
+
+@blueprint.route("/<uuid:invoice_id>", methods=["PATCH"])
+@requires("invoices:write")
+@blueprint.edits(InvoiceInput(exclude=("finalize",)))
+@blueprint.response(200, InvoiceOutput())
+def update(change: Callable[[Mapping[str, Any]], dict[str, Any]], invoice_id: uuid.UUID) -> Invoice:
+    """Change a draft
+
+    `lines` and other lists are replaced whole.
+    """
+    return _with_actions(service.edit(invoice_id, change, expected_version()))
+
+
+@blueprint.route("/<uuid:invoice_id>", methods=["DELETE"])
+@requires("invoices:write")
+@blueprint.response(204)
+def delete(invoice_id: uuid.UUID) -> None:
+    """Delete a draft
+
+    An issued invoice stays for ever.
+    """
+    service.delete(invoice_id, expected_version())
+
+
+@blueprint.route("/<uuid:invoice_id>/finalize", methods=["POST"])
+@requires("invoices:write")
+@blueprint.arguments(FinalizeInput(), required=False)
+@blueprint.response(200, InvoiceOutput())
+def finalize(body: dict[str, Any], invoice_id: uuid.UUID) -> Invoice:
+    """Finalize a draft
+
+    Gives it the next number of its series and freezes it with its parties. An issued invoice is returned as it stands.
+    """
+    return _with_actions(service.finalize(invoice_id, body["issue_date"], body["expected_total"], expected_version()))
+
+
+def _with_actions(invoice: Invoice) -> Invoice:
+    invoice.actions = service.actions(invoice)  # type: ignore[attr-defined]  # shown, and no column
+    return invoice
+
+
+def _expand(invoices: list[Invoice]) -> None:
+    customers = service.customers_of(invoices)
+    shape = CustomerOutput()
+    for invoice in invoices:
+        invoice.customer = shape.dump(customers[invoice.customer_id])  # type: ignore[attr-defined]  # shown, and no column

@@ -1,0 +1,104 @@
+"""A billing service: organizations, customers and invoices behind one JSON API, on PostgreSQL."""
+
+import datetime as dt
+import os
+from pathlib import Path
+
+from alembic.script import ScriptDirectory
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from billing_api import keys
+from billing_api.auth.routes import blueprint as auth
+from billing_api.customers.routes import blueprint as customers
+from billing_api.database import db, watch
+from billing_api.deadline import limit_silence
+from billing_api.docs.routes import blueprint as docs
+from billing_api.events.routes import blueprint as events
+from billing_api.extensions import migrate
+from billing_api.health.routes import blueprint as health
+from billing_api.invoices.routes import blueprint as invoices
+from billing_api.organizations.routes import blueprint as organizations
+from billing_api.web import document, errors, headers, observation, tokens
+from billing_api.web.api import Api
+from billing_api.web.app import BillingApi
+from billing_api.web.json import write
+from config import ROOT, Config
+
+RESOURCES = (events, organizations, auth, customers, invoices)
+"""In the one order in which packages may know each other: each only those to its left."""
+
+VERSION = "0.1.0"
+MAX_BODY = 1024 * 1024
+
+
+def create_app(config: Config) -> Flask:
+    """The application: settings, then the edge, then the resources.
+
+    Raises:
+        ConfigError: a key cannot be read.
+    """
+    app = BillingApi(__name__)
+    secrets = keys.load(config)
+    app.config.from_mapping(_settings(config, secrets.secret))
+    observation.configure(config.log_level)
+    if config.trusted_proxies:
+        hops = config.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    _bind_database(app)
+    tokens.init_app(app, secrets, config.public_url)
+    headers.init_app(app)
+    observation.init_app(app)
+    errors.init_app(app)
+    _bind_resources(app)
+    return app
+
+
+def _settings(config: Config, secret: str) -> dict[str, object]:
+    return {
+        "SECRET_KEY": secret,
+        "MAX_CONTENT_LENGTH": MAX_BODY,
+        "TRUSTED_HOSTS": list(config.trusted_hosts) or None,
+        "PROPAGATE_EXCEPTIONS": False,
+        "SQLALCHEMY_DATABASE_URI": config.database_url,
+        "SQLALCHEMY_ENGINE_OPTIONS": {
+            "pool_size": config.threads,
+            "max_overflow": 0,
+            "pool_timeout": 3,
+            "json_serializer": write,
+            # An exception must not quote what a client sent.
+            "hide_parameters": True,
+        },
+        "JWT_ACCESS_TOKEN_EXPIRES": dt.timedelta(seconds=config.access_token_seconds),
+        "API_TITLE": "billing_api",
+        "API_VERSION": VERSION,
+        "OPENAPI_VERSION": document.VERSION,
+        "BILLING_REFRESH_TOKEN_SECONDS": config.refresh_token_seconds,
+        "BILLING_STATEMENT_TIMEOUT_MS": config.statement_timeout_ms,
+        "BILLING_LOCK_TIMEOUT_MS": config.lock_timeout_ms,
+        "BILLING_IDLE_IN_TRANSACTION_TIMEOUT_MS": 10_000,
+        "BILLING_CORS_ORIGINS": config.cors_origins,
+        "BILLING_METRICS_TOKEN": config.metrics_token,
+        "BILLING_METRICS_DIR": os.environ.get("PROMETHEUS_MULTIPROC_DIR"),
+        "BILLING_INSTANCE": str(config.instance),
+        "BILLING_RUN_DIR": str(config.instance / "run"),
+        "BILLING_MIGRATION_HEAD": ScriptDirectory(str(ROOT / "migrations")).get_current_head(),
+        "BILLING_MIGRATION_DATABASE_URL": config.migration_database_url or config.database_url,
+    }
+
+
+def _bind_database(app: Flask) -> None:
+    db.init_app(app)
+    migrate.init_app(app, db, directory=str(Path(ROOT) / "migrations"), compare_type=True)
+    limit_silence()
+    with app.app_context():
+        watch(db.engine)
+
+
+def _bind_resources(app: Flask) -> None:
+    api = Api(app)
+    for resource in RESOURCES:
+        api.register_blueprint(resource)
+    app.extensions["api"] = api
+    app.register_blueprint(health)
+    app.register_blueprint(docs)

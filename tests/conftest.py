@@ -1,0 +1,100 @@
+"""What all tests stand on: a real PostgreSQL of their own, the application on it, and tenants that know no other.
+
+Each test makes its own organization and commits for real; nothing is undone, because tenancy isolates.
+"""
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg2
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_migrate import upgrade
+from sqlalchemy.engine import make_url
+
+from billing_api import create_app
+from billing_api.embedded import Addresses, throw_away
+from config import Config, driver_url
+from tests.factories import Tenant, sign_up
+
+
+@pytest.fixture(scope="session")
+def addresses() -> Iterator[Addresses]:
+    """A server that is thrown away, or a database made for this run on the one that TEST_DATABASE_URL names."""
+    given = os.environ.get("TEST_DATABASE_URL")
+    with borrowed(given) if given else throw_away() as found:
+        yield found
+
+
+@contextmanager
+def borrowed(url: str) -> Iterator[Addresses]:
+    """A database and two roles of our own on a server whose superuser the address names; gone afterwards."""
+    superuser = make_url(driver_url(url))
+    name, secret = f"billing_test_{uuid.uuid4().hex[:12]}", uuid.uuid4().hex
+    roles = {"owner": f"{name}_owner", "service": f"{name}_service"}
+
+    def run(*statements: str, database: str | None = None) -> None:
+        target = superuser.set(drivername="postgresql", database=database or superuser.database)
+        connection = psycopg2.connect(target.render_as_string(hide_password=False))
+        connection.autocommit = True
+        for statement in statements:
+            connection.cursor().execute(statement)
+        connection.close()
+
+    run(
+        f"CREATE ROLE {roles['owner']} LOGIN BYPASSRLS PASSWORD '{secret}'",
+        f"CREATE ROLE {roles['service']} LOGIN PASSWORD '{secret}'",
+        f"CREATE DATABASE {name} OWNER {roles['owner']}",
+    )
+    found = {role: superuser.set(username=user, password=secret, database=name) for role, user in roles.items()}
+    text = {role: address.render_as_string(hide_password=False) for role, address in found.items()}
+    own = superuser.set(database=name).render_as_string(hide_password=False)
+    try:
+        yield Addresses(
+            service=text["service"], owner=text["owner"], superuser=own, port=superuser.port or 5432, data=Path()
+        )
+    finally:
+        run(f"DROP DATABASE {name} WITH (FORCE)", f"DROP ROLE {roles['service']}", f"DROP ROLE {roles['owner']}")
+
+
+@pytest.fixture(scope="session")
+def config(addresses: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Config:
+    return Config.from_env(
+        {
+            "BILLING_ENV": "test",
+            "INSTANCE": str(tmp_path_factory.mktemp("instance")),
+            "DATABASE_URL": addresses.service,
+            "MIGRATION_DATABASE_URL": addresses.owner,
+            "BILLING_CORS_ORIGINS": "https://app.example.com",
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def app(config: Config) -> Flask:
+    app = create_app(config)
+    with app.app_context():
+        upgrade()
+    return app
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A client without a credential."""
+    return app.test_client()
+
+
+@pytest.fixture
+def tenant(app: Flask) -> Tenant:
+    """The owner of a new organization, which has all that an invoice needs of its seller."""
+    return sign_up(app)
+
+
+@pytest.fixture
+def other(app: Flask) -> Tenant:
+    """The owner of another organization."""
+    return sign_up(app)

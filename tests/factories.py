@@ -1,0 +1,149 @@
+"""Makers of what tests need, through the API, as its users would; every value can be overridden."""
+
+import datetime as dt
+import functools
+import itertools
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from billing_api.auth.models import User
+from billing_api.auth.service import open_session
+from billing_api.auth import passwords
+from billing_api.database import db, enter, find, transaction
+from billing_api.domain.emails import fold
+from billing_api.web import tokens
+
+PASSWORD = "a long enough password"
+SELLER = {
+    "legal_name": "Analytical Engines GmbH",
+    "address": {"line1": "Torstraße 1", "postal_code": "10119", "city": "Berlin", "country": "DE"},
+    "tax_ids": [{"type": "eu_vat", "value": "DE136695976"}],
+}
+BUYER_ADDRESS = {"line1": "Königsworther Platz 1", "postal_code": "30167", "city": "Hannover", "country": "DE"}
+
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Tenant:
+    """Somebody with a credential: calls as they would make them, and makers of what they own."""
+
+    app: Flask
+    organization_id: uuid.UUID
+    user_id: uuid.UUID
+    email: str
+    access_token: str
+    refresh_token: str
+    client: FlaskClient = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.client = self.app.test_client()
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.access_token}"}
+
+    def call(self, method: str, path: str, body: Any = None, **headers: str) -> TestResponse:
+        """A request with this tenant's token; header names are written with underscores."""
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.client.open(path, method=method, json=body, headers={**self.headers, **given})
+
+    def get(self, path: str, **headers: str) -> TestResponse:
+        return self.call("GET", path, **headers)
+
+    def post(self, path: str, body: Any = None, **headers: str) -> TestResponse:
+        return self.call("POST", path, body, **headers)
+
+    def put(self, path: str, body: Any = None, **headers: str) -> TestResponse:
+        return self.call("PUT", path, body, **headers)
+
+    def patch(self, path: str, body: Any = None, **headers: str) -> TestResponse:
+        return self.call("PATCH", path, body, **headers)
+
+    def delete(self, path: str, **headers: str) -> TestResponse:
+        return self.call("DELETE", path, **headers)
+
+    def customer(self, **values: Any) -> dict[str, Any]:
+        """A customer with all that an invoice needs of its buyer."""
+        body = {"name": f"Customer {next(_numbers)}", "billing_address": BUYER_ADDRESS, **values}
+        return created(self.post("/v1/customers", body))
+
+    def draft(self, **values: Any) -> dict[str, Any]:
+        """A draft of one line; without `customer_id` for a new customer."""
+        return created(self.post("/v1/invoices", self.invoice_body(**values)))
+
+    def invoice(self, **values: Any) -> dict[str, Any]:
+        """An issued invoice."""
+        return self.draft(finalize=True, **values)
+
+    def invoice_body(self, **values: Any) -> dict[str, Any]:
+        if "customer_id" not in values:
+            values["customer_id"] = self.customer()["id"]
+        return {"lines": [line()], **values}
+
+    def colleague(self, role: str, status: str = "active") -> "Tenant":
+        """Another user of the same organization, made in the database: there is no way in for them yet."""
+        email = f"user{next(_numbers)}-{uuid.uuid4().hex[:8]}@example.com"
+        with self.app.app_context():
+            with transaction():
+                enter(self.organization_id)
+                user = User(email=email, email_key=fold(email), name=role, password_hash=_hash(), role=role)
+                db.session.add(user)
+                db.session.flush()
+                grant = open_session(email, dt.timedelta(days=1))
+                token = tokens.mint(user.organization_id, user.id, grant.session.id, role)
+            if status != "active":
+                with transaction():
+                    enter(self.organization_id)
+                    find(User, user.id, lock=True).status = status
+        return Tenant(self.app, self.organization_id, user.id, email, token, grant.refresh_token)
+
+
+@functools.cache
+def _hash() -> str:
+    return passwords.digest(PASSWORD)
+
+
+def line(**values: Any) -> dict[str, Any]:
+    """A line: 2 x 50.00 at 19 %."""
+    return {"description": "Work", "quantity": "2", "unit_price": "50.00", "tax_rate": "19", **values}
+
+
+def sign_up(app: Flask, *, is_ready: bool = True, **values: Any) -> Tenant:
+    """A new organization by its front door; when it `is_ready`, with all that an invoice needs of its seller."""
+    email = f"owner{next(_numbers)}-{uuid.uuid4().hex[:8]}@example.com"
+    body = {
+        "organization_name": "Analytical Engines",
+        "country": "DE",
+        "currency": "EUR",
+        "time_zone": "Europe/Berlin",
+        "name": "Ada Lovelace",
+        "email": email,
+        "password": PASSWORD,
+        **values,
+    }
+    grant = created(app.test_client().post("/v1/auth/sign-up", json=body))
+    tenant = Tenant(
+        app,
+        uuid.UUID(grant["organization"]["id"]),
+        uuid.UUID(grant["user"]["id"]),
+        body["email"],
+        grant["access_token"],
+        grant["refresh_token"],
+    )
+    if is_ready:
+        answer = tenant.patch("/v1/organization", SELLER)
+        assert answer.status_code == 200, answer.text
+    return tenant
+
+
+def created(answer: TestResponse) -> dict[str, Any]:
+    """The object that was created; a refusal fails the test with its text."""
+    assert answer.status_code == 201, answer.text
+    body: dict[str, Any] = answer.json
+    return body

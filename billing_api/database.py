@@ -77,7 +77,7 @@ class Versioned(Timestamped):
     version: Mapped[int] = mapped_column(sa.Integer, default=1)
 
     @orm.declared_attr.directive
-    def __mapper_args__(cls) -> dict[str, Any]:
+    def __mapper_args__(cls) -> dict[str, Any]:  # noqa: N805 - SQLAlchemy calls it with the class
         return {"version_id_col": cls.version}
 
 

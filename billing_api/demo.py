@@ -77,7 +77,7 @@ class Demo:
 
 
 def ensure(app: Flask) -> Demo:
-    """Make the sample, unless it is there, and open a session on it. The password is random and kept in the instance."""
+    """Make the sample, unless it is there, and open a session on it. The password is random, kept in the instance."""
     with app.app_context():
         password = kept(Path(app.config["BILLING_INSTANCE"]) / "demo_password", secrets.token_urlsafe(12))
         lifetime = dt.timedelta(days=1)

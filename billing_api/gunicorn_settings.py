@@ -1,8 +1,13 @@
 """How gunicorn runs the service: its settings, taken from ours, and what it does when a worker comes or goes."""
 
+import contextlib
+import ctypes
 import os
 import selectors
 import signal
+import socket
+import struct
+import sys
 
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
@@ -12,6 +17,9 @@ from prometheus_client.multiprocess import mark_process_dead
 from billing_api.database import forget_connections
 from billing_api.processes import die_with
 from config import ROOT, Config
+
+_SO_ATTACH_FILTER = 26
+_BPF_RETURN = 0x06
 
 _config = Config.from_env(os.environ)
 
@@ -30,11 +38,26 @@ class PoliteWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _serve_the_queue(self) -> None:
         for listener in self.sockets:
+            # While the workers are only being replaced, the new ones listen on the same socket.
+            if (_config.run_dir / "draining").exists():
+                _let_nobody_in(listener)
             with selectors.DefaultSelector() as selector:
                 selector.register(listener, selectors.EVENT_READ)
                 while selector.select(0) and self.nr_conns < self.worker_connections:
                     self.accept(listener)
             listener.close()
+
+
+def _let_nobody_in(listener: socket.socket) -> None:
+    """Have the kernel drop what newcomers send, so that nobody joins the queue between our last look and the close.
+
+    A newcomer tries again within a second and is then refused; who stands in the queue already is not touched.
+    """
+    if sys.platform != "linux":
+        return
+    drop = ctypes.create_string_buffer(struct.pack("HBBI", _BPF_RETURN, 0, 0, 0))
+    with contextlib.suppress(OSError):
+        listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", 1, ctypes.addressof(drop)))
 
 
 def post_fork(server: Arbiter, worker: Worker) -> None:

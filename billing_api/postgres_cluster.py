@@ -6,6 +6,7 @@ import os
 import pwd
 import secrets
 import shutil
+import signal
 import subprocess
 from collections.abc import Mapping
 from contextlib import closing
@@ -17,7 +18,7 @@ import psycopg2
 from psycopg2 import sql
 
 from billing_api.postgres_binaries import Binaries, EmbeddedError, find, readable
-from billing_api.processes import Account
+from billing_api.processes import Account, bound_to_us
 
 DATABASE = "billing"
 SUPERUSER = "postgres"
@@ -188,6 +189,9 @@ def _initialise(cluster: Cluster, durable: bool) -> None:
                 os.chown(path, cluster.account.uid, cluster.account.gid)
         _run_initdb(cluster, draft, secret, durable)
         draft.rename(cluster.data)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
     finally:
         secret.unlink(missing_ok=True)
 
@@ -210,6 +214,7 @@ def _run_initdb(cluster: Cluster, draft: Path, secret: Path, durable: bool) -> N
             user=cluster.account.uid if cluster.account else None,
             group=cluster.account.gid if cluster.account else None,
             extra_groups=[] if cluster.account else None,
+            preexec_fn=bound_to_us(signal.SIGKILL),
             timeout=120,
             check=False,
         )

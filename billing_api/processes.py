@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -70,6 +70,21 @@ def die_with(parent: int, signum: int) -> bool:
     return os.getppid() == parent
 
 
+def bound_to_us(death: int) -> Callable[[], None]:
+    """What a new child does before it becomes its program (`preexec_fn`): ask for `death` when this process dies.
+
+    To be called from the main thread, because the kernel watches the thread that forked, not its process.
+    """
+    parent = os.getpid()
+
+    def ask() -> None:
+        # It runs after the change of user, which would clear the request.
+        if not die_with(parent, death):
+            os._exit(1)
+
+    return ask
+
+
 def spawn(
     command: Sequence[str | Path],
     *,
@@ -82,16 +97,8 @@ def spawn(
     """Start a child that receives the signal `death` when this process dies.
 
     It has a session of its own: Ctrl-C in a terminal goes to the whole foreground group, and the order in which
-    the children end is ours to choose. To be called from the main thread, because the kernel watches the
-    thread that forked, not its process.
+    the children end is ours to choose. To be called from the main thread.
     """
-    parent = os.getpid()
-
-    def bind_to_parent() -> None:
-        # It runs after the change of user, which would clear the request.
-        if not die_with(parent, death):
-            os._exit(1)
-
     return subprocess.Popen(
         [str(word) for word in command],
         stdin=subprocess.DEVNULL,
@@ -103,7 +110,7 @@ def spawn(
         group=account.gid if account else None,
         extra_groups=[] if account else None,
         start_new_session=True,
-        preexec_fn=bind_to_parent,
+        preexec_fn=bound_to_us(death),
     )
 
 

@@ -1,12 +1,10 @@
-"""How Alembic reaches the database: as the owner, each migration in its transaction, giving up a lock that is not had."""
+"""How Alembic reaches the database: as the owner, a transaction for each migration, and no long wait for a lock."""
 
 import sqlalchemy as sa
 from alembic import context
 from flask import current_app
 
-from billing_api.database import Base, db
-
-assert db.metadata is Base.metadata
+from billing_api.database import Base
 
 
 def run() -> None:

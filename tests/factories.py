@@ -11,9 +11,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from billing_api.auth import passwords
 from billing_api.auth.models import User
 from billing_api.auth.service import open_session
-from billing_api.auth import passwords
 from billing_api.database import db, enter, find, transaction
 from billing_api.domain.emails import fold
 from billing_api.web import tokens

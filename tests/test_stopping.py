@@ -97,12 +97,14 @@ class Client:
                 try:
                     connection.connect()
                 except OSError:
+                    connection.close()
                     return
             try:
                 connection.request("GET", "/health/ready")
                 answer = connection.getresponse()
                 answer.read()
             except (OSError, http.client.HTTPException) as error:
+                connection.close()
                 self.unanswered.append(repr(error))
                 return
             self.answered += 1

@@ -1,5 +1,7 @@
 """The forms of sign-up, login and the credentials that they give."""
 
+from typing import Any
+
 from marshmallow import fields
 
 from billing_api.organizations.schemas import OrganizationOutput
@@ -16,7 +18,7 @@ from billing_api.web.fields import (
 )
 
 
-def password_field(**kwargs: object) -> Text:
+def password_field(**kwargs: Any) -> Text:
     """A password: 12 characters at least (15 and a phrase are better), 128 at most."""
     return Text(
         128, 12, load_only=True, shape={"format": "password", "example": "correct horse battery staple"}, **kwargs

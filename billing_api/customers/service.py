@@ -80,7 +80,7 @@ def delete(id: uuid.UUID, expected: int | None = None) -> None:
     db.session.flush()
 
 
-def search(filters: Mapping[str, Any]) -> sa.Select[tuple[Customer]]:
+def search(filters: Mapping[str, Any]) -> sa.Select[Customer]:
     """The query for the customers that match; archived ones only when asked for. Plain columns only: under row-level
     security no other comparison may use an index."""
     query = sa.select(Customer).where(Customer.organization_id == unit().tenant)

@@ -1,6 +1,6 @@
 """`/openapi.json` and `/docs`: the contract, for programs and for people; both work offline."""
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response, current_app, jsonify
 from flask_swagger_ui import get_swaggerui_blueprint
 
 blueprint = Blueprint("docs", __name__)
@@ -20,7 +20,7 @@ _swagger_ui = get_swaggerui_blueprint(
 @blueprint.get("/openapi.json")
 def openapi() -> Response:
     """The OpenAPI document."""
-    answer = current_app.json.response(current_app.extensions["api"].spec.to_dict())
+    answer = jsonify(current_app.extensions["api"].spec.to_dict())
     answer.headers["Cache-Control"] = "public, max-age=300"
     answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return answer

@@ -1,7 +1,8 @@
 """Recording facts in the transaction in which they come true, and reading them in order."""
 
+import uuid
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy import event as orm_event
@@ -9,13 +10,21 @@ from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
 from billing_api import clock
-from billing_api.database import Owned, TenantSession, db, unit
+from billing_api.database import TenantSession, db, unit
 from billing_api.events.models import Event, EventCounter
+
+
+class HasId(Protocol):
+    """A row that a fact can be about."""
+
+    @property
+    def id(self) -> uuid.UUID: ...
+
 
 _WAITING = "events waiting for their numbers"
 
 
-def record(type: str, row: Owned, *, changed: Sequence[str] = (), **data: Any) -> None:
+def record(type: str, row: HasId, *, changed: Sequence[str] = (), **data: Any) -> None:
     """State a fact about a row, such as `invoice.finalized`; `changed` names members, `data` holds ids and amounts.
 
     It gets its number when the transaction commits, and vanishes when it does not.
@@ -72,7 +81,7 @@ def _number(session: Session) -> None:
         raise LookupError(f"organization {tenant} has no event counter")
     first = last - len(waiting) + 1
     rows = [{**row, "organization_id": tenant, "sequence": first + n} for n, row in enumerate(waiting)]
-    session.execute(sa.insert(Event.__table__), rows)
+    session.execute(sa.insert(Event), rows)
 
 
 @orm_event.listens_for(TenantSession, "after_rollback")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, current_app, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest, multiprocess
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -47,7 +47,7 @@ def live() -> dict[str, str]:
 
 @blueprint.get("/health/ready")
 def ready() -> dict[str, str]:
-    """The service can work: it is not stopping, the database answers, and its schema is the one that this code needs."""
+    """The service can work: it is not stopping, the database answers, and its schema is the one this code needs."""
     if (Path(current_app.config["BILLING_RUN_DIR"]) / "draining").exists():
         raise Unavailable("The service is stopping.")
     try:
@@ -70,14 +70,16 @@ def metrics() -> Response:
     registry = REGISTRY
     if current_app.config["BILLING_METRICS_DIR"]:
         registry = CollectorRegistry()
-        multiprocess.MultiProcessCollector(registry, path=current_app.config["BILLING_METRICS_DIR"])
+        multiprocess.MultiProcessCollector(  # type: ignore[no-untyped-call]  # the library has few types
+            registry, path=current_app.config["BILLING_METRICS_DIR"]
+        )
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
 @blueprint.get("/.well-known/jwks.json")
 def key_set() -> Response:
     """The keys that verify access tokens, for services that do it themselves."""
-    answer = current_app.json.response(tokens.key_set())
+    answer = jsonify(tokens.key_set())
     answer.headers["Cache-Control"] = "public, max-age=300"
     return answer
 
@@ -90,7 +92,7 @@ def problem(code: str) -> Response:
         raise NotFound()
     text = " ".join(cleandoc(kind.__doc__ or "").split())
     if request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json":
-        return current_app.json.response({"code": code, "title": kind.title, "status": kind.status, "detail": text})
+        return jsonify({"code": code, "title": kind.title, "status": kind.status, "detail": text})
     title, body = html.escape(kind.title), html.escape(text)
     page = (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'

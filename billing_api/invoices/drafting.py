@@ -54,7 +54,7 @@ class Parties:
         return asked or (self.customer and self.customer.currency) or self.organization.default_currency
 
     def net_terms_days(self, asked: int | None) -> int:
-        given = (asked, self.customer and self.customer.net_terms_days)
+        given = (asked, self.customer.net_terms_days if self.customer else None)
         return next((days for days in given if days is not None), self.organization.net_terms_days)
 
     def default_tax(self) -> tuple[Tax, Exemption] | None:

@@ -145,7 +145,7 @@ def customers_of(invoices: Sequence[Invoice]) -> dict[uuid.UUID, Customer]:
     return {customer.id: customer for customer in db.session.scalars(query)}
 
 
-def search(filters: Mapping[str, Any]) -> sa.Select[tuple[Invoice]]:
+def search(filters: Mapping[str, Any]) -> sa.Select[Invoice]:
     """The query for the invoices that match, each with its parts. Plain columns only, for the sake of the indexes."""
     query = sa.select(Invoice).where(Invoice.organization_id == unit().tenant).options(*PARTS)
     if status := filters.get("status"):

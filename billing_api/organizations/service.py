@@ -12,9 +12,12 @@ from billing_api.events.models import EventCounter
 from billing_api.events.service import record
 from billing_api.organizations.models import Organization
 
-_CREDIT_NOTE_COUNTRIES = frozenset(
-    "AT BE BG CH CY CZ DE DK EE ES FI FR GB GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split()
-)
+# fmt: off
+_CREDIT_NOTE_COUNTRIES = frozenset({
+    "AT", "BE", "BG", "CH", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GB", "GR", "HR", "HU", "IE", "IT", "LT",
+    "LU", "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK",
+})
+# fmt: on
 """The EU, the UK and Switzerland, where an issued invoice is cancelled by a credit note."""
 
 

@@ -5,6 +5,7 @@ from functools import wraps
 from typing import Any
 
 import flask_smorest
+import marshmallow as ma
 from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Flask, Response, g, request
 from flask_smorest.utils import deepupdate, get_appcontext
@@ -12,7 +13,7 @@ from flask_smorest.utils import deepupdate, get_appcontext
 from billing_api.web import document
 from billing_api.web.app import SAFE
 from billing_api.web.fields import Schema
-from billing_api.web.parser import MERGE_PATCH, StrictParser, check_query, invalid
+from billing_api.web.parser import StrictParser, check_query, invalid
 from billing_api.web.preconditions import etag, is_known
 
 View = Callable[..., Any]
@@ -72,11 +73,11 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest
                 return view(lambda present: merged(schema, present, patch), *args, **kwargs)
 
             wrapper.patched_schema = schema  # type: ignore[attr-defined]  # read by the document
-            return self.ARGUMENTS_PARSER.use_args(_Anything(), location="merge_patch")(wrapper)  # type: ignore[no-any-return]
+            return self.ARGUMENTS_PARSER.use_args(_Anything(), location="merge_patch")(wrapper)
 
         return decorator
 
-    def response(self, status_code: int, schema: Schema | None = None, **kwargs: Any) -> Callable[[View], View]:
+    def response(self, status_code: int, schema: ma.Schema | None = None, **kwargs: Any) -> Callable[[View], View]:
         """Dump the view's result; tag it with its version, name its place when it is new, spare it when it is known."""
         smorest = super().response(status_code, schema, **kwargs)
 

@@ -117,7 +117,8 @@ def admit(principal: Principal, scope: str | None) -> None:
         )
     g.principal = principal
     # Ids and a role name: nothing in this statement was written by a client.
-    guard = f"SELECT assert_session('{principal.session_id}', '{principal.actor_id}', '{role_of(principal.scopes) or ''}'); "
+    who = f"'{principal.session_id}', '{principal.actor_id}', '{role_of(principal.scopes) or ''}'"
+    guard = f"SELECT assert_session({who}); "
     database.enter(principal.organization_id, Actor(principal.actor_type, principal.actor_id), guard=guard)
     if request.method not in SAFE:
         g.demands_if_match = database.announce()

@@ -117,4 +117,5 @@ class Money(StrictField):
 
 
 def _currency(obj: Any) -> str:
-    return obj["currency"] if isinstance(obj, dict) else obj.currency
+    code: str = obj["currency"] if isinstance(obj, dict) else obj.currency
+    return code

@@ -120,7 +120,7 @@ def components(spec: APISpec) -> None:
 def operation(resource: str, view: Callable[..., Any], rule: str, method: str) -> dict[str, Any]:
     """The part of an operation's description that follows from its decorators."""
     is_guarded = getattr(view, "is_guarded", False)
-    status, schema = getattr(view, "answers_with", (200, None))
+    status, _ = getattr(view, "answers_with", (200, None))
     parameters = list(_parameters(view, rule, method))
     described: dict[str, Any] = {
         "operationId": f"{resource}_{view.__name__}".replace("-", "_"),

@@ -1,7 +1,6 @@
 """Any exception becomes one JSON shape: RFC 9457's `application/problem+json`."""
 
 import traceback
-from collections.abc import Callable
 
 import orjson
 import psycopg2
@@ -107,9 +106,16 @@ def refusal_for(error: Exception) -> BillingError:
     """The refusal that an exception amounts to."""
     if isinstance(error, BillingError):
         return error
-    for kind, translate in _TRANSLATIONS:
-        if isinstance(error, kind):
-            return translate(error)
+    if isinstance(error, HTTPException):
+        return _of_http(error)
+    if isinstance(error, DBAPIError):
+        return _of_database(error)
+    if isinstance(error, PoolTimeout):
+        return Unavailable("Too many requests are waiting for the database.")
+    if isinstance(error, psycopg2.OperationalError):
+        return Unavailable()
+    if isinstance(error, StaleDataError):
+        return PreconditionFailed()
     return InternalError()
 
 
@@ -137,8 +143,7 @@ def _fault(fault: Fault) -> dict[str, str]:
     return {**{name: value or "" for name, value in place.items()}, "code": fault.code, "detail": fault.detail}
 
 
-def _of_http(error: Exception) -> BillingError:
-    assert isinstance(error, HTTPException)
+def _of_http(error: HTTPException) -> BillingError:
     refusal = _BY_STATUS.get(error.code or 500, InternalError)()
     for name, value in error.get_headers():
         if name in {"Allow", "Retry-After"}:
@@ -146,8 +151,7 @@ def _of_http(error: Exception) -> BillingError:
     return refusal
 
 
-def _of_database(error: Exception) -> BillingError:
-    assert isinstance(error, DBAPIError)
+def _of_database(error: DBAPIError) -> BillingError:
     state = sqlstate(error)
     if isinstance(error, IntegrityError):
         constraint = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
@@ -162,15 +166,6 @@ def _of_database(error: Exception) -> BillingError:
     if not state or state.startswith(_AWAY) or error.connection_invalidated:
         return Unavailable()
     return InternalError()
-
-
-_TRANSLATIONS: tuple[tuple[type[Exception], Callable[[Exception], BillingError]], ...] = (
-    (HTTPException, _of_http),
-    (DBAPIError, _of_database),
-    (psycopg2.OperationalError, lambda error: Unavailable()),
-    (PoolTimeout, lambda error: Unavailable("Too many requests are waiting for the database.")),
-    (StaleDataError, lambda error: PreconditionFailed()),
-)
 
 
 def _report(error: Exception, refusal: BillingError) -> None:

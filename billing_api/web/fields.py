@@ -9,7 +9,6 @@ import datetime as dt
 import re
 import uuid
 from collections.abc import Mapping
-from decimal import Decimal
 from importlib.resources import files
 from typing import Any
 from zoneinfo import available_timezones
@@ -68,7 +67,7 @@ class Schema(ma.Schema):
 class StrictField(fields.Field[Any]):
     """A field whose refusals carry codes."""
 
-    default_error_messages = _COMMON
+    default_error_messages = _COMMON  # type: ignore[assignment]  # a Flaw is a str; dict is invariant
     openapi: Mapping[str, Any] = {}
     """What the field is in the OpenAPI document; `shape` is what one field adds, `metadata` what one place adds."""
 

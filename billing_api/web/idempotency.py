@@ -149,7 +149,7 @@ def _store(key: str, fingerprint: str, answer: Response) -> None:
         .cte("reaped")
     )
     db.session.execute(
-        sa.insert(StoredReply.__table__)
+        sa.insert(StoredReply)
         .values(
             organization_id=unit().tenant,
             actor_id=unit().actor.id,

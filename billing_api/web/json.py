@@ -1,16 +1,20 @@
 """JSON: strict in, exact out."""
 
 import json
+import re
 from decimal import Decimal
 from typing import Any, NoReturn
 
 import orjson
+from flask import Response
 from flask.json.provider import JSONProvider
 
 from billing_api.errors import Malformed
 
 MAX_DEPTH = 64
 _MAX_DIGITS = 64
+_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*+"')
+_BRACKETS = re.compile(r"[\[\]{}]")
 
 
 class ExactJson(JSONProvider):
@@ -23,9 +27,7 @@ class ExactJson(JSONProvider):
         return read(s if isinstance(s, bytes) else s.encode())
 
     def response(self, *args: Any, **kwargs: Any) -> Any:
-        return self._app.response_class(
-            orjson.dumps(self._prepare_response_obj(args, kwargs)), mimetype="application/json"
-        )
+        return Response(orjson.dumps(self._prepare_response_obj(args, kwargs)), mimetype="application/json")
 
 
 class Number(Decimal):
@@ -74,25 +76,13 @@ def read(body: bytes) -> Any:
 
 def _refuse_depth(text: str) -> None:
     """Count brackets outside strings before parsing, because the parser's own answer to depth is a RecursionError."""
-    depth, in_string, escaped = 0, False, False
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return
-    for character in text:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif character == "\\":
-                escaped = True
-            elif character == '"':
-                in_string = False
-        elif character == '"':
-            in_string = True
-        elif character in "[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise Malformed(f"The body is nested more than {MAX_DEPTH} deep.")
-        elif character in "]}":
-            depth -= 1
+    depth = 0
+    for bracket in _BRACKETS.findall(_STRINGS.sub("", text)):
+        depth += 1 if bracket in "[{" else -1
+        if depth > MAX_DEPTH:
+            raise Malformed(f"The body is nested more than {MAX_DEPTH} deep.")
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+import marshmallow as ma
 import orjson
 import sqlalchemy as sa
 from flask import current_app, g, request
@@ -46,9 +47,9 @@ def sort_field(*keys: str, default: str = "-created_at") -> Choice:
     return Choice(*[sign + key for key in keys for sign in ("", "-")], load_default=default)
 
 
-def page_of(item: Schema, name: str) -> Schema:
+def page_of(item: Schema, name: str) -> ma.Schema:
     """The schema of a page of these items."""
-    members = {
+    members: dict[str, fields.Field[Any]] = {
         "data": fields.List(fields.Nested(item), required=True),
         "has_more": fields.Boolean(required=True),
         "next_cursor": fields.String(required=True, allow_none=True),
@@ -102,8 +103,7 @@ def _binding(arguments: Mapping[str, Any]) -> str:
 
 
 def _seal(value: Any, id: Any, binding: str) -> str:
-    sealed = _serializer().dumps([orjson.loads(orjson.dumps(value)), str(id), binding])
-    return sealed.decode() if isinstance(sealed, bytes) else sealed
+    return str(_serializer().dumps([orjson.loads(orjson.dumps(value)), str(id), binding]))
 
 
 def _open(text: str, binding: str) -> tuple[Any, str]:

@@ -1,4 +1,4 @@
-"""Access tokens: EdDSA, with a key id, typed `at+jwt` (RFC 9068), verifiable by others through the published key set."""
+"""Access tokens: EdDSA, with a key id, typed `at+jwt` (RFC 9068), verifiable by others with the published keys."""
 
 import base64
 import uuid
@@ -37,7 +37,7 @@ def init_app(app: Flask, keys: Keys, issuer: str) -> None:
 
 def mint(organization_id: uuid.UUID, user_id: uuid.UUID, session_id: uuid.UUID, role: str) -> str:
     """An access token for a user's session, with the scopes of the role."""
-    return create_access_token(
+    token: str = create_access_token(
         identity=str(user_id),
         additional_claims={
             "org": str(organization_id),
@@ -47,6 +47,7 @@ def mint(organization_id: uuid.UUID, user_id: uuid.UUID, session_id: uuid.UUID, 
         },
         additional_headers={"kid": _keys().newest, "typ": "at+jwt"},
     )
+    return token
 
 
 def key_set() -> dict[str, Any]:

@@ -43,7 +43,8 @@ def upgrade() -> None:
         sa.Column("updated_at", sa.TIMESTAMP(timezone=True), nullable=False),
         sa.CheckConstraint("currency IS NULL OR currency ~ '^[A-Z]{3}$'", name=op.f("ck_customers_currency_form")),
         sa.CheckConstraint(
-            "tax_treatment IN ('standard', 'exempt', 'reverse_charge', 'intra_community_supply', 'export', 'zero_rated', 'out_of_scope')",
+            "tax_treatment IN ('standard', 'exempt', 'reverse_charge', 'intra_community_supply', "
+            "'export', 'zero_rated', 'out_of_scope')",
             name=op.f("ck_customers_tax_treatment_known"),
         ),
         sa.CheckConstraint("type IN ('business', 'individual')", name=op.f("ck_customers_type_known")),

@@ -115,7 +115,8 @@ def upgrade() -> None:
         sa.Column("created_at", sa.TIMESTAMP(timezone=True), nullable=False),
         sa.Column("updated_at", sa.TIMESTAMP(timezone=True), nullable=False),
         sa.CheckConstraint(
-            "(status = 'draft') = (finalized_at IS NULL) AND (status = 'draft') = (number IS NULL) AND (number IS NULL) = (sequence_value IS NULL) AND (number IS NULL) = (number_key IS NULL)",
+            "(status = 'draft') = (finalized_at IS NULL) AND (status = 'draft') = (number IS NULL) AND "
+            "(number IS NULL) = (sequence_value IS NULL) AND (number IS NULL) = (number_key IS NULL)",
             name=op.f("ck_invoices_draft_has_no_number"),
         ),
         sa.CheckConstraint("currency ~ '^[A-Z]{3}$'", name=op.f("ck_invoices_currency_form")),
@@ -137,11 +138,23 @@ def upgrade() -> None:
             "due_date IS NULL OR issue_date IS NULL OR due_date >= issue_date", name=op.f("ck_invoices_due_after_issue")
         ),
         sa.CheckConstraint(
-            "subtotal BETWEEN -1000000000000000 AND 1000000000000000 AND allowance_total BETWEEN -1000000000000000 AND 1000000000000000 AND charge_total BETWEEN -1000000000000000 AND 1000000000000000 AND total_without_tax BETWEEN -1000000000000000 AND 1000000000000000 AND tax_total BETWEEN -1000000000000000 AND 1000000000000000 AND total BETWEEN -1000000000000000 AND 1000000000000000 AND prepaid_amount BETWEEN -1000000000000000 AND 1000000000000000 AND rounding_amount BETWEEN -1000000000000000 AND 1000000000000000 AND payable_amount BETWEEN -1000000000000000 AND 1000000000000000 AND amount_paid BETWEEN -1000000000000000 AND 1000000000000000 AND amount_credited BETWEEN -1000000000000000 AND 1000000000000000",
+            "subtotal BETWEEN -1000000000000000 AND 1000000000000000 AND "
+            "allowance_total BETWEEN -1000000000000000 AND 1000000000000000 AND "
+            "charge_total BETWEEN -1000000000000000 AND 1000000000000000 AND "
+            "total_without_tax BETWEEN -1000000000000000 AND 1000000000000000 AND "
+            "tax_total BETWEEN -1000000000000000 AND 1000000000000000 AND "
+            "total BETWEEN -1000000000000000 AND 1000000000000000 AND "
+            "prepaid_amount BETWEEN -1000000000000000 AND 1000000000000000 AND "
+            "rounding_amount BETWEEN -1000000000000000 AND 1000000000000000 AND "
+            "payable_amount BETWEEN -1000000000000000 AND 1000000000000000 AND "
+            "amount_paid BETWEEN -1000000000000000 AND 1000000000000000 AND "
+            "amount_credited BETWEEN -1000000000000000 AND 1000000000000000",
             name=op.f("ck_invoices_amounts_in_range"),
         ),
         sa.CheckConstraint(
-            "total_without_tax = subtotal - allowance_total + charge_total AND total = total_without_tax + tax_total AND payable_amount = total - prepaid_amount + rounding_amount",
+            "total_without_tax = subtotal - allowance_total + charge_total AND "
+            "total = total_without_tax + tax_total AND "
+            "payable_amount = total - prepaid_amount + rounding_amount",
             name=op.f("ck_invoices_sums_add_up"),
         ),
         sa.ForeignKeyConstraint(

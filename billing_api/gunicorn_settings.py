@@ -63,9 +63,24 @@ def _let_nobody_in(listener: socket.socket) -> None:
 def post_fork(server: Arbiter, worker: Worker) -> None:
     """A worker must not use the sockets of the process it was forked from, nor outlive it."""
     die_with(worker.ppid, signal.SIGKILL)
+    _end_when_told_early(server)
     app = worker.app.wsgi()
     with app.app_context():
         forget_connections()
+
+
+def _end_when_told_early(server: Arbiter) -> None:
+    """End a worker that is told to before it has begun.
+
+    Until then it has the master's handlers, which queue a signal for a loop that does not run here: it would be
+    lost, and the master would wait for this worker during the whole graceful time.
+    """
+    final = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
+    for signum in final:
+        signal.signal(signum, lambda *_: os._exit(0))
+    while not server.SIG_QUEUE.empty():
+        if server.SIG_QUEUE.get_nowait() in final:
+            os._exit(0)
 
 
 def child_exit(server: Arbiter, worker: Worker) -> None:

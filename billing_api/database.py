@@ -9,20 +9,19 @@ import datetime as dt
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import sqlalchemy as sa
-from flask import current_app
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import event, orm
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
 from billing_api import clock
-from billing_api.errors import BillingError, NotFound, PreconditionFailed
+from billing_api.errors import BillingError, NotFound, PreconditionFailed, Unavailable
+from billing_api.unit_of_work import SYSTEM, Actor, UnitOfWork, current, preamble, unit
 
 
 class Base(DeclarativeBase):
@@ -98,54 +97,6 @@ def owned_by(table: str, *columns: str) -> sa.ForeignKeyConstraint:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who does it: `user`, `api_key` or `system`, and which."""
-
-    type: str
-    id: uuid.UUID | None
-
-
-SYSTEM = Actor("system", None)
-
-
-@dataclass(slots=True)
-class UnitOfWork:
-    """What a transaction knows about itself."""
-
-    is_read_only: bool = False
-    is_dry_run: bool = False
-    request_id: str | None = None
-    started_at: dt.datetime = field(default_factory=clock.now)
-    actor: Actor = SYSTEM
-    organization_id: uuid.UUID | None = None
-    guard: str = ""
-    """A statement that refuses a credential which no longer holds; sent with the tenant."""
-    is_announced: bool = False
-    is_limited: bool = True
-    """Whether a wait for the database ends; outside of any unit, as in a migration, it does not."""
-
-    @property
-    def tenant(self) -> uuid.UUID:
-        """The organization that this unit works for.
-
-        Raises:
-            LookupError: none was entered; a row without a tenant is a fault of the program.
-        """
-        if self.organization_id is None:
-            raise LookupError("no tenant has been entered")
-        return self.organization_id
-
-
-_OUTSIDE = UnitOfWork(is_limited=False)
-_current: ContextVar[UnitOfWork] = ContextVar("unit_of_work", default=_OUTSIDE)
-
-
-def unit() -> UnitOfWork:
-    """The unit of work at hand."""
-    return _current.get()
-
-
 @contextmanager
 def transaction(
     *, read_only: bool = False, dry_run: bool = False, request_id: str | None = None
@@ -156,18 +107,18 @@ def transaction(
     ones, and is undone. Nothing is sent before the first statement, so a view that needs no database takes no
     connection, and a short unit may stand inside one that has not begun yet.
     """
-    token = _current.set(UnitOfWork(is_read_only=read_only, is_dry_run=dry_run, request_id=request_id))
+    token = current.set(UnitOfWork(is_read_only=read_only, is_dry_run=dry_run, request_id=request_id))
     try:
         yield unit()
         _finish(db.session())
     except BillingError as error:
         if error.keeps:
-            db.session.commit()
+            _commit(db.session())
         raise
     finally:
         # Closing rolls back whatever was not committed and gives the connection back.
         db.session.remove()
-        _current.reset(token)
+        current.reset(token)
 
 
 def _finish(session: orm.Session) -> None:
@@ -178,7 +129,17 @@ def _finish(session: orm.Session) -> None:
         session.execute(sa.text("SET CONSTRAINTS ALL IMMEDIATE"))
         session.rollback()
     elif not unit().is_read_only:
+        _commit(session)
+
+
+def _commit(session: orm.Session) -> None:
+    """Commit; where the connection breaks meanwhile, nobody can tell whether it was done, so it is not done again."""
+    try:
         session.commit()
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise Unavailable("The database went away; whether this was kept is not known.") from error
+        raise
 
 
 def enter(organization_id: uuid.UUID, actor: Actor = SYSTEM, *, guard: str = "") -> None:
@@ -268,25 +229,8 @@ def _announce(
     if here.is_announced and not here.is_read_only:
         return statement, parameters
     here.is_announced = True
-    prefix = _preamble(here)
+    prefix = preamble(here)
     if executemany:
         cursor.execute(prefix)
         return statement, parameters
     return prefix + statement, parameters
-
-
-def _preamble(here: UnitOfWork) -> str:
-    """The settings of one transaction. Everything in it is made by this program: ids, numbers and names."""
-    if here is _OUTSIDE:
-        return ""
-    config = current_app.config
-    settings = {
-        "app.organization_id": str(here.organization_id or ""),
-        "statement_timeout": config["BILLING_STATEMENT_TIMEOUT_MS"],
-        "lock_timeout": config["BILLING_LOCK_TIMEOUT_MS"],
-        "idle_in_transaction_session_timeout": config["BILLING_IDLE_IN_TRANSACTION_TIMEOUT_MS"],
-    }
-    if here.is_read_only:
-        settings["transaction_read_only"] = "on"
-    calls = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings.items())
-    return f"SELECT {calls}; {here.guard}"

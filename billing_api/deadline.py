@@ -11,7 +11,7 @@ from typing import Any
 import psycopg2
 from psycopg2 import extensions
 
-from billing_api.database import unit
+from billing_api.unit_of_work import unit
 from billing_api.web.errors import Silence
 
 SILENCE_SECONDS = 4.0

@@ -12,13 +12,14 @@ from uuid_utils.compat import uuid7
 from billing_api import clock
 from billing_api.auth import passwords
 from billing_api.auth.models import RefreshToken, Session, User
-from billing_api.database import Actor, db, enter, find, reveal, transaction, unit
+from billing_api.database import db, enter, find, reveal, transaction
 from billing_api.domain.access import Principal
 from billing_api.domain.emails import fold
 from billing_api.errors import NotFound, Unauthenticated
 from billing_api.events.service import record
 from billing_api.organizations import service as organizations
 from billing_api.organizations.models import Organization
+from billing_api.unit_of_work import Actor, unit
 
 
 class InvalidCredentials(Unauthenticated):

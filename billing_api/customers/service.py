@@ -10,10 +10,11 @@ from uuid_utils.compat import uuid7
 
 from billing_api import clock
 from billing_api.customers.models import Customer
-from billing_api.database import db, find, on_violation, unit
+from billing_api.database import db, find, on_violation
 from billing_api.domain.emails import fold
 from billing_api.errors import Conflict, PreconditionFailed
 from billing_api.events.service import record
+from billing_api.unit_of_work import unit
 
 
 class CustomerInUse(Conflict):

@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
 from billing_api import clock
-from billing_api.database import TenantSession, db, unit
+from billing_api.database import TenantSession, db
 from billing_api.events.models import Event, EventCounter
+from billing_api.unit_of_work import unit
 
 
 class HasId(Protocol):

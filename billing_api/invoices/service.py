@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 from billing_api import clock
 from billing_api.customers.models import Customer
-from billing_api.database import db, find, touch, unit
+from billing_api.database import db, find, touch
 from billing_api.domain import lifecycle, money
 from billing_api.errors import Conflict, Fault, Invalid, Malformed
 from billing_api.events.service import record
@@ -21,6 +21,7 @@ from billing_api.invoices.finalization import blockers, issue
 from billing_api.invoices.models import Invoice
 from billing_api.invoices.parts import InvoiceLine
 from billing_api.organizations import service as organizations
+from billing_api.unit_of_work import unit
 
 
 class InvalidTransition(Conflict):

@@ -8,12 +8,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from billing_api import clock
-from billing_api.database import db, unit
+from billing_api.database import db
 from billing_api.domain.numbering import Reset, parse, period, render
 from billing_api.errors import Conflict, Fault, Invalid
 from billing_api.numbering.models import NumberCounter, NumberSeries
 from billing_api.organizations.models import Organization
 from billing_api.organizations.service import on_founded
+from billing_api.unit_of_work import unit
 
 
 class IssueDateBeforeLastNumber(Conflict):

@@ -6,11 +6,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from billing_api.database import db, unit
+from billing_api.database import db
 from billing_api.errors import NotFound, PreconditionFailed
 from billing_api.events.models import EventCounter
 from billing_api.events.service import record
 from billing_api.organizations.models import Organization
+from billing_api.unit_of_work import unit
 
 # fmt: off
 _CREDIT_NOTE_COUNTRIES = frozenset({

@@ -157,5 +157,5 @@ def _query_names(view: View) -> frozenset[str]:
 
 
 def _takes_dry_run(view: View) -> bool:
-    """Every guarded write can be tried; auth has no trial."""
-    return bool(getattr(view, "is_guarded", False)) and request.method not in SAFE
+    """Every write that keeps something can be tried first; auth and previews have no trial."""
+    return bool(getattr(view, "stores_replies", False)) and request.method not in SAFE

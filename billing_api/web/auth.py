@@ -1,5 +1,6 @@
 """The guard before every door: a credential becomes a principal, and the principal the tenant of the transaction."""
 
+import re
 import uuid
 from collections.abc import Callable
 from functools import wraps
@@ -12,9 +13,9 @@ from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt.exceptions import PyJWTError
 
 from billing_api import database
-from billing_api.database import Actor
 from billing_api.domain.access import SCOPES, Principal, role_of
 from billing_api.errors import Forbidden, Malformed, Unauthenticated
+from billing_api.unit_of_work import Actor
 from billing_api.web.app import SAFE
 from billing_api.web.idempotency import once
 
@@ -22,6 +23,10 @@ TOKEN_TYPE = "at+jwt"  # noqa: S105 - the media type of RFC 9068, not a secret
 REQUIRED_CLAIMS = frozenset(
     {"iss", "aud", "sub", "iat", "nbf", "exp", "jti", "type", "org", "sid", "scope", "client_id"}
 )
+
+_BEARER = re.compile(r"Bearer ([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)")
+"""One token in the compact form (RFC 7515) and nothing beside it: Flask-JWT-Extended would look for it in a list, verify
+one member, and leave it open which one was meant."""
 
 View = Callable[..., Any]
 
@@ -91,14 +96,16 @@ def authenticate() -> Principal:
         raise SeveralCredentials()
     if "Authorization" not in request.headers:
         raise Unauthenticated()
+    bearer = _BEARER.fullmatch(request.headers["Authorization"])
+    if bearer is None:
+        raise _rejected()
     try:
         verify_jwt_in_request()
     except (JWTExtendedException, PyJWTError, ValueError, TypeError, KeyError):
         raise _rejected() from None
     # Flask-JWT-Extended fills in a type and an id that are missing, so the claims are read as they were sent; the
     # signature over them has just been verified.
-    token = request.headers["Authorization"].split()[-1]
-    claims = jwt.decode(token, options={"verify_signature": False})
+    claims = jwt.decode(bearer[1], options={"verify_signature": False})
     if not claims.keys() >= REQUIRED_CLAIMS or str(get_jwt_header().get("typ", "")).lower() != TOKEN_TYPE:
         raise _rejected()
     return _principal(claims)

@@ -20,8 +20,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing_api import clock
-from billing_api.database import Instant, Model, db, unit
+from billing_api.database import Instant, Model, db
 from billing_api.errors import Conflict, Fault, Invalid, Malformed
+from billing_api.unit_of_work import unit
 from billing_api.web.errors import sqlstate
 from billing_api.web.parser import body_of
 

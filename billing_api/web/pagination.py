@@ -13,8 +13,9 @@ from flask import current_app, g, request
 from itsdangerous import BadSignature, URLSafeSerializer
 from marshmallow import fields, validate
 
-from billing_api.database import db, unit
+from billing_api.database import db
 from billing_api.errors import Fault, Malformed
+from billing_api.unit_of_work import unit
 from billing_api.web.fields import Choice, FlagText, IntegerText, Schema, Text
 
 

@@ -1,0 +1,79 @@
+"""What a transaction knows about itself: for whom it works, who asked for it, and its limits.
+
+A thread has one unit of work at a time, in a context variable, so that models, services and the connection agree on
+the tenant without handing it about.
+"""
+
+import datetime as dt
+import uuid
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from flask import current_app
+
+from billing_api import clock
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does it: `user`, `api_key` or `system`, and which."""
+
+    type: str
+    id: uuid.UUID | None
+
+
+SYSTEM = Actor("system", None)
+
+
+@dataclass(slots=True)
+class UnitOfWork:
+    """What a transaction knows about itself."""
+
+    is_read_only: bool = False
+    is_dry_run: bool = False
+    request_id: str | None = None
+    started_at: dt.datetime = field(default_factory=clock.now)
+    actor: Actor = SYSTEM
+    organization_id: uuid.UUID | None = None
+    guard: str = ""
+    """A statement that refuses a credential which no longer holds; sent with the tenant."""
+    is_announced: bool = False
+    is_limited: bool = True
+    """Whether a wait for the database ends; outside of any unit, as in a migration, it does not."""
+
+    @property
+    def tenant(self) -> uuid.UUID:
+        """The organization that this unit works for.
+
+        Raises:
+            LookupError: none was entered; a row without a tenant is a fault of the program.
+        """
+        if self.organization_id is None:
+            raise LookupError("no tenant has been entered")
+        return self.organization_id
+
+
+_OUTSIDE = UnitOfWork(is_limited=False)
+current: ContextVar[UnitOfWork] = ContextVar("unit_of_work", default=_OUTSIDE)
+
+
+def unit() -> UnitOfWork:
+    """The unit of work at hand."""
+    return current.get()
+
+
+def preamble(here: UnitOfWork) -> str:
+    """The settings of one transaction. Everything in it is made by this program: ids, numbers and names."""
+    if here is _OUTSIDE:
+        return ""
+    config = current_app.config
+    settings = {
+        "app.organization_id": str(here.organization_id or ""),
+        "statement_timeout": config["BILLING_STATEMENT_TIMEOUT_MS"],
+        "lock_timeout": config["BILLING_LOCK_TIMEOUT_MS"],
+        "idle_in_transaction_session_timeout": config["BILLING_IDLE_IN_TRANSACTION_TIMEOUT_MS"],
+    }
+    if here.is_read_only:
+        settings["transaction_read_only"] = "on"
+    calls = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings.items())
+    return f"SELECT {calls}; {here.guard}"

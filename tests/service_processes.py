@@ -77,18 +77,19 @@ def await_end(pids: set[int], seconds: float = 5.0) -> set[int]:
 
 @dataclass
 class Service:
-    process: "subprocess.Popen[str]"
+    process: "subprocess.Popen[bytes]"
+    output: Path
+    """What it prints. A file: a pipe that nobody empties would stop the service after some hundred requests."""
     port: int
     instance: Path
     banner: list[str] = field(default_factory=list)
 
     def read_banner(self, deadline: float) -> None:
-        assert self.process.stdout
-        while not self.banner or self.banner[-1] != STARTED:
-            line = self.process.stdout.readline()
-            assert line, f"it ended before it was up: {self.banner}"
-            assert time.monotonic() < deadline
-            self.banner.append(line.rstrip("\n"))
+        while STARTED not in self.banner:
+            self.banner = self.output.read_text().splitlines()
+            assert time.monotonic() < deadline, self.banner
+            assert self.process.poll() is None or STARTED in self.banner, f"it ended before it was up: {self.banner}"
+            time.sleep(0.02)
 
     def get(self, path: str) -> int:
         """The status of an answer; 0 when nobody listens."""
@@ -111,24 +112,26 @@ def instance(tmp_path: Path) -> Iterator[Path]:
     data = read_place(tmp_path / "instance" / "postgres")
     if data.parent == ROOTS_PLACE:
         shutil.rmtree(data, ignore_errors=True)
+        shutil.rmtree(data.with_name(f"{data.name}.new"), ignore_errors=True)
 
 
 @pytest.fixture
-def serve(instance: Path) -> Iterator[Callable[..., Service]]:
+def serve(instance: Path, tmp_path: Path) -> Iterator[Callable[..., Service]]:
     started: list[Service] = []
 
     def begin(*words: str, command: list[str] = COMMAND) -> Service:
         port = free_port()
-        process = subprocess.Popen(
-            [*command, "serve", *words],
-            env=environment(instance, port),
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            start_new_session=True,
-        )
-        started.append(Service(process, port, instance))
+        output = tmp_path / f"output-{len(started)}"
+        with output.open("wb") as file:
+            process = subprocess.Popen(
+                [*command, "serve", *words],
+                env=environment(instance, port),
+                cwd=ROOT,
+                stdout=file,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        started.append(Service(process, output, port, instance))
         return started[-1]
 
     yield begin
@@ -138,8 +141,6 @@ def serve(instance: Path) -> Iterator[Callable[..., Service]]:
             service.process.send_signal(signal.SIGQUIT)
         await_end(members, 10)
         service.process.wait(10)
-        assert service.process.stdout
-        service.process.stdout.close()
 
 
 @pytest.fixture

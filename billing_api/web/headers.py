@@ -6,10 +6,11 @@ from flask import Flask, Response, current_app, g, request
 from uuid_utils.compat import uuid7
 
 from billing_api.errors import NotAcceptable
-from billing_api.web.parser import check_target
+from billing_api.web.parser import MERGE_PATCH, check_target
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _TRACE_PARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+_PATCHES = f"{MERGE_PATCH}, application/json"
 _JSON = ["application/json", "application/problem+json"]
 
 _SECURITY = {
@@ -55,10 +56,22 @@ def _begin() -> Response | None:
 
 def _dress(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.get("request_id", "")
+    if request.url_rule and request.url_rule.rule in _patchable():
+        response.headers["Accept-Patch"] = _PATCHES
     for name, value in _SECURITY.items():
         response.headers.setdefault(name, value)
     _share(response)
     return response
+
+
+def _patchable() -> frozenset[str]:
+    """The rules under which a PATCH is understood; they are complete with the first request, and looked up once."""
+    known: frozenset[str] | None = current_app.extensions.get("patchable")
+    if known is None:
+        rules = current_app.url_map.iter_rules()
+        known = frozenset(rule.rule for rule in rules if "PATCH" in (rule.methods or ()))
+        current_app.extensions["patchable"] = known
+    return known
 
 
 def _share(response: Response) -> None:

@@ -55,14 +55,18 @@ def upsert(external_id: str, values: Mapping[str, Any], expected: int | None = N
         PreconditionFailed: a version was expected, and there is none, or another.
     """
     row = {**_row(values), "external_id": external_id}
-    made = None if expected is not None else _insert(row)
-    if made is not None:
-        return made, True
-    customer = db.session.scalars(
-        sa.select(Customer)
-        .where(Customer.organization_id == unit().tenant, Customer.external_id == external_id)
-        .with_for_update(key_share=True)
-    ).one_or_none()
+    while True:
+        made = None if expected is not None else _insert(row)
+        if made is not None:
+            return made, True
+        customer = db.session.scalars(
+            sa.select(Customer)
+            .where(Customer.organization_id == unit().tenant, Customer.external_id == external_id)
+            .with_for_update(key_share=True)
+        ).one_or_none()
+        # Where the row that was in the way has been deleted since, there is room for a new one.
+        if customer is not None or expected is not None:
+            break
     if customer is None or (expected is not None and customer.version != expected):
         raise PreconditionFailed()
     return _apply(customer, lambda _: {**values, "external_id": external_id}), False

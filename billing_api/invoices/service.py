@@ -56,7 +56,7 @@ def preview(body: Mapping[str, Any]) -> Invoice:
 def create(body: Mapping[str, Any]) -> Invoice:
     """A draft, or, when the body says `finalize`, an issued invoice."""
     invoice = Invoice(id=uuid7())
-    parties = _parties(body["customer_id"])
+    parties = _parties(body["customer_id"], keep=True)
     write(invoice, body, parties)
     db.session.add(invoice)
     db.session.flush()
@@ -84,7 +84,7 @@ def edit(id: uuid.UUID, change: Callable[[Mapping[str, Any]], dict[str, Any]], e
     # The old parts leave before the new ones come, whose positions would meet theirs.
     invoice.lines, invoice.adjustments, invoice.tax_breakdown = [], [], []
     db.session.flush()
-    write(invoice, body, _parties(body["customer_id"]))
+    write(invoice, body, _parties(body["customer_id"], keep=True))
     touch(invoice)
     db.session.flush()
     names = before.keys() | invoice.request.keys()
@@ -188,9 +188,12 @@ def _overdue(filters: Mapping[str, Any]) -> list[sa.ColumnElement[bool]]:
     return [late if filters["overdue"] else sa.not_(sa.func.coalesce(late, sa.false()))]
 
 
-def _parties(customer_id: uuid.UUID | None) -> Parties:
-    """The seller, and the buyer by the id that a body names."""
+def _parties(customer_id: uuid.UUID | None, *, keep: bool = False) -> Parties:
+    """The seller, and the buyer by the id that a body names; `keep` lets nobody delete the buyer before the commit."""
     query = sa.select(Customer).where(Customer.organization_id == unit().tenant, Customer.id == customer_id)
+    if keep:
+        # FOR KEY SHARE, which the foreign key takes anyway, but too late for a clear refusal.
+        query = query.with_for_update(read=True, key_share=True)
     customer = db.session.scalars(query).one_or_none() if customer_id else None
     if customer_id and customer is None:
         fault = Fault("customer-not-found", "There is no such customer.", "/customer_id")

@@ -25,8 +25,8 @@ REQUIRED_CLAIMS = frozenset(
 )
 
 _BEARER = re.compile(r"Bearer ([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)")
-"""One token in the compact form (RFC 7515) and nothing beside it: Flask-JWT-Extended would look for it in a list, verify
-one member, and leave it open which one was meant."""
+"""One token in the compact form (RFC 7515) and nothing beside it: Flask-JWT-Extended takes a list of credentials,
+verifies one of them, and leaves it open which one was meant."""
 
 View = Callable[..., Any]
 
@@ -106,7 +106,7 @@ def authenticate() -> Principal:
     # Flask-JWT-Extended fills in a type and an id that are missing, so the claims are read as they were sent; the
     # signature over them has just been verified.
     claims = jwt.decode(bearer[1], options={"verify_signature": False})
-    if not claims.keys() >= REQUIRED_CLAIMS or str(get_jwt_header().get("typ", "")).lower() != TOKEN_TYPE:
+    if str(get_jwt_header().get("typ", "")).lower() != TOKEN_TYPE or not _is_complete(claims):
         raise _rejected()
     return _principal(claims)
 
@@ -131,9 +131,17 @@ def admit(principal: Principal, scope: str | None) -> None:
         g.demands_if_match = database.announce()
 
 
+def _is_complete(claims: dict[str, Any]) -> bool:
+    """Whether these are the claims of an access token of ours; the library minds neither a type that it does not know
+    nor a number that is a boolean."""
+    numbers = all(type(claims.get(name)) is int for name in ("iat", "nbf", "exp"))
+    names = all(isinstance(claims.get(name), str) and claims[name] for name in ("jti", "client_id"))
+    return claims.keys() >= REQUIRED_CLAIMS and claims["type"] == "access" and numbers and names
+
+
 def _principal(claims: dict[str, Any]) -> Principal:
     try:
-        return Principal(
+        principal = Principal(
             organization_id=uuid.UUID(claims["org"]),
             actor_type="user",
             actor_id=uuid.UUID(claims["sub"]),
@@ -143,6 +151,10 @@ def _principal(claims: dict[str, Any]) -> Principal:
         )
     except (ValueError, AttributeError, TypeError):
         raise _rejected() from None
+    if role_of(principal.scopes) is None:
+        # A login gives the scopes of a role, all of them; the database compares the role with the user's own.
+        raise _rejected()
+    return principal
 
 
 def _rejected() -> Unauthenticated:

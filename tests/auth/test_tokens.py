@@ -1,0 +1,322 @@
+"""Forged and dead access tokens: none of them opens a door, and all are refused alike."""
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from flask import Flask
+from flask.testing import FlaskClient
+
+from billing_api import keys
+from billing_api.auth.models import User
+from billing_api.database import enter, find, transaction
+from billing_api.web.auth import REQUIRED_CLAIMS
+from config import Config
+from tests.factories import Tenant, sign_up
+
+STRANGER = Ed25519PrivateKey.generate()
+
+
+class Forger:
+    """Knows a good token, the service's own key, and every trick."""
+
+    def __init__(self, holder: Tenant, victim: Tenant, own: Ed25519PrivateKey) -> None:
+        self.good, self.refresh_token, self.own = holder.access_token, holder.refresh_token, own
+        self.header = jwt.get_unverified_header(self.good)
+        self.plain_header = {name: value for name, value in self.header.items() if name != "alg"}
+        self.claims = jwt.decode(self.good, options={"verify_signature": False})
+        self.others = jwt.decode(victim.access_token, options={"verify_signature": False})
+        public = own.public_key()
+        encoding, form = serialization.Encoding, serialization.PublicFormat
+        self.public_pem = public.public_bytes(encoding.PEM, form.SubjectPublicKeyInfo)
+        self.public_raw = public.public_bytes(encoding.Raw, form.Raw)
+
+    def signed(self, claims: Any = None, *, key: Any = None, without: str = "", **header: Any) -> str:
+        """A token in the service's form, signed by its own key or another; a header of None is left out."""
+        body = {name: value for name, value in {**self.claims, **(claims or {})}.items() if name != without}
+        head = {name: value for name, value in {**self.header, **header}.items() if value is not None}
+        return sign(head, body, (key or self.own).sign)
+
+    def hmac(self, key: bytes, algorithm: str = "HS256") -> str:
+        digest = {"HS256": hashlib.sha256, "HS384": hashlib.sha384, "HS512": hashlib.sha512}[algorithm]
+        return sign({**self.header, "alg": algorithm}, self.claims, lambda text: hmac.new(key, text, digest).digest())
+
+
+def part(value: Any) -> str:
+    raw = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def sign(header: Any, claims: Any, signer: Callable[[bytes], bytes]) -> str:
+    text = f"{part(header)}.{part(claims)}"
+    return f"{text}.{part(signer(text.encode()))}"
+
+
+def _claims() -> Iterator[tuple[str, Callable[[Forger], str]]]:
+    """Signed by the service's own key, and yet not its tokens."""
+    for name in sorted(REQUIRED_CLAIMS):
+        yield f"without {name}", lambda f, name=name: f.signed(without=name)
+        for kind, value in {"null": None, "a list": ["x"], "an object": {"x": 1}, "empty": "", "true": True}.items():
+            yield f"{name} is {kind}", lambda f, name=name, value=value: f.signed({name: value})
+    now = int(time.time())
+    wrong: dict[str, Any] = {
+        "iss": ["https://billing.example.com", "http://127.0.0.1:8000/", "HTTP://127.0.0.1:8000"],
+        "aud": ["other-api", "billing-api ", ["other-api"]],
+        "exp": [now - 1, now - 30, now - 86_400, 0, -1, "soon", float("nan"), float("inf")],
+        "nbf": [now + 120, now + 86_400, "later", float("inf")],
+        "iat": [now + 120, "before", float("-inf")],
+        "type": ["refresh", "zzz", "ACCESS"],
+        "org": [str(uuid.uuid4()), "1", "' OR 1=1 --"],
+        "sid": [str(uuid.uuid4()), "1", "' OR 1=1 --"],
+        "sub": [str(uuid.uuid4()), "1", 7, "' OR 1=1 --"],
+        "scope": ["invoices:read", "owners:write", "everything"],
+    }
+    for name, values in wrong.items():
+        for value in values:
+            yield f"{name} is {value}", lambda f, name=name, value=value: f.signed({name: value})
+    for name in ("org", "sid", "sub"):
+        yield f"{name} of another tenant", lambda f, name=name: f.signed({name: f.others[name]})
+    yield "more scopes than the role has", lambda f: f.signed({"scope": f.claims["scope"] + " everything:write"})
+
+
+def _signatures() -> Iterator[tuple[str, Callable[[Forger], str]]]:
+    for none in ("none", "None", "NONE", "nOnE", ""):
+        yield (
+            f"alg {none!r} without signature",
+            lambda f, none=none: sign({**f.header, "alg": none}, f.claims, lambda _: b""),
+        )
+        yield (
+            f"alg {none!r} with the old one",
+            lambda f, none=none: f"{part({**f.header, 'alg': none})}.{'.'.join(f.good.split('.')[1:])}",
+        )
+    for algorithm in ("HS256", "HS384", "HS512"):
+        yield f"{algorithm} with the public key in PEM", lambda f, a=algorithm: f.hmac(f.public_pem, a)
+        yield f"{algorithm} with the raw public key", lambda f, a=algorithm: f.hmac(f.public_raw, a)
+        yield f"{algorithm} with an empty key", lambda f, a=algorithm: f.hmac(b"", a)
+    yield "HS256 with the public key in base64", lambda f: f.hmac(base64.b64encode(f.public_raw))
+    yield "HS256 with the key id", lambda f: f.hmac(f.header["kid"].encode())
+    for name in ("RS256", "PS256"):
+        yield (
+            f"{name} with a key of one's own",
+            lambda f, name=name: jwt.encode(f.claims, rsa.generate_private_key(65537, 2048), name, f.plain_header),
+        )
+    yield (
+        "ES256 with a key of one's own",
+        lambda f: jwt.encode(f.claims, ec.generate_private_key(ec.SECP256R1()), "ES256", f.plain_header),
+    )
+    yield (
+        "Ed448 with a key of one's own",
+        lambda f: jwt.encode(f.claims, Ed448PrivateKey.generate(), "EdDSA", f.plain_header),
+    )
+    yield "a stranger's key under our key id", lambda f: f.signed(key=STRANGER)
+    yield "alg missing", lambda f: f.signed(alg=None)
+    yield "alg is a list", lambda f: f.signed(alg=["EdDSA", "none"])
+    yield "the signature cut off", lambda f: f.good.rpartition(".")[0] + "."
+    yield "the signature halved", lambda f: f.good[:-43]
+    yield "the signature doubled", lambda f: f.good + f.good.rpartition(".")[2]
+    yield "the signature of zeros", lambda f: f"{f.good.rpartition('.')[0]}.{part(bytes(64))}"
+    yield (
+        "the signature of another token",
+        lambda f: f"{f.good.rpartition('.')[0]}.{f.signed({'jti': 'x'}).rpartition('.')[2]}",
+    )
+    for place in (0, 20, 42, 60):
+        yield f"signature changed at {place}", lambda f, place=place: _changed(f.good, place)
+    yield (
+        "claims changed under the old signature",
+        lambda f: ".".join(
+            [f.good.split(".")[0], part({**f.claims, "exp": f.claims["exp"] + 1}), f.good.split(".")[2]]
+        ),
+    )
+    yield "two parts", lambda f: f.good.rpartition(".")[0]
+    yield "four parts", lambda f: f"{f.good}.{part(b'x')}"
+    yield "five parts, as an encrypted token", lambda f: f"{f.good}.{part(b'x')}.{part(b'x')}"
+    yield "a detached payload", lambda f: f"{f.good.split('.')[0]}..{f.good.split('.')[2]}"
+    yield "a critical extension that nobody knows", lambda f: f.signed(crit=["rule"], rule=1)
+    yield "an unencoded payload", lambda f: f.signed(b64=False, crit=["b64"])
+
+
+def _changed(token: str, place: int) -> str:
+    head, _, signature = token.rpartition(".")
+    other = "A" if signature[place] != "A" else "B"
+    return f"{head}.{signature[:place]}{other}{signature[place + 1 :]}"
+
+
+def _headers() -> Iterator[tuple[str, Callable[[Forger], str]]]:
+    jwk = {"kty": "OKP", "crv": "Ed25519", "x": part(STRANGER.public_key().public_bytes_raw())}
+    lures = {
+        "jwk": jwk,
+        "jku": "http://127.0.0.1:1/keys.json",
+        "x5u": "http://127.0.0.1:1/keys.pem",
+        "x5c": [base64.b64encode(b"certificate").decode()],
+    }
+    for name, value in lures.items():
+        yield f"{name} of a stranger", lambda f, name=name, value=value: f.signed(key=STRANGER, **{name: value})
+        yield (
+            f"{name} of a stranger, no key id",
+            lambda f, name=name, value=value: f.signed(key=STRANGER, kid=None, **{name: value}),
+        )
+    ids = [None, "", "0", "0002", "0001.pem", "../keys/0001", "../../etc/passwd", "/dev/null", "0001\0", "' OR 1", 1]
+    for kid in [*ids, True, ["0001"], {"0001": 1}, "k" * 4000]:
+        yield f"kid is {str(kid)[:20]!r}", lambda f, kid=kid: f.signed(kid=kid)
+    for typ in (None, "JWT", "jwt", "refresh+jwt", "rt+jwt", "at+jwt ", "", 1, True, ["at+jwt"], {"at+jwt": 1}):
+        yield f"typ is {typ!r}", lambda f, typ=typ: f.signed(typ=typ)
+
+
+def _garbage() -> Iterator[tuple[str, Callable[[Forger], str]]]:
+    nested = b"[" * 5000 + b"]" * 5000
+    words = {
+        "nothing": "", "a dot": ".", "two dots": "..", "words": "a.b.c", "null": "null", "undefined": "undefined",
+        "slashes": "+/+.+/+.+/+", "a number": f"{part(1)}.{part(1)}.{part(1)}", "lists": f"{part([])}.{part([])}.AA",
+        "broken JSON": f"{part(b'{')}.{part(b'{')}.AA", "not UTF-8": f"{part(b'%c' % 255)}.{part(b'%c' % 255)}.AA",
+        "deep": f"{part(nested)}.{part(nested)}.AA", "very long": "a" * 60_000, "an API key": "bk_" + "a" * 43,
+    }  # fmt: skip
+    for name, word in words.items():
+        yield f"garbage: {name}", lambda f, word=word: word
+    yield "the refresh token", lambda f: f.refresh_token
+    yield "the session id", lambda f: f.claims["sid"]
+    yield (
+        "deep claims under our key",
+        lambda f: f"{(text := f'{part(f.header)}.{part(nested)}')}.{part(f.own.sign(text.encode()))}",
+    )
+    yield "a list of claims under our key", lambda f: sign(f.header, [f.claims], f.own.sign)
+
+
+def _lines() -> Iterator[tuple[str, Callable[[Forger], str]]]:
+    """Whole headers. The forged token beside a good one names another tenant and is signed by nobody."""
+    yield "a forged one after the good one", lambda f: f"Bearer {f.good}, Token {_unsigned(f)}"
+    yield "a forged one before the good one", lambda f: f"Token {_unsigned(f)}, Bearer {f.good}"
+    yield "two bearers", lambda f: f"Bearer {f.good}, Bearer {_unsigned(f)}"
+    yield "two good ones", lambda f: f"Bearer {f.good}, Bearer {f.good}"
+    yield "a comma", lambda f: f"Bearer {f.good},"
+    yield "a word more", lambda f: f"Bearer {f.good} {_unsigned(f)}"
+    yield "two spaces", lambda f: f"Bearer  {f.good}"
+    yield "a tab", lambda f: f"Bearer\t{f.good}"
+    yield "quotes", lambda f: f'Bearer "{f.good}"'
+    yield "no scheme", lambda f: f.good
+    yield "another scheme", lambda f: f"Token {f.good}"
+    yield "Basic", lambda f: f"Basic {base64.b64encode(f.good.encode()).decode()}"
+    yield "the scheme alone", lambda f: "Bearer"
+    yield "letters beyond ASCII", lambda f: "Bearer é.é.é"
+
+
+def _unsigned(forger: Forger) -> str:
+    return sign(forger.header, forger.others, lambda _: bytes(64))
+
+
+TOKENS = dict([*_claims(), *_signatures(), *_headers(), *_garbage()])
+LINES = dict(_lines())
+
+
+@pytest.fixture(scope="module")
+def holder(app: Flask) -> Tenant:
+    return sign_up(app)
+
+
+@pytest.fixture(scope="module")
+def forger(app: Flask, holder: Tenant) -> Forger:
+    return Forger(holder, sign_up(app), app.extensions["keys"].signing[app.extensions["keys"].newest])
+
+
+def assert_refused(client: FlaskClient, authorization: str) -> None:
+    for method, path in (("GET", "/v1/me"), ("POST", "/v1/customers")):
+        answer = client.open(path, method=method, headers={"Authorization": authorization})
+        assert answer.status_code == 401, f"{method} {path} answers {answer.status_code}: {answer.text}"
+        assert answer.headers["WWW-Authenticate"].split()[0] == "Bearer"
+        assert answer.mimetype == "application/problem+json"
+        assert answer.json["code"] == "unauthenticated"
+        assert answer.json["detail"] in {
+            "The access token is not valid, or no longer.",
+            "The session of this token has ended.",
+        }
+
+
+def test_the_forgers_own_copy_of_a_token_is_accepted(client: FlaskClient, forger: Forger) -> None:
+    """Otherwise the refusals below would prove nothing."""
+    answer = client.get("/v1/me", headers={"Authorization": f"Bearer {forger.signed()}"})
+    assert answer.status_code == 200, answer.text
+
+
+def test_about_150_forgeries_are_tried() -> None:
+    assert len(TOKENS) + len(LINES) >= 150
+
+
+@pytest.mark.parametrize("name", TOKENS)
+def test_a_forged_token_is_refused(client: FlaskClient, forger: Forger, name: str) -> None:
+    assert_refused(client, f"Bearer {TOKENS[name](forger)}")
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_a_header_that_is_not_one_bearer_token_is_refused(client: FlaskClient, forger: Forger, name: str) -> None:
+    assert_refused(client, LINES[name](forger))
+
+
+def test_a_token_elsewhere_than_in_the_header_is_not_looked_at(client: FlaskClient, forger: Forger) -> None:
+    client.set_cookie("access_token_cookie", forger.good)
+    answer = client.get("/v1/me")
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_a_token_of_another_deployment_is_refused(
+    client: FlaskClient, config: Config, forger: Forger, tmp_path: Path
+) -> None:
+    """Even one with the same issuer, audience, key id and claims."""
+    theirs = keys.load(replace(config, instance=tmp_path, jwt_keys=tmp_path / "keys"))
+    assert theirs.newest == forger.header["kid"]
+    assert_refused(client, f"Bearer {forger.signed(key=theirs.signing[theirs.newest])}")
+
+
+def test_a_logged_out_session_ends_its_token(client: FlaskClient, tenant: Tenant) -> None:
+    assert tenant.post("/v1/auth/logout").status_code == 204
+    assert_refused(client, tenant.headers["Authorization"])
+
+
+@pytest.mark.parametrize(
+    "change", [{"role": "viewer"}, {"role": "owner"}, {"status": "disabled"}], ids=["lowered", "raised", "disabled"]
+)
+def test_a_changed_user_is_refused_with_the_old_token(
+    app: Flask, client: FlaskClient, tenant: Tenant, change: dict[str, str]
+) -> None:
+    colleague = tenant.colleague("admin")
+    assert colleague.get("/v1/me").status_code == 200
+    with app.app_context(), transaction():
+        enter(tenant.organization_id)
+        user = find(User, colleague.user_id, lock=True)
+        for name, value in change.items():
+            setattr(user, name, value)
+    assert_refused(client, colleague.headers["Authorization"])
+
+
+def test_others_can_verify_a_token_with_the_published_keys_alone(
+    client: FlaskClient, config: Config, tenant: Tenant
+) -> None:
+    published = jwt.PyJWKSet.from_dict(client.get("/.well-known/jwks.json").json)
+    key = published[jwt.get_unverified_header(tenant.access_token)["kid"]]
+    claims = jwt.decode(
+        tenant.access_token,
+        key,
+        algorithms=["EdDSA"],
+        audience="billing-api",
+        issuer=config.public_url,
+        options={"require": sorted(REQUIRED_CLAIMS)},
+    )
+    assert claims["sub"] == str(tenant.user_id)
+    assert claims["exp"] - claims["iat"] == config.access_token_seconds
+
+
+def test_the_published_keys_hold_nothing_private(client: FlaskClient) -> None:
+    for key in client.get("/.well-known/jwks.json").json["keys"]:
+        assert key.keys() == {"kty", "crv", "use", "alg", "kid", "x"}

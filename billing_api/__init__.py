@@ -38,7 +38,7 @@ def create_app(config: Config) -> Flask:
     Raises:
         ConfigError: a key cannot be read.
     """
-    app = BillingApi(__name__)
+    app = BillingApi(__name__, static_folder=None)
     secrets = keys.load(config)
     app.config.from_mapping(_settings(config, secrets.secret))
     observation.configure(config.log_level)
@@ -58,8 +58,25 @@ def _settings(config: Config, secret: str) -> dict[str, object]:
     return {
         "SECRET_KEY": secret,
         "MAX_CONTENT_LENGTH": MAX_BODY,
-        "TRUSTED_HOSTS": list(config.trusted_hosts) or None,
+        # Health checks on the same machine name no host of ours.
+        "TRUSTED_HOSTS": [*config.trusted_hosts, "127.0.0.1", "localhost"] if config.trusted_hosts else None,
         "PROPAGATE_EXCEPTIONS": False,
+        "JWT_ACCESS_TOKEN_EXPIRES": dt.timedelta(seconds=config.access_token_seconds),
+        "API_TITLE": "billing_api",
+        "API_VERSION": VERSION,
+        "OPENAPI_VERSION": document.VERSION,
+        "BILLING_REFRESH_TOKEN_SECONDS": config.refresh_token_seconds,
+        "BILLING_CORS_ORIGINS": config.cors_origins,
+        "BILLING_METRICS_TOKEN": config.metrics_token,
+        "BILLING_METRICS_DIR": os.environ.get("PROMETHEUS_MULTIPROC_DIR"),
+        "BILLING_INSTANCE": str(config.instance),
+        "BILLING_RUN_DIR": str(config.instance / "run"),
+        **_database_settings(config),
+    }
+
+
+def _database_settings(config: Config) -> dict[str, object]:
+    return {
         "SQLALCHEMY_DATABASE_URI": config.database_url,
         "SQLALCHEMY_ENGINE_OPTIONS": {
             "pool_size": config.threads,
@@ -69,19 +86,9 @@ def _settings(config: Config, secret: str) -> dict[str, object]:
             # An exception must not quote what a client sent.
             "hide_parameters": True,
         },
-        "JWT_ACCESS_TOKEN_EXPIRES": dt.timedelta(seconds=config.access_token_seconds),
-        "API_TITLE": "billing_api",
-        "API_VERSION": VERSION,
-        "OPENAPI_VERSION": document.VERSION,
-        "BILLING_REFRESH_TOKEN_SECONDS": config.refresh_token_seconds,
         "BILLING_STATEMENT_TIMEOUT_MS": config.statement_timeout_ms,
         "BILLING_LOCK_TIMEOUT_MS": config.lock_timeout_ms,
         "BILLING_IDLE_IN_TRANSACTION_TIMEOUT_MS": 10_000,
-        "BILLING_CORS_ORIGINS": config.cors_origins,
-        "BILLING_METRICS_TOKEN": config.metrics_token,
-        "BILLING_METRICS_DIR": os.environ.get("PROMETHEUS_MULTIPROC_DIR"),
-        "BILLING_INSTANCE": str(config.instance),
-        "BILLING_RUN_DIR": str(config.instance / "run"),
         "BILLING_MIGRATION_HEAD": ScriptDirectory(str(ROOT / "migrations")).get_current_head(),
         "BILLING_MIGRATION_DATABASE_URL": config.migration_database_url or config.database_url,
     }

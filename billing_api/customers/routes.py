@@ -8,7 +8,6 @@ from typing import Any
 from billing_api.customers import service
 from billing_api.customers.models import Customer
 from billing_api.customers.schemas import CustomerFilter, CustomerInput, CustomerOutput
-from billing_api.database import find
 from billing_api.web.api import Blueprint
 from billing_api.web.auth import requires
 from billing_api.web.pagination import SortKey, page_of, paginate
@@ -49,7 +48,7 @@ def create(values: dict[str, Any]) -> Customer:
 @blueprint.response(200, CustomerOutput())
 def read(customer_id: uuid.UUID) -> Customer:
     """Read a customer"""
-    return find(Customer, customer_id)
+    return service.read(customer_id)
 
 
 @blueprint.route("/<uuid:customer_id>", methods=["PUT"])
@@ -87,7 +86,7 @@ def delete(customer_id: uuid.UUID) -> None:
     service.delete(customer_id, expected_version())
 
 
-@blueprint.route("/by-external-id/<external_id>", methods=["PUT"])
+@blueprint.route("/by-external-id/<string(maxlength=255):external_id>", methods=["PUT"])
 @requires("customers:write")
 @blueprint.arguments(CustomerInput(exclude=("external_id",)))
 @blueprint.response(200, CustomerOutput())

@@ -36,6 +36,11 @@ def create(values: Mapping[str, Any]) -> Customer:
     return customer
 
 
+def read(id: uuid.UUID) -> Customer:
+    """A customer. Raises NotFound."""
+    return find(Customer, id)
+
+
 def edit(id: uuid.UUID, change: Callable[[Customer], Mapping[str, Any]], expected: int | None = None) -> Customer:
     """Change a customer to what `change` makes of it.
 

@@ -12,7 +12,7 @@ from billing_api.domain.lifecycle import status_when_issued
 from billing_api.domain.money import currency, to_text
 from billing_api.errors import Conflict, Fault, Invalid
 from billing_api.events.service import record
-from billing_api.invoices.drafting import Parties, check_total, set_due_date
+from billing_api.invoices.drafting import Parties, check_total, set_due_date, set_exchange
 from billing_api.invoices.models import Invoice
 from billing_api.numbering import service as numbering
 from billing_api.organizations.models import Organization
@@ -45,10 +45,14 @@ def issue(invoice: Invoice, parties: Parties, issue_date: dt.date | None, expect
     Raises:
         InvoiceNotReady, PeriodLocked, TotalMismatch, IssueDateBeforeLastNumber, and Invalid for a date in the future.
     """
-    if faults := list(blockers(invoice, parties)):
+    organization = parties.organization
+    # The seller may have taken another tax currency since the draft was written.
+    set_exchange(invoice, organization)
+    if faults := list(blockers(invoice, parties, issue_date)):
         raise InvoiceNotReady(f"{len(faults)} thing{'s' * (len(faults) != 1)} to add.", faults=faults)
     check_total(invoice, expected_total)
-    organization = parties.organization
+    # The parts first: once its status has changed, the database keeps them as they are.
+    db.session.flush()
     invoice.seller, invoice.buyer = seller_of(organization), buyer_of(parties.customer)
     # The counter last: everything else is done, so that its lock is held for the shortest time.
     _number(invoice, issue_date or invoice.issue_date, organization)
@@ -66,13 +70,16 @@ def issue(invoice: Invoice, parties: Parties, issue_date: dt.date | None, expect
         record("invoice.paid", invoice, number=invoice.number)
 
 
-def blockers(invoice: Invoice, parties: Parties) -> Iterator[Fault]:
-    """Everything that finalization still asks for."""
+def blockers(invoice: Invoice, parties: Parties, issue_date: dt.date | None = None) -> Iterator[Fault]:
+    """Everything that finalization, on this date or on that of the draft or today, still asks for."""
     categories = {tax.category for line in invoice.lines for tax in line.taxes}
     yield from _of_lines(invoice)
     yield from _of_seller(parties.organization, categories)
     yield from _of_buyer(parties.customer, categories)
     yield from _of_document(invoice, parties, categories)
+    on = issue_date or invoice.issue_date or clock.today(parties.organization.time_zone)
+    if invoice.net_terms_days is None and invoice.due_date is not None and invoice.due_date < on:
+        yield Fault("due-before-issue", f"It would be issued on {on}, after it is due.", "/due_date")
 
 
 def seller_of(organization: Organization) -> dict[str, Any]:
@@ -145,6 +152,7 @@ def _of_document(invoice: Invoice, parties: Parties, categories: set[str]) -> It
     delivered = ((invoice.delivery or {}).get("address") or {}).get("country") or shipping.get("country")
     if "K" in categories and not delivered:
         yield Fault("required", "An intra-community supply names the country of delivery.", "/delivery/address/country")
-    if invoice.tax_currency and invoice.tax_total != 0 and invoice.exchange_rate is None:
-        detail = f"The tax must be stated in {invoice.tax_currency} too, which needs the rate of exchange."
+    stated_in = parties.organization.tax_currency or invoice.currency
+    if stated_in != invoice.currency and invoice.tax_total != 0 and invoice.exchange_rate is None:
+        detail = f"The tax must be stated in {stated_in} too, which needs the rate of exchange."
         yield Fault("required", detail, "/exchange_rate")

@@ -154,7 +154,15 @@ class Invoice(Owned, Versioned, Model):
 
     def adjustments_of(self, line_id: uuid.UUID | None, *, is_charge: bool) -> list[InvoiceAdjustment]:
         """The allowances, or the charges, of a line, or of the document."""
-        return [part for part in self.adjustments if part.line_id == line_id and part.is_charge == is_charge]
+        known = self.__dict__.get("_adjustments_by_place")
+        # Gathered once for each list that the invoice holds: asked line by line, a thousand lines would cost a million.
+        if known is None or known[0] is not self.adjustments or known[1] != len(self.adjustments):
+            places: dict[tuple[uuid.UUID | None, bool], list[InvoiceAdjustment]] = {}
+            for part in self.adjustments:
+                places.setdefault((part.line_id, part.is_charge), []).append(part)
+            known = self.__dict__["_adjustments_by_place"] = (self.adjustments, len(self.adjustments), places)
+        found: list[InvoiceAdjustment] = known[2].get((line_id, is_charge), [])
+        return found
 
     @property
     def amount_due(self) -> int:

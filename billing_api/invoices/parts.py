@@ -49,7 +49,7 @@ class InvoiceLine(Owned, Model):
     unit_price: Mapped[Decimal] = mapped_column(sa.Numeric(23, 8))
     gross_price: Mapped[Decimal | None] = mapped_column(sa.Numeric(23, 8))
     price_discount: Mapped[Decimal | None] = mapped_column(sa.Numeric(23, 8))
-    base_quantity: Mapped[Decimal] = mapped_column(sa.Numeric(18, 6))
+    base_quantity: Mapped[Decimal] = mapped_column(sa.Numeric(20, 8))
     billing_period_start: Mapped[dt.date | None] = mapped_column(sa.Date)
     billing_period_end: Mapped[dt.date | None] = mapped_column(sa.Date)
     exemption_reason: Mapped[str | None] = mapped_column(sa.Text)

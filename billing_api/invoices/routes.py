@@ -5,19 +5,11 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import sqlalchemy as sa
-
 from billing_api.customers.schemas import CustomerOutput
 from billing_api.invoices import service
+from billing_api.invoices.bodies import FinalizeInput, InvoiceInput, PreviewInput
 from billing_api.invoices.models import Invoice
-from billing_api.invoices.schemas import (
-    FinalizeInput,
-    InvoiceFilter,
-    InvoiceInput,
-    InvoiceOutput,
-    InvoiceQuery,
-    PreviewInput,
-)
+from billing_api.invoices.schemas import InvoiceFilter, InvoiceOutput, InvoiceQuery
 from billing_api.web.api import Blueprint
 from billing_api.web.auth import requires
 from billing_api.web.pagination import SortKey, page_of, paginate
@@ -27,13 +19,10 @@ blueprint = Blueprint(
     "invoices", __name__, url_prefix="/v1/invoices", description="From a draft to a numbered, immutable document."
 )
 
-# A draft has no date of issue yet: it stands after all that have one. The expression is that of the index.
-_ISSUED_ON = sa.func.coalesce(Invoice.issue_date, sa.literal_column("'9999-12-31'::date", sa.Date), type_=sa.Date)
-
 SORT_KEYS = {
     "created_at": SortKey(Invoice.created_at, dt.datetime.fromisoformat),
     "updated_at": SortKey(Invoice.updated_at, dt.datetime.fromisoformat),
-    "issue_date": SortKey(_ISSUED_ON, dt.date.fromisoformat),
+    "issue_date": SortKey(service.ISSUED_ON, dt.date.fromisoformat),
     "total": SortKey(Invoice.total, int),
 }
 

@@ -45,6 +45,10 @@ PARTS = (
 )
 """An invoice comes whole, in a constant number of statements whatever its size and however many there are."""
 
+# A draft has no date of issue yet: it stands after all that have one. The expression is that of the index.
+ISSUED_ON = sa.func.coalesce(Invoice.issue_date, sa.literal_column("'9999-12-31'::date", sa.Date), type_=sa.Date)
+"""What a list is sorted by when it is sorted by the date of issue."""
+
 
 def preview(body: Mapping[str, Any]) -> Invoice:
     """The invoice that this body would make; nothing is kept."""

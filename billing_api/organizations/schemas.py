@@ -5,6 +5,7 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields
 
+from billing_api.web.bodies import Body
 from billing_api.web.fields import (
     Choice,
     Date,
@@ -13,7 +14,6 @@ from billing_api.web.fields import (
     Id,
     Instant,
     Integer,
-    Schema,
     Text,
     country_field,
     currency_field,
@@ -22,7 +22,7 @@ from billing_api.web.fields import (
 )
 
 
-class Address(Schema):
+class Address(Body):
     """A postal address."""
 
     line1 = Text(255)
@@ -33,14 +33,14 @@ class Address(Schema):
     country = country_field(required=True)
 
 
-class TaxId(Schema):
+class TaxId(Body):
     """A tax identifier: what kind it is, and itself."""
 
     type = Text(32, pattern="[a-z][a-z0-9_]*", required=True, metadata={"example": "eu_vat"})
     value = Text(64, required=True, metadata={"example": "DE136695976"})
 
 
-class Contact(Schema):
+class Contact(Body):
     """Somebody, or some desk, to turn to."""
 
     name = Text(255)
@@ -48,14 +48,14 @@ class Contact(Schema):
     phone = Text(64)
 
 
-class ElectronicAddress(Schema):
+class ElectronicAddress(Body):
     """Where electronic documents are sent: a scheme of the EAS list and the address in it."""
 
     scheme_id = Text(8, pattern="[0-9A-Z]{4}", required=True, metadata={"example": "0204"})
     value = Text(255, required=True)
 
 
-class BankAccount(Schema):
+class BankAccount(Body):
     """Where the seller is paid."""
 
     account_holder = Text(255)
@@ -64,7 +64,7 @@ class BankAccount(Schema):
     bank_name = Text(255)
 
 
-class OrganizationInput(Schema):
+class OrganizationInput(Body):
     """The seller, as its administrators may change it."""
 
     name = Text(255, required=True)

@@ -29,7 +29,7 @@ class Exact(StrictField):
         self.whole, self.places, self.too_large = whole, places, too_large
         self.minimum, self.maximum = minimum, maximum
         sign = "" if minimum is not None and minimum >= 0 else "-?"
-        text = {"type": "string", "pattern": rf"^{sign}(0|[1-9][0-9]{{0,{whole - 1}}})(\.[0-9]{{1,{places}}})?$"}
+        text = {"type": "string", "pattern": rf"^{sign}(0|[1-9][0-9]{{0,{whole - 1}}})(\.[0-9]{{1,{places}}}0*)?$"}
         number: dict[str, Any] = {"type": "number"}
         bounds = {"minimum": minimum, "maximum": maximum}
         number |= {name: int(bound) for name, bound in bounds.items() if bound is not None}
@@ -37,7 +37,8 @@ class Exact(StrictField):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Decimal:
         number = self._number(value)
-        places = -int(number.as_tuple().exponent)
+        # Zeros at the end are not decimals: 1.50000000 is 1.5, and no figure is lost with them.
+        places = -int(money.trimmed(number).as_tuple().exponent)
         if places > self.places:
             raise refuse("too-many-decimals", f"At most {self.places} decimals.")
         if abs(number) >= 10**self.whole:

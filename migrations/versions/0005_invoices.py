@@ -223,7 +223,7 @@ def upgrade() -> None:
         sa.Column("unit_price", sa.Numeric(precision=23, scale=8), nullable=False),
         sa.Column("gross_price", sa.Numeric(precision=23, scale=8), nullable=True),
         sa.Column("price_discount", sa.Numeric(precision=23, scale=8), nullable=True),
-        sa.Column("base_quantity", sa.Numeric(precision=18, scale=6), nullable=False),
+        sa.Column("base_quantity", sa.Numeric(precision=20, scale=8), nullable=False),
         sa.Column("billing_period_start", sa.Date(), nullable=True),
         sa.Column("billing_period_end", sa.Date(), nullable=True),
         sa.Column("exemption_reason", sa.Text(), nullable=True),
@@ -313,7 +313,6 @@ def upgrade() -> None:
         ["organization_id", "invoice_id"],
         unique=False,
     )
-    # ### end Alembic commands ###
     wall("invoice_line_taxes")
     grant("invoice_line_taxes")
     op.create_table(

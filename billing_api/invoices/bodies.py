@@ -1,0 +1,234 @@
+"""What clients write about an invoice."""
+
+from decimal import Decimal
+from typing import Any
+
+import marshmallow as ma
+from marshmallow import fields
+
+from billing_api.domain.tax import CATEGORIES
+from billing_api.organizations.schemas import Address
+from billing_api.web.bodies import Body
+from billing_api.web.decimals import Exact, Price, amount_field, percentage_field, plain, quantity_field, rate_field
+from billing_api.web.fields import Choice, Date, Flag, Flaw, Id, Integer, Metadata, Text, currency_field, refuse
+from billing_api.web.json import read, write
+
+MAX_LINES = 1000
+MAX_ADJUSTMENTS = 100
+TYPE_CODES = ("380", "384", "386", "389")
+"""UNTDID 1001: commercial, corrected, prepayment and self-billed invoice."""
+
+
+def tax_category_field(**kwargs: Any) -> Choice:
+    """A tax category of UNCL 5305."""
+    return Choice(*CATEGORIES, shape={"description": "UNCL 5305", "example": "S"}, **kwargs)
+
+
+class Period(Body):
+    """A period, both days included."""
+
+    start_date = Date(required=True)
+    end_date = Date(required=True)
+
+    @ma.validates_schema(skip_on_field_errors=True)
+    def run_forward(self, data: dict[str, Any], **_: Any) -> None:
+        if data["end_date"] < data["start_date"]:
+            raise refuse("period-runs-backwards", "The period ends before it begins.", "/end_date")
+
+
+class LineAdjustmentInput(Body):
+    """An allowance or a charge: an amount, or a percentage with its base."""
+
+    amount = amount_field()
+    percent = percentage_field()
+    base_amount = amount_field()
+    reason = Text(4000)
+    reason_code = Text(32)
+
+
+class AdjustmentInput(LineAdjustmentInput):
+    """One of the whole document; without a category it is split over the tax groups."""
+
+    tax_category = tax_category_field()
+    tax_rate = rate_field()
+
+    @ma.validates_schema(skip_on_field_errors=True)
+    def rate_needs_category(self, data: dict[str, Any], **_: Any) -> None:
+        if "tax_rate" in data and "tax_category" not in data:
+            raise refuse("required", "A rate needs its category.", "/tax_category")
+
+
+def _several(adjustment: type[LineAdjustmentInput]) -> fields.List[Any]:
+    at_most = ma.validate.Length(max=MAX_ADJUSTMENTS)
+    return fields.List(fields.Nested(adjustment), load_default=list, validate=at_most)
+
+
+class TaxInput(Body):
+    """One of several taxes upon a line."""
+
+    category = tax_category_field(load_default="S")
+    rate = rate_field()
+    name = Text(64)
+
+
+class LineInput(Body):
+    """A line: what, how many, at which price, under which tax."""
+
+    description = Text(4000, required=True, metadata={"example": "Consulting, October"})
+    quantity = quantity_field(required=True)
+    unit = Text(3, pattern="[A-Z0-9]{1,3}", load_default="C62", metadata={"description": "UN/ECE Recommendation 20."})
+    unit_price = Price()
+    gross_price = Price()
+    price_discount = Price()
+    # A unit price that was divided exactly may need as many decimals here as it has itself.
+    base_quantity = Exact(12, 8, load_default=Decimal(1), metadata={"example": "1"})
+    allowances = fields.List(
+        fields.Nested(LineAdjustmentInput), load_default=list, validate=ma.validate.Length(max=MAX_ADJUSTMENTS)
+    )
+    charges = fields.List(
+        fields.Nested(LineAdjustmentInput), load_default=list, validate=ma.validate.Length(max=MAX_ADJUSTMENTS)
+    )
+    tax_category = tax_category_field()
+    tax_rate = rate_field()
+    taxes = fields.List(fields.Nested(TaxInput), validate=ma.validate.Length(min=1, max=10))
+    exemption_reason = Text(4000, load_default=None)
+    exemption_reason_code = Text(32, load_default=None, metadata={"example": "VATEX-EU-132"})
+    billing_period = fields.Nested(Period, load_default=None)
+    details = Text(16000, load_default=None)
+    sku = Text(128, load_default=None)
+    order_line_reference = Text(128, load_default=None)
+    metadata = Metadata(attribute="metadata_", load_default=dict)
+
+    @ma.validates_schema(skip_on_field_errors=True)
+    def name_taxes_once(self, data: dict[str, Any], **_: Any) -> None:
+        if "taxes" in data and ("tax_category" in data or "tax_rate" in data):
+            raise refuse("taxes-twice", "Give tax_category and tax_rate, or taxes, and not both.", "/taxes")
+
+
+class ExchangeRate(Body):
+    """What one unit of the invoice's currency is worth in the tax currency."""
+
+    rate = Exact(10, 10, required=True, metadata={"example": "0.7912"})
+    date = Date(required=True)
+    source = Text(128, metadata={"example": "ECB"})
+
+    @ma.validates_schema(skip_on_field_errors=True)
+    def be_positive(self, data: dict[str, Any], **_: Any) -> None:
+        if data["rate"] <= 0:
+            raise refuse("exchange-rate-not-positive", "A rate of exchange must be above 0.", "/rate")
+
+
+class EarlyPaymentDiscount(Body):
+    """What the buyer may deduct when paying soon."""
+
+    percent = percentage_field(required=True)
+    days = Integer(0, 3650, required=True)
+
+    @ma.post_load
+    def keep_as_json(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        return {**data, "percent": plain(data["percent"])}
+
+
+class PaymentInstructions(Body):
+    """How to pay: UNTDID 4461 and the reference to quote."""
+
+    means_code = Text(3, pattern="[0-9A-Z]{1,3}", metadata={"example": "58"})
+    remittance_reference = Text(140)
+
+
+class Delivery(Body):
+    """Where it was delivered."""
+
+    name = Text(255)
+    address = fields.Nested(Address)
+
+
+class PrecedingInvoice(Body):
+    """An earlier invoice that this one speaks of."""
+
+    number = Text(64, required=True)
+    issue_date = Date()
+    invoice_id = Id()
+
+    @ma.post_load
+    def keep_as_json(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        return {name: str(value) for name, value in data.items()}
+
+
+class InvoiceBody(Body):
+    """What every way of writing an invoice takes."""
+
+    customer_id = Id(required=True)
+    currency = currency_field()
+    type_code = Choice(*TYPE_CODES, load_default="380")
+    issue_date = Date(load_default=None)
+    due_date = Date(load_default=None)
+    net_terms_days = Integer(0, 3650, load_default=None)
+    supply_date = Date(load_default=None)
+    billing_period = fields.Nested(Period, load_default=None)
+    purchase_order_reference = Text(128, load_default=None)
+    buyer_reference = Text(128, load_default=None)
+    contract_reference = Text(128, load_default=None)
+    project_reference = Text(128, load_default=None)
+    notes = Text(16000, load_default=None)
+    payment_terms = Text(4000, load_default=None)
+    locale = Text(35, pattern="[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", load_default=None)
+    delivery = fields.Nested(Delivery, load_default=None)
+    early_payment_discount = fields.Nested(EarlyPaymentDiscount, load_default=None)
+    payment_instructions = fields.Nested(PaymentInstructions, load_default=None)
+    preceding_invoices = fields.List(
+        fields.Nested(PrecedingInvoice), load_default=list, validate=ma.validate.Length(max=100)
+    )
+    prices_include_tax = Flag(load_default=False)
+    lines = fields.List(fields.Nested(LineInput), load_default=list, validate=ma.validate.Length(max=MAX_LINES))
+    allowances = fields.List(
+        fields.Nested(AdjustmentInput), load_default=list, validate=ma.validate.Length(max=MAX_ADJUSTMENTS)
+    )
+    charges = fields.List(
+        fields.Nested(AdjustmentInput), load_default=list, validate=ma.validate.Length(max=MAX_ADJUSTMENTS)
+    )
+    prepaid_amount = amount_field(load_default=None)
+    rounding_amount = amount_field(load_default=None)
+    cash_rounding_increment = amount_field(load_default=None)
+    exchange_rate = fields.Nested(ExchangeRate, load_default=None)
+    expected_total = amount_field(metadata={"description": "Refuse unless the total comes to this."})
+    metadata = Metadata(attribute="metadata_", load_default=dict)
+
+    @ma.validates_schema(skip_on_field_errors=True)
+    def choose_one(self, data: dict[str, Any], **_: Any) -> None:
+        wrong: dict[str, list[str]] = {}
+        for one, other in (("due_date", "net_terms_days"), ("rounding_amount", "cash_rounding_increment")):
+            if data.get(one) is not None and data.get(other) is not None:
+                wrong[other] = [Flaw("mutually-exclusive", f"Give {one} or {other}, and not both.")]
+        if data.get("due_date") and data.get("issue_date") and data["due_date"] < data["issue_date"]:
+            wrong["due_date"] = [Flaw("due-before-issue", "It cannot be due before it is issued.")]
+        if wrong:
+            raise ma.ValidationError(wrong)
+
+    @ma.post_load(pass_original=True)
+    def keep_request(self, data: dict[str, Any], original: dict[str, Any], **_: Any) -> dict[str, Any]:
+        # A merge patch is merged into what the client asked for, and not into what came of it.
+        passing = {"finalize", "expected_total"}
+        request = {name: value for name, value in original.items() if name not in passing}
+        # As the column gives it back, so that what was not changed compares as equal.
+        data["request"] = read(write(request).encode())
+        return data
+
+
+class InvoiceInput(InvoiceBody):
+    """A new invoice: a draft, or with `finalize` issued at once."""
+
+    finalize = Flag(load_default=False)
+
+
+class PreviewInput(InvoiceInput):
+    """An invoice to compute and not to keep; nobody need be named."""
+
+    customer_id = Id(load_default=None)
+
+
+class FinalizeInput(Body):
+    """How to issue a draft."""
+
+    issue_date = Date(load_default=None)
+    expected_total = amount_field(load_default=None, metadata={"description": "Refuse unless the total comes to this."})

@@ -1,0 +1,149 @@
+"""The parts of an invoice as rows: lines, allowances, charges and the tax breakdown, asked for and computed."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from uuid_utils.compat import uuid7
+
+from billing_api.domain import money
+from billing_api.domain.groups import Group
+from billing_api.domain.tax import Exemption, Tax, TaxKey, exemption, key
+from billing_api.domain.totals import AdjustmentTotals, Document, LineTotals, Totals
+from billing_api.invoices.models import Invoice
+from billing_api.invoices.parts import InvoiceAdjustment, InvoiceLine, InvoiceLineTax, InvoiceTaxGroup
+
+_LINE_PLAIN = (
+    "description", "details", "sku", "order_line_reference", "quantity", "unit", "base_quantity", "exemption_reason",
+    "exemption_reason_code", "metadata_",
+)  # fmt: skip
+
+
+def set_parts(
+    invoice: Invoice,
+    body: Mapping[str, Any],
+    document: Document,
+    totals: Totals,
+    default: tuple[Tax, Exemption] | None,
+) -> None:
+    """Give the invoice its parts in place of those that it had; `default` is the tax of lines that name none, with its
+    reason."""
+    adjustments: list[InvoiceAdjustment] = []
+    lines = []
+    for position, (given, computed) in enumerate(zip(body["lines"], totals.lines, strict=True), start=1):
+        line = _line_row(invoice, position, given, computed)
+        lines.append(line)
+        for is_charge, name, amounts in (
+            (False, "allowances", computed.allowance_amounts),
+            (True, "charges", computed.charge_amounts),
+        ):
+            adjustments += [
+                _adjustment_row(index, one, amount, document.currency, is_charge=is_charge, line=line)
+                for index, (one, amount) in enumerate(zip(given[name], amounts, strict=True))
+            ]
+    for is_charge, name, resolved in ((False, "allowances", totals.allowances), (True, "charges", totals.charges)):
+        for index, (one, entry) in enumerate(zip(body[name], resolved, strict=True)):
+            row = _adjustment_row(index, one, entry.amount, document.currency, is_charge=is_charge)
+            row.parts = [] if row.tax_category else _parts(entry, document.currency)
+            adjustments.append(row)
+    invoice.lines, invoice.adjustments = lines, adjustments
+    invoice.tax_breakdown = _breakdown(body["lines"], document, totals.groups, default)
+
+
+def period(given: Mapping[str, dt.date] | None) -> tuple[dt.date | None, dt.date | None]:
+    """The two days of a period, or none."""
+    return (given["start_date"], given["end_date"]) if given else (None, None)
+
+
+def _line_row(invoice: Invoice, position: int, given: Mapping[str, Any], computed: LineTotals) -> InvoiceLine:
+    start, end = period(given["billing_period"])
+    names = ("unit_price", "gross_price", "price_discount", "amount", "allowance_total", "charge_total", "net", "gross")
+    return InvoiceLine(
+        id=uuid7(),
+        position=position,
+        billing_period_start=start,
+        billing_period_end=end,
+        taxes=[
+            InvoiceLineTax(
+                id=uuid7(), invoice_id=invoice.id, position=index, category=tax.category, rate=tax.rate, name=tax.name
+            )
+            for index, tax in enumerate(computed.taxes)
+        ],
+        **{name: given[name] for name in _LINE_PLAIN},
+        **{name: getattr(computed, name) for name in names},
+    )
+
+
+def _adjustment_row(
+    position: int,
+    given: Mapping[str, Any],
+    amount: int,
+    currency: money.Currency,
+    *,
+    is_charge: bool,
+    line: InvoiceLine | None = None,
+) -> InvoiceAdjustment:
+    base, category = given.get("base_amount"), given.get("tax_category")
+    tax = key(Tax(category=category, rate=given.get("tax_rate"))) if category else None
+    place = {"line": line, "line_id": line.id} if line else {}
+    return InvoiceAdjustment(
+        id=uuid7(),
+        **place,
+        is_charge=is_charge,
+        position=position,
+        amount=amount,
+        percent=given.get("percent"),
+        base_amount=None if base is None else money.to_minor(base, currency),
+        reason=given.get("reason"),
+        reason_code=given.get("reason_code"),
+        tax_category=category,
+        tax_rate=tax.rate if tax else None,
+        parts=[],
+    )
+
+
+def _parts(entry: AdjustmentTotals, currency: money.Currency) -> list[dict[str, Any]]:
+    """How an allowance or charge without a category was split, as it is shown."""
+    return [
+        {
+            "category": tax.category,
+            "rate": None if tax.rate is None else f"{tax.rate:f}",
+            "name": tax.name,
+            "amount": money.to_text(part.amount, currency.decimals),
+        }
+        for part in entry.parts
+        for tax in part.taxes
+    ]
+
+
+def _breakdown(
+    lines: Sequence[Mapping[str, Any]],
+    document: Document,
+    groups: Sequence[Group],
+    default: tuple[Tax, Exemption] | None,
+) -> list[InvoiceTaxGroup]:
+    reasons: dict[TaxKey, list[Exemption]] = {}
+    for given, line in zip(lines, document.lines, strict=True):
+        reason = Exemption(reason=given["exemption_reason"], code=given["exemption_reason_code"])
+        if default and not {"taxes", "tax_category", "tax_rate"} & given.keys() and not (reason.reason or reason.code):
+            reason = default[1]
+        for tax in line.taxes:
+            reasons.setdefault(key(tax), []).append(reason)
+    rows = []
+    for position, group in enumerate(groups):
+        same = TaxKey(category=group.category, name=group.name, rate=group.rate)
+        shown = exemption(group.category, reasons.get(same, []))
+        rows.append(
+            InvoiceTaxGroup(
+                id=uuid7(),
+                position=position,
+                category=group.category,
+                rate=group.rate,
+                name=group.name,
+                taxable_amount=group.taxable_amount,
+                tax_amount=group.tax_amount,
+                exemption_reason=shown.reason if shown else None,
+                exemption_reason_code=shown.code if shown else None,
+            )
+        )
+    return rows

@@ -33,6 +33,7 @@ class UnitOfWork:
     is_dry_run: bool = False
     request_id: str | None = None
     started_at: dt.datetime = field(default_factory=clock.now)
+    """When its request came in, as far as that is known; it may have waited since for a thread."""
     actor: Actor = SYSTEM
     organization_id: uuid.UUID | None = None
     guard: str = ""

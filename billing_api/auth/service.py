@@ -13,7 +13,7 @@ from billing_api import clock
 from billing_api.auth import passwords
 from billing_api.auth.models import RefreshToken, Session, User
 from billing_api.database import db, enter, find, reveal, transaction
-from billing_api.domain.access import Principal
+from billing_api.domain.access import Principal, scope_text
 from billing_api.domain.emails import fold
 from billing_api.errors import NotFound, Unauthenticated
 from billing_api.events.service import record
@@ -36,12 +36,24 @@ class InvalidRefreshToken(Unauthenticated):
     title = "The refresh token is not valid"
 
 
+class RefreshTokenInExchange(InvalidRefreshToken):
+    """Another request was exchanging this refresh token at the same moment, and has its successor. Use that one."""
+
+    code = "refresh-token-in-exchange"
+    title = "The refresh token is being exchanged by another request"
+    keeps = True
+
+
 class RefreshTokenReused(InvalidRefreshToken):
     """A refresh token was used a second time, so two parties hold it; the session was ended. Log in again."""
 
     code = "refresh-token-reused"
     title = "The refresh token was used before"
     keeps = True
+
+
+_TWINS_APART = dt.timedelta(milliseconds=100)
+"""How far apart a client may send two of several requests that it means to send at one moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +64,11 @@ class Grant:
     user: User
     session: Session
     refresh_token: str
+
+    @property
+    def scope(self) -> str:
+        """How far it reaches, as OAuth 2 writes it."""
+        return scope_text(self.user.role)
 
 
 def sign_up(values: dict[str, Any], lifetime: dt.timedelta) -> Grant:
@@ -115,17 +132,19 @@ def refresh(token: str, lifetime: dt.timedelta) -> Grant:
     """Exchange a refresh token for its successor.
 
     A token that comes back after it was spent is in two hands: the session ends. One that was sent before its twin was
-    spent, as two tabs of a browser do, is refused and ends nothing.
+    done with, as the tabs of a browser do, is refused and ends nothing.
 
     Raises:
-        InvalidRefreshToken, RefreshTokenReused
+        InvalidRefreshToken, RefreshTokenInExchange, RefreshTokenReused
     """
     digest = _digest(token)
     reveal("token_digest", digest)
     held = db.session.scalars(sa.select(RefreshToken).where(RefreshToken.digest == digest)).one_or_none()
     if held is None:
         raise InvalidRefreshToken()
+    was_unused = held.used_at is None
     enter(held.organization_id)
+    # The lock of the session is what makes one of many first; what stood before it is only a hint.
     session = find(Session, held.session_id, lock=True)
     db.session.refresh(held)
     user = find(User, session.user_id)
@@ -133,12 +152,16 @@ def refresh(token: str, lifetime: dt.timedelta) -> Grant:
     if session.ended_at is not None or user.status != "active" or held.expires_at <= clock.now():
         raise InvalidRefreshToken()
     if held.used_at is not None:
-        if unit().started_at <= held.used_at:
-            raise InvalidRefreshToken("The refresh token was being exchanged by another request.")
+        if was_unused or unit().started_at <= held.used_at:
+            # Where there is one twin there may be more: whoever is sent until shortly after this one is a twin too.
+            held.used_at = clock.now() + _TWINS_APART
+            raise RefreshTokenInExchange()
         _end(session, "refresh token reused")
         raise RefreshTokenReused()
+    grant = Grant(organizations.current(), user, session, _new_token(session, lifetime))
+    # As late as can be: what was sent up to here cannot have seen the successor.
     held.used_at = clock.now()
-    return Grant(organizations.current(), user, session, _new_token(session, lifetime))
+    return grant
 
 
 def logout(principal: Principal) -> None:
@@ -153,6 +176,11 @@ def logout(principal: Principal) -> None:
 def user_of(principal: Principal) -> User:
     """The user whom a credential speaks for."""
     return find(User, principal.actor_id)
+
+
+def organization_of(_principal: Principal) -> Organization:
+    """The organization that a credential speaks for: the one that the unit of work has entered with it."""
+    return organizations.current()
 
 
 def _by_email(email: str) -> User | None:

@@ -5,6 +5,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import DBAPIError
 
 from billing_api.database import transaction
+from billing_api.web.arrival import arrived_at
 from billing_api.web.errors import is_passing
 from billing_api.web.json import ExactJson
 
@@ -31,13 +32,17 @@ class BillingApi(Flask):
                     raise
         raise AssertionError("unreachable: the last attempt returns or raises")
 
+    def log_exception(self, exc_info: object) -> None:
+        """Leave it to `web.errors`, whose line quotes neither the path nor the exception's own text."""
+
     def _in_transaction(self) -> Response:
         is_dry_run = request.method not in SAFE and request.args.get("dry_run") == "true"
         with transaction(
             read_only=request.method in SAFE,
             dry_run=is_dry_run,
             request_id=g.request_id,
-        ):
+        ) as here:
+            here.started_at = arrived_at()
             answer = self.make_response(super().dispatch_request())
         if is_dry_run and answer.status_code < 400:
             answer.headers["Dry-Run"] = "true"

@@ -1,0 +1,32 @@
+"""When a request came in: as the kernel saw its last bytes, and not when a thread found the time for it."""
+
+import datetime as dt
+import socket
+import struct
+import sys
+
+from flask import request
+
+from billing_api import clock
+
+_LAST_DATA_RECEIVED = struct.Struct("=52xI")
+"""`tcpi_last_data_recv` of Linux's `struct tcp_info`: milliseconds since the last bytes came in."""
+_TICK_MS = 4
+"""The kernel counts in ticks of up to so many milliseconds, as a rule."""
+
+
+def arrived_at() -> dt.datetime:
+    """The instant before which this request was sent, to a tick; where nobody knows, now.
+
+    It is never earlier than the truth, so that what was sent after an answer counts as sent after it.
+    """
+    now = clock.now()
+    connection = request.environ.get("gunicorn.socket")
+    if sys.platform != "linux" or not isinstance(connection, socket.socket):
+        return now
+    try:
+        info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LAST_DATA_RECEIVED.size)
+        (waited_ms,) = _LAST_DATA_RECEIVED.unpack(info)
+    except (OSError, struct.error):
+        return now
+    return now - dt.timedelta(milliseconds=max(0, waited_ms - _TICK_MS))

@@ -1,0 +1,191 @@
+"""The service as it runs for real, on the database of the tests, and a thin client that loads it from many threads."""
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import pytest
+from flask import Flask
+
+from config import ROOT, Config
+from tests.service_processes import COMMAND, STARTED, await_end, eventually, family, free_port, running
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer, read to its last byte."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.content)
+
+
+class Send(Protocol):
+    """One request, from any thread."""
+
+    def __call__(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] = {}) -> Reply: ...
+
+
+def together(jobs: Sequence[Callable[[], T]]) -> list[T]:
+    """The results of all jobs, each in a thread of its own, started at one moment."""
+    start = threading.Barrier(len(jobs))
+
+    def run(job: Callable[[], T]) -> T:
+        start.wait(30)
+        return job()
+
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        return list(pool.map(run, jobs))
+
+
+def in_process(app: Flask) -> Send:
+    """The application in the process of the test, where its parts can be taken out."""
+
+    def send(method: str, path: str, body: Any = None, headers: Mapping[str, str] = {}) -> Reply:
+        answer = app.test_client().open(path, method=method, json=body, headers=dict(headers))
+        return Reply(answer.status_code, dict(answer.headers), answer.data)
+
+    return send
+
+
+@dataclass
+class LiveService:
+    """`billing-api serve` with two workers of eight threads."""
+
+    process: "subprocess.Popen[bytes]"
+    port: int
+
+    def __post_init__(self) -> None:
+        self._local = threading.local()
+        self._opened: list[http.client.HTTPConnection] = []
+
+    def send(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] = {}) -> Reply:
+        """A request over a connection that this thread keeps. Raises OSError or HTTPException when it is cut off."""
+        connection = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+            self._opened.append(connection)
+        content = None if body is None else json.dumps(body)
+        given = {"Content-Type": "application/json"} if body is not None else {}
+        try:
+            connection.request(method, path, content, {**given, **headers})
+            answer = connection.getresponse()
+            return Reply(answer.status, dict(answer.headers), answer.read())
+        except BaseException:
+            connection.close()
+            self._local.connection = None
+            raise
+
+    def insist(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] = {}) -> Reply:
+        """Send it again for as long as the connection is cut or the service says 503, as a careful client does."""
+        deadline = time.monotonic() + 60
+        while True:
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                reply = self.send(method, path, body, headers)
+                if reply.status != 503:
+                    return reply
+            assert time.monotonic() < deadline, "the service does not come back"
+            time.sleep(0.05)
+
+    def volley(self, count: int, method: str, path: str, body: Any, release: Callable[[], object]) -> list[Reply]:
+        """The answers to one request that is sent over many connections; `release` lets the first be answered."""
+        connections = [http.client.HTTPConnection("127.0.0.1", self.port, timeout=30) for _ in range(count)]
+        try:
+            for connection in connections:
+                connection.connect()
+            for connection in connections:
+                connection.request(method, path, json.dumps(body), {"Content-Type": "application/json"})
+            release()
+            answers = [connection.getresponse() for connection in connections]
+            return [Reply(answer.status, dict(answer.headers), answer.read()) for answer in answers]
+        finally:
+            for connection in connections:
+                connection.close()
+
+    def hang_up(self) -> None:
+        """Close the connections of all threads."""
+        for connection in self._opened:
+            connection.close()
+
+    def workers(self) -> set[int]:
+        """The processes that answer."""
+        parents = running()
+        masters = {pid for pid, parent in parents.items() if parent == self.process.pid and _is_gunicorn(pid)}
+        return {pid for pid, parent in parents.items() if parent in masters}
+
+    def is_listening(self) -> bool:
+        probe = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        with contextlib.closing(probe), contextlib.suppress(OSError):
+            probe.connect()
+            return True
+        return False
+
+
+@contextlib.contextmanager
+def serving(config: Config, log: Path, **settings: str) -> Iterator[LiveService]:
+    """The service on the database and with the keys of the tests, so that their tokens are good for it."""
+    port = free_port()
+    environment = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME"}} | {
+        "BILLING_ENV": "test",
+        "INSTANCE": str(config.instance),
+        "PORT": str(port),
+        "WORKERS": "2",
+        "DATABASE_URL": str(config.database_url),
+        "MIGRATION_DATABASE_URL": str(config.migration_database_url),
+        "BILLING_PUBLIC_URL": config.public_url,
+        # A line for each request would be the test's own load.
+        "BILLING_LOG_LEVEL": "error",
+        **settings,
+    }
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*COMMAND, "serve"],
+            env=environment,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        assert eventually(lambda: STARTED in log.read_text() or process.poll() is not None, 60)
+        assert process.poll() is None, log.read_text()
+        service = LiveService(process, port)
+        yield service
+        service.hang_up()
+    finally:
+        members = family(process.pid)
+        if process.poll() is None:
+            process.send_signal(signal.SIGQUIT)
+        process.wait(20)
+        await_end(members, 10)
+
+
+@pytest.fixture(scope="module")
+def live(config: Config, app: Flask, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveService]:
+    """A service that the tests of a module share."""
+    with serving(config, tmp_path_factory.mktemp("service") / "log") as service:
+        yield service
+
+
+def _is_gunicorn(pid: int) -> bool:
+    try:
+        return b"gunicorn" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False

@@ -13,6 +13,7 @@ from billing_api.auth.routes import blueprint as auth
 from billing_api.customers.routes import blueprint as customers
 from billing_api.database import db, watch
 from billing_api.deadline import limit_silence
+from billing_api.docs.routes import ABOUT, pages
 from billing_api.docs.routes import blueprint as docs
 from billing_api.events.routes import blueprint as events
 from billing_api.extensions import migrate
@@ -39,6 +40,8 @@ def create_app(config: Config) -> Flask:
         ConfigError: a key cannot be read.
     """
     app = BillingApi(__name__, static_folder=None)
+    # werkzeug would redirect //v1//me, with a page of HTML and a link made from the Host header.
+    app.url_map.merge_slashes = False
     secrets = keys.load(config)
     app.config.from_mapping(_settings(config, secrets.secret))
     observation.configure(config.log_level)
@@ -47,8 +50,8 @@ def create_app(config: Config) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     _bind_database(app)
     tokens.init_app(app, secrets, config.public_url)
-    headers.init_app(app)
     observation.init_app(app)
+    headers.init_app(app)
     errors.init_app(app)
     _bind_resources(app)
     return app
@@ -65,6 +68,7 @@ def _settings(config: Config, secret: str) -> dict[str, object]:
         "API_TITLE": "billing_api",
         "API_VERSION": VERSION,
         "OPENAPI_VERSION": document.VERSION,
+        "API_SPEC_OPTIONS": ABOUT,
         "BILLING_REFRESH_TOKEN_SECONDS": config.refresh_token_seconds,
         "BILLING_CORS_ORIGINS": config.cors_origins,
         "BILLING_METRICS_TOKEN": config.metrics_token,
@@ -104,8 +108,7 @@ def _bind_database(app: Flask) -> None:
 
 def _bind_resources(app: Flask) -> None:
     api = Api(app)
-    for resource in RESOURCES:
+    for resource in (*RESOURCES, health, docs):
         api.register_blueprint(resource)
+    app.register_blueprint(pages)
     app.extensions["api"] = api
-    app.register_blueprint(health)
-    app.register_blueprint(docs)

@@ -96,7 +96,7 @@ def openapi(output: Path | None) -> None:
     config = Config.from_env(os.environ)
     app = create_app(dataclasses.replace(config, database_url=config.database_url or UNUSED_DATABASE))
     with app.app_context():
-        text = json.dumps(app.extensions["api"].spec.to_dict(), indent=2, ensure_ascii=False) + "\n"
+        text = json.dumps(app.extensions["api"].document, indent=2, ensure_ascii=False) + "\n"
     if output is None:
         click.echo(text, nl=False)
     else:

@@ -19,8 +19,8 @@ from billing_api.customers.schemas import CustomerInput
 from billing_api.database import db, find, transaction
 from billing_api.errors import NotFound
 from billing_api.invoices import service as invoices
+from billing_api.invoices.bodies import InvoiceInput
 from billing_api.invoices.models import Invoice
-from billing_api.invoices.schemas import InvoiceInput
 from billing_api.keys import kept
 from billing_api.organizations import service as organizations
 from billing_api.web import tokens

@@ -7,21 +7,25 @@ from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
-from flask import Blueprint, Response, current_app, jsonify, request
+from flask import Response, current_app, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest, multiprocess
-from sqlalchemy.exc import SQLAlchemyError
 
-from billing_api.database import db
 from billing_api.errors import Forbidden, NotFound, Unavailable, tree
+from billing_api.health import service
+from billing_api.health.schemas import IndexOutput, KeySetOutput, LiveOutput, ProblemPageOutput, ReadyOutput
 from billing_api.web import tokens
+from billing_api.web.api import Blueprint
+from billing_api.web.auth import public
+from billing_api.web.components import PROBLEM_CODE
 
-blueprint = Blueprint("health", __name__)
+blueprint = Blueprint("operations", __name__, description="What runs the service, watches it, or explains it.")
 
 
-@blueprint.get("/")
+@blueprint.route("/")
+@public()
+@blueprint.response(200, IndexOutput())
 def index() -> dict[str, Any]:
-    """Where everything is."""
+    """Find everything"""
     paths = {
         "customers": "/v1/customers",
         "docs": "/docs",
@@ -39,29 +43,43 @@ def index() -> dict[str, Any]:
     return {"name": "billing_api", "version": current_app.config["API_VERSION"], "links": paths}
 
 
-@blueprint.get("/health/live")
+@blueprint.route("/health/live")
+@public()
+@blueprint.response(200, LiveOutput())
 def live() -> dict[str, str]:
-    """The process answers; it asks nobody else, so that an outage elsewhere restarts nothing."""
+    """Ask whether the process lives
+
+    It asks nobody else, so that an outage elsewhere restarts nothing.
+    """
     return {"status": "ok"}
 
 
-@blueprint.get("/health/ready")
-def ready() -> dict[str, str]:
-    """The service can work: it is not stopping, the database answers, and its schema is the one this code needs."""
+@blueprint.route("/health/ready")
+@public(503)
+@blueprint.response(200, ReadyOutput())
+def ready() -> dict[str, str | None]:
+    """Ask whether the service can work
+
+    It is not stopping, the database answers, and its schema is the one that this release needs.
+    """
     if (Path(current_app.config["BILLING_RUN_DIR"]) / "draining").exists():
         raise Unavailable("The service is stopping.")
-    try:
-        head = db.session.scalar(sa.text("SELECT version_num FROM alembic_version"))
-    except SQLAlchemyError:
-        raise Unavailable("The database does not answer.") from None
+    head = service.migration()
     if head != current_app.config["BILLING_MIGRATION_HEAD"]:
         raise Unavailable(f"The database stands at migration {head}; run `billing-api db upgrade`.")
     return {"status": "ok", "migration": head}
 
 
-@blueprint.get("/metrics")
+@blueprint.route("/metrics")
+@public(403)
+@blueprint.response(200)
+@blueprint.alt_response(200, schema={"type": "string"}, content_type="text/plain", description="Counters.")
+@blueprint.doc(security=[{}, {"metricsToken": []}])
 def metrics() -> Response:
-    """Counters for Prometheus; from this machine, or with the metrics token as bearer."""
+    """Read counters for Prometheus
+
+    From the same machine, or with the metrics token where one is set.
+    """
     token = current_app.config["BILLING_METRICS_TOKEN"]
     given = request.headers.get("Authorization", "").removeprefix("Bearer ")
     is_known = token is not None and secrets.compare_digest(given.encode(), token.encode())
@@ -76,17 +94,28 @@ def metrics() -> Response:
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
-@blueprint.get("/.well-known/jwks.json")
+@blueprint.route("/.well-known/jwks.json")
+@public()
+@blueprint.response(200, KeySetOutput())
 def key_set() -> Response:
-    """The keys that verify access tokens, for services that do it themselves."""
+    """Read the public keys
+
+    They verify access tokens, for services that do it themselves.
+    """
     answer = jsonify(tokens.key_set())
     answer.headers["Cache-Control"] = "public, max-age=300"
     return answer
 
 
-@blueprint.get("/problems/<code>")
+@blueprint.route("/problems/<code>", parameters=[PROBLEM_CODE])
+@public()
+@blueprint.response(200, ProblemPageOutput())
+@blueprint.alt_response(200, schema={"type": "string"}, content_type="text/html", description="A page for people.")
 def problem(code: str) -> Response:
-    """What a refusal means and what to do about it; a page for people, JSON for programs that ask for it."""
+    """Explain a refusal
+
+    What it means and what to do about it: a page for people, JSON for programs that ask for it.
+    """
     kind = next((kind for kind in tree() if kind.code == code and kind.__doc__), None)
     if kind is None:
         raise NotFound()

@@ -1,18 +1,19 @@
 """flask-smorest, subclassed thinly: strict requests, tagged answers, and a document that says exactly what happens."""
 
 from collections.abc import Callable, Mapping
-from functools import wraps
+from functools import cached_property, wraps
 from typing import Any
 
 import flask_smorest
 import marshmallow as ma
 from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Flask, Response, g, request
-from flask_smorest.utils import deepupdate, get_appcontext
+from flask_smorest.utils import get_appcontext
 
 from billing_api.web import document
 from billing_api.web.app import SAFE
 from billing_api.web.fields import Schema
+from billing_api.web.finishing import finished
 from billing_api.web.parser import StrictParser, check_query, invalid
 from billing_api.web.preconditions import etag, is_known
 
@@ -27,7 +28,14 @@ class Api(flask_smorest.Api):  # type: ignore[misc]  # flask-smorest ships no ty
     def __init__(self, app: Flask) -> None:
         plugin = MarshmallowPlugin(schema_name_resolver=document.schema_name)
         super().__init__(app, spec_kwargs={"marshmallow_plugin": plugin})
-        document.components(self.spec)
+        for property_of in (document.null_too, document.json_schema):
+            plugin.converter.add_attribute_function(property_of)  # type: ignore[union-attr]  # it was just given a spec
+        document.register(self.spec)
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """The OpenAPI document, when every route is known."""
+        return finished(self.spec.to_dict())
 
     def _register_error_handlers(self) -> None:
         # web.errors answers every exception; smorest's own shape would stand beside it.
@@ -48,15 +56,16 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest
         register = super().route
 
         def decorator(view: View) -> View:
-            known = _query_names(view)
+            method, path = options.get("methods", ["GET"])[0], (self.url_prefix or "") + rule
+            edge = {"dry_run"} if document.takes_dry_run(view, method) else set()
+            known = _query_names(view) | edge
 
             @wraps(view)
             def strict(*args: Any, **kwargs: Any) -> Any:
-                check_query(request, known | ({"dry_run"} if _takes_dry_run(view) else frozenset()))
+                check_query(request, known)
                 return view(*args, **kwargs)
 
-            method = options.get("methods", ["GET"])[0]
-            described = {"edge": document.operation(self.name, view, rule, method)}
+            described = {"edge": document.operation(self.name, view, path, method)}
             strict._apidoc = {**getattr(view, "_apidoc", {}), **described}  # type: ignore[attr-defined]  # smorest's own
             register(rule, **options)(strict)
             return strict
@@ -99,7 +108,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest
     def _prepare_edge_doc(
         self, doc: dict[str, Any], doc_info: dict[str, Any], *, app: Any, method: str, **_: Any
     ) -> Any:
-        return deepupdate(doc, doc_info.get("edge", {}))
+        return document.tidied(doc, doc_info["edge"])
 
 
 def merged(schema: Schema, present: object, patch: Mapping[str, Any]) -> dict[str, Any]:
@@ -154,8 +163,3 @@ def _query_names(view: View) -> frozenset[str]:
     parameters = getattr(view, "_apidoc", {}).get("arguments", {}).get("parameters", [])
     schemas = [parameter["schema"] for parameter in parameters if parameter["in"] == "query"]
     return frozenset(field.data_key or name for schema in schemas for name, field in schema.fields.items())
-
-
-def _takes_dry_run(view: View) -> bool:
-    """Every write that keeps something can be tried first; auth and previews have no trial."""
-    return bool(getattr(view, "stores_replies", False)) and request.method not in SAFE

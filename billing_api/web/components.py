@@ -1,0 +1,179 @@
+"""What many operations of the OpenAPI document share: the problem, the headers, the parameters of the edge."""
+
+from typing import Any
+
+from billing_api.errors import BillingError, Malformed, tree
+from billing_api.web.errors import PROBLEM_JSON
+
+FAULT = {
+    "type": "object",
+    "description": "One fault of a request, and where it stands.",
+    "required": ["code", "detail"],
+    "properties": {
+        "pointer": {
+            "type": "string",
+            "description": "JSON pointer (RFC 6901) into the body.",
+            "example": "/lines/0/quantity",
+        },
+        "parameter": {"type": "string", "description": "The query parameter or header, instead of a pointer."},
+        "code": {"type": "string", "description": "Kebab-case, stable.", "example": "required"},
+        "detail": {"type": "string", "description": "For a person.", "example": "This member is required."},
+    },
+}
+PROBLEM = {
+    "type": "object",
+    "description": "RFC 9457; `type` leads to a page that says what it means and what to do.",
+    "required": ["type", "title", "status", "code", "detail", "instance", "request_id", "errors"],
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference", "example": "/problems/validation-failed"},
+        "title": {"type": "string", "example": "The request is invalid"},
+        "status": {"type": "integer", "minimum": 400, "maximum": 599, "example": 422},
+        "code": {
+            "type": "string",
+            "description": "Kebab-case, stable; programs branch on it.",
+            "example": "validation-failed",
+        },
+        "detail": {"type": "string", "example": "1 fault in the body."},
+        "instance": {"type": "string", "description": "The path of the request.", "example": "/v1/invoices"},
+        "request_id": {"type": ["string", "null"], "example": "019a9c3e-6a34-7c22-9a58-3f7a4b1c2d3e"},
+        "errors": {
+            "type": "array",
+            "description": "Every fault at once.",
+            "items": {"$ref": "#/components/schemas/Fault"},
+        },
+        "current_status": {"type": "string", "description": "With `invalid-transition`: the document's status."},
+        "allowed": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "With `invalid-transition`: what can be done instead.",
+        },
+    },
+}
+
+_TRUE = {"type": "string", "enum": ["true"]}
+HEADERS: dict[str, dict[str, Any]] = {
+    "X-Request-Id": {
+        "description": "Finds this request in the logs: the one that was sent, or a new one.",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128}$"},
+    },
+    "ETag": {
+        "description": "The version of the object, for `If-Match` and `If-None-Match`.",
+        "schema": {"type": "string", "pattern": '^"[0-9]+"$', "example": '"1"'},
+    },
+    "Location": {
+        "description": "The path of the new object; not in a dry run.",
+        "schema": {"type": "string", "format": "uri-reference"},
+    },
+    "Link": {
+        "description": 'The next page, if there is one: `</v1/...>; rel="next"`.',
+        "schema": {"type": "string"},
+    },
+    "Idempotency-Replayed": {"description": "`true` where this is the stored reply.", "schema": _TRUE},
+    "Dry-Run": {"description": "`true` where nothing was kept.", "schema": _TRUE},
+    "WWW-Authenticate": {
+        "description": "`Bearer`, and why the credential was refused.",
+        "required": True,
+        "schema": {"type": "string", "example": 'Bearer error="invalid_token"'},
+    },
+    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "string", "example": "1"}},
+}
+_OF_STATUS = {401: ("WWW-Authenticate",), 409: ("Retry-After",), 429: ("Retry-After",), 503: ("Retry-After",)}
+
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "IdempotencyKey": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "Makes a retry safe: the same key gives the same reply, for 72 hours. Take a random UUID.",
+        "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+    },
+    "IfMatch": {
+        "name": "If-Match",
+        "in": "header",
+        "description": "The ETag of the version to change, or `*`; 412 when it has changed since.",
+        "schema": {"type": "string", "pattern": r'^(\*|(W/)?"[!#-~]{0,64}")$'},
+    },
+    "IfNoneMatch": {
+        "name": "If-None-Match",
+        "in": "header",
+        "description": 'The ETag of the version that you hold, such as `"1"`; 304 when it still stands.',
+        "schema": {"type": "string"},
+    },
+    "DryRun": {
+        "name": "dry_run",
+        "in": "query",
+        "description": "Do everything, constraints included, and keep nothing.",
+        "schema": {"type": "boolean", "default": False},
+    },
+}
+
+CODES = "x-problem-codes"
+"""Marks what is one of all codes of refusal, until the document is finished and all are known."""
+PROBLEM_CODE = {
+    "name": "code",
+    "in": "path",
+    "description": "The `code` of a problem.",
+    "schema": {"type": "string", CODES: True},
+}
+
+LINE_TOO_LONG = {
+    "description": "The address is longer than 8,190 bytes. The HTTP server answers this by itself.",
+    "content": {"text/html": {"schema": {"type": "string"}}},
+}
+
+
+def header(name: str) -> dict[str, str]:
+    """A reference to a header."""
+    return {"$ref": f"#/components/headers/{name}"}
+
+
+def refusal(status: int) -> dict[str, str]:
+    """A reference to the response of refusals with this status."""
+    return {"$ref": f"#/components/responses/{_name(status)}"}
+
+
+def refusals() -> dict[str, dict[str, Any]]:
+    """A response for each status of refusal, with an example for every code that is known."""
+    kinds: dict[int, list[type[BillingError]]] = {}
+    for kind in tree():
+        kinds.setdefault(kind.status, []).append(kind)
+    return {_name(status): _response(status, members) for status, members in sorted(kinds.items())}
+
+
+def codes() -> list[str]:
+    """Every code of refusal that has a page, in alphabetical order."""
+    return sorted({kind.code for kind in tree() if kind.__doc__})
+
+
+def _name(status: int) -> str:
+    return f"Problem{status}"
+
+
+def _response(status: int, kinds: list[type[BillingError]]) -> dict[str, Any]:
+    titles = sorted({kind.code: kind.title for kind in kinds}.items())
+    return {
+        "description": "; ".join(title for _, title in titles) + ".",
+        "headers": {name: header(name) for name in ("X-Request-Id", *_OF_STATUS.get(status, ()))},
+        "content": {
+            PROBLEM_JSON: {
+                "schema": {"$ref": "#/components/schemas/Problem"},
+                "examples": {code: _example(status, code, title) for code, title in titles},
+            }
+        },
+    }
+
+
+def _example(status: int, code: str, title: str) -> dict[str, Any]:
+    fault = {"code": "required", "detail": "This member is required."}
+    place = {"parameter": "limit"} if status == Malformed.status else {"pointer": "/lines/0/quantity"}
+    problem = {
+        "type": f"/problems/{code}",
+        "title": title,
+        "status": status,
+        "code": code,
+        "detail": f"{title}.",
+        "instance": "/v1/invoices",
+        "request_id": "019a9c3e-6a34-7c22-9a58-3f7a4b1c2d3e",
+        "errors": [{**place, **fault}] if status == 422 else [],
+    }
+    return {"summary": title, "value": problem}

@@ -1,0 +1,176 @@
+"""The OpenAPI document as a whole: what can only be said when every operation and every schema is known."""
+
+import re
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Any
+
+from billing_api.web.components import CODES, codes
+from billing_api.web.document import PATCHED
+
+_SCHEMAS = "#/components/schemas/"
+_ORDER = ("openapi", "info", "servers", "tags", "paths", "components")
+
+Json = dict[str, Any]
+
+
+def finished(document: Json) -> Json:
+    """The document with merge patches, exact outputs and links, and without what nothing refers to."""
+    whole = deepcopy(document)
+    schemas = whole["components"]["schemas"]
+    for _, operation in _operations(whole):
+        _describe_patch(operation, schemas)
+    for name in _shown(whole):
+        _describe_output(schemas[name])
+    _name_codes(whole)
+    _link(whole)
+    _prune(whole)
+    return {name: whole[name] for name in (*_ORDER, *whole) if name in whole}
+
+
+def _operations(document: Json) -> Iterator[tuple[str, Json]]:
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            if method in {"get", "post", "put", "patch", "delete"}:
+                yield path, operation
+
+
+def _describe_patch(operation: Json, schemas: Json) -> None:
+    """A merge patch (RFC 7396) is what the schema describes with nothing required, all the way down to the lists."""
+    for media in operation.get("requestBody", {}).get("content", {}).values():
+        if media.pop(PATCHED, False):
+            media["schema"] = _patch_of(media["schema"], schemas)
+
+
+def _patch_of(reference: Json, schemas: Json) -> Json:
+    name = reference["$ref"].removeprefix(_SCHEMAS)
+    patch = re.sub("Input.*|$", "Patch", name, count=1)
+    if patch not in schemas:
+        schemas[patch] = {}
+        whole = deepcopy(schemas[name])
+        whole.pop("required", None)
+        whole.pop("examples", None)
+        for member, shape in whole["properties"].items():
+            whole["properties"][member] = _relaxed(shape, schemas)
+        whole["description"] = "Members that are left out stay as they are; null removes."
+        if "x-patch-examples" in whole:
+            whole["examples"] = whole.pop("x-patch-examples")
+        schemas[patch] = whole
+    return {"$ref": _SCHEMAS + patch}
+
+
+def _relaxed(shape: Json, schemas: Json) -> Json:
+    """What stands in a patch in place of a member: its default plays no part, and objects are patched in turn."""
+    shape = {name: value for name, value in shape.items() if name != "default"}
+    if "$ref" in shape:
+        return {**shape, **_patch_of(shape, schemas)}
+    if "anyOf" in shape:
+        shape["anyOf"] = [_relaxed(one, schemas) for one in shape["anyOf"]]
+    values = shape.get("additionalProperties")
+    if isinstance(values, dict) and isinstance(values.get("type"), str):
+        shape["additionalProperties"] = {**values, "type": [values["type"], "null"]}
+    return shape
+
+
+def _shown(document: Json) -> set[str]:
+    """The names of the schemas that only answers use."""
+    answered: set[str] = set()
+    asked: set[str] = set()
+    for _, operation in _operations(document):
+        _gather(operation["responses"], document, answered)
+        _gather(operation.get("requestBody", {}), document, asked)
+    return answered - asked - {"Problem", "Fault"}
+
+
+def _gather(node: Any, document: Json, found: set[str]) -> None:
+    """Every schema that is referred to from here, directly or through others."""
+    for reference in _references(node):
+        kind, name = reference.split("/")[2:]
+        target = document["components"][kind][name]
+        if kind != "schemas":
+            _gather(target, document, found)
+        elif name not in found:
+            found.add(name)
+            _gather(target, document, found)
+
+
+def _references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        for name, value in node.items():
+            if name == "$ref" and isinstance(value, str):
+                yield value
+            elif name not in {"example", "examples", "value"}:
+                yield from _references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _references(value)
+
+
+def _describe_output(schema: Json) -> None:
+    """What is shown is always there, unless it says otherwise; may get more members in time; and is exact text."""
+    schema.pop("additionalProperties", None)
+    members = schema.get("properties", {})
+    schema["required"] = sorted(name for name, shape in members.items() if not shape.pop("x-optional", False))
+    if not schema["required"]:
+        del schema["required"]
+    for shape in members.values():
+        for name in ("default", "readOnly", "writeOnly"):
+            shape.pop(name, None)
+        _show_text(shape)
+
+
+def _show_text(shape: Json) -> None:
+    """Of what can be written as text or as number, the text is shown."""
+    choices = shape.get("anyOf", [])
+    text = next((one for one in choices if one.get("type") == "string"), None)
+    if text is None or not any(one.get("type") == "number" for one in choices):
+        return
+    del shape["anyOf"]
+    shape |= {**text, "type": ["string", "null"] if {"type": "null"} in choices else "string"}
+
+
+def _name_codes(document: Json) -> None:
+    for item in document["paths"].values():
+        for parameter in item.get("parameters", []):
+            if parameter["schema"].pop(CODES, False):
+                parameter["schema"]["enum"] = codes()
+
+
+def _link(document: Json) -> None:
+    """From each operation that makes an object to those that take its id."""
+    for path, operation in list(_operations(document)):
+        answer = operation["responses"].get("201")
+        if answer is None or "Location" not in answer.get("headers", {}):
+            continue
+        collection = re.sub(r"/by-[^/]+/\{[^}]+\}$", "", path)
+        for other, target in _operations(document):
+            if match := re.fullmatch(re.escape(collection) + r"/\{(\w+)\}(/[\w-]+)?", other):
+                answer.setdefault("links", {})[target["operationId"]] = _link_to(target, match[1])
+
+
+def _link_to(target: Json, id_name: str) -> Json:
+    parameters = {f"path.{id_name}": "$response.body#/id"}
+    if {"$ref": "#/components/parameters/IfMatch"} in target.get("parameters", []):
+        parameters["header.If-Match"] = "$response.header.ETag"
+    return {"operationId": target["operationId"], "parameters": parameters, "description": target["summary"]}
+
+
+def _prune(document: Json) -> None:
+    """Leave out the components that nothing refers to, such as smorest's own shape of errors."""
+    used = set(_references(document["paths"]))
+    while True:
+        reached = {
+            reference
+            for kind, members in document["components"].items()
+            for name, member in members.items()
+            if f"#/components/{kind}/{name}" in used
+            for reference in _references(member)
+        }
+        if reached <= used:
+            break
+        used |= reached
+    for kind, members in document["components"].items():
+        if kind != "securitySchemes":
+            document["components"][kind] = {
+                name: members[name] for name in sorted(members) if f"#/components/{kind}/{name}" in used
+            }

@@ -7,6 +7,6 @@ from tests.factories import Tenant, sign_up
 
 
 @pytest.fixture(scope="module")
-def tenant_of_the_file(app: Flask) -> Tenant:
+def shop(app: Flask) -> Tenant:
     """One tenant for many cases that keep nothing."""
     return sign_up(app)

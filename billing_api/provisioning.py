@@ -19,9 +19,23 @@ MIGRATIONS = ROOT / "migrations"
 PATIENCE_SECONDS = 5.0
 """How long a database given by its address may take to answer; an orchestrator starts us again afterwards."""
 
+ROLES_SCRIPT = "docs/docker/init-roles.sh"
+_ROLE = """
+SELECT rolname, rolsuper OR rolbypassrls, EXISTS (
+    SELECT FROM pg_class
+    WHERE relkind IN ('r', 'p') AND relnamespace = to_regnamespace('public')
+      AND pg_has_role(current_user, relowner, 'MEMBER')
+)
+FROM pg_roles WHERE rolname = current_user
+"""
+
 
 class DatabaseAway(Exception):
     """The database that the settings name does not answer; the message is one line without its password."""
+
+
+class UnsafeRole(Exception):
+    """The service would answer as a role that row-level security does not bind; the message is one line."""
 
 
 def located(config: Config, addresses: Addresses) -> Config:
@@ -59,6 +73,35 @@ def await_database(url: str, patience: float = PATIENCE_SECONDS) -> None:
             time.sleep(0.2)
         else:
             return
+
+
+def check_role(config: Config) -> None:
+    """Refuse a role for which the wall between tenants does not stand.
+
+    In development the owner of the tables will do: row-level security is forced upon it. It could take the wall down,
+    so in production it, and whoever may become it, is refused.
+
+    Raises:
+        UnsafeRole: with what to do about it.
+        DatabaseAway: the database does not answer.
+    """
+    url = config.database_url
+    if url is None:
+        return
+    try:
+        with closing(connect(url)) as connection, connection.cursor() as cursor:
+            cursor.execute(_ROLE)
+            name, is_unbound, is_owner = cursor.fetchone() or ("", True, True)
+    except psycopg2.OperationalError as error:
+        raise DatabaseAway(_complaint(url, error)) from None
+    if is_unbound:
+        reason = "is a superuser or has BYPASSRLS, so that row-level security would not keep tenants apart"
+    elif is_owner and config.is_production:
+        reason = "owns the tables, or may become their owner, which only MIGRATION_DATABASE_URL should"
+    else:
+        return
+    remedy = f"CREATE ROLE billing_service LOGIN PASSWORD '...', and name it there ({ROLES_SCRIPT} makes both roles)"
+    raise UnsafeRole(f"the role {name} of DATABASE_URL {reason}; {remedy}")
 
 
 @contextmanager

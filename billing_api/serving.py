@@ -19,7 +19,7 @@ from billing_api import create_app, demo
 from billing_api.database import db
 from billing_api.embedded import EmbeddedPostgres
 from billing_api.processes import Lock, die_with, end, holder, spawn
-from billing_api.provisioning import await_database, is_migrated, located, migrate
+from billing_api.provisioning import await_database, check_role, is_migrated, located, migrate
 from config import ROOT, Config
 
 TICK_SECONDS = 0.2
@@ -55,7 +55,7 @@ def serve(config: Config, *, parent: int | None = None) -> int:
         The exit code: 0 after a signal.
 
     Raises:
-        ServingError, EmbeddedError, DatabaseAway: it cannot be started.
+        ServingError, EmbeddedError, DatabaseAway, UnsafeRole: it cannot be started.
     """
     if parent is not None and not die_with(parent, signal.SIGQUIT):
         raise ServingError("the process that started this one has ended")
@@ -103,6 +103,7 @@ class _Supervisor:
             config = self._config = located(config, self._postgres.start())
         else:
             await_database(config.database_url)
+            check_role(config)
         (config.run_dir / "draining").unlink(missing_ok=True)
         if config.is_production:
             self._launch()

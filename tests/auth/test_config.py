@@ -1,0 +1,233 @@
+"""The settings, and what the service refuses to start with."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy.engine import make_url
+
+from billing_api import create_app, keys
+from billing_api.embedded import Addresses
+from billing_api.postgres_cluster import connect
+from billing_api.provisioning import DatabaseAway, UnsafeRole, check_role
+from config import KNOWN_SECRETS, ROOT, Config, ConfigError
+from tests.service_processes import free_port
+
+SECRET = "0123456789abcdef" * 4
+PRODUCTION = {
+    "BILLING_ENV": "production",
+    "BILLING_SECRET_KEY": SECRET,
+    "BILLING_JWT_KEYS": "/run/keys",
+    "BILLING_PUBLIC_URL": "https://billing.example.com",
+    "DATABASE_URL": "postgresql://service:x@db/billing",
+}
+
+
+def faults(**environ: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        Config.from_env(environ)
+    return caught.value.faults
+
+
+def test_nothing_at_all_is_a_good_development_configuration() -> None:
+    config = Config.from_env({})
+    assert (config.env, config.bind, config.port, config.database_url) == ("development", "127.0.0.1", 8000, None)
+    assert not config.is_production
+
+
+def test_a_whole_production_configuration_is_taken() -> None:
+    config = Config.from_env(PRODUCTION)
+    assert config.is_production
+    assert config.database_url == "postgresql+psycopg2://service:x@db/billing"
+
+
+def test_an_empty_variable_counts_as_none() -> None:
+    assert Config.from_env({"PORT": "", "WORKERS": "  ", "BILLING_CORS_ORIGINS": " "}) == Config.from_env({})
+
+
+def test_all_faults_are_told_at_once() -> None:
+    told = faults(
+        PORT="eighty",
+        WORKERS="0",
+        BILLING_ENV="staging",
+        BILLING_THREADS="1000",
+        BILLING_ACCESS_TOKEN_SECONDS="-1",
+        BILLING_LOG_LEVEL="loud",
+    )
+    names = [fault.partition(":")[0] for fault in told]
+    assert names == sorted(
+        ["PORT", "WORKERS", "BILLING_ENV", "BILLING_THREADS", "BILLING_ACCESS_TOKEN_SECONDS", "BILLING_LOG_LEVEL"]
+    )
+
+
+def test_faults_of_addresses_and_secrets_are_told_together() -> None:
+    told = faults(DATABASE_URL="mysql://x@y/z", BILLING_SECRET_KEY="short", BILLING_CORS_ORIGINS="app.example.com")
+    assert [fault.partition(":")[0] for fault in told] == [
+        "BILLING_CORS_ORIGINS",
+        "BILLING_SECRET_KEY",
+        "DATABASE_URL",
+    ]
+
+
+@pytest.mark.parametrize("missing", sorted(PRODUCTION.keys() - {"BILLING_ENV"}))
+def test_production_asks_for_each_secret_and_address(missing: str) -> None:
+    told = faults(**{name: value for name, value in PRODUCTION.items() if name != missing})
+    assert [fault.partition(":")[0] for fault in told] == [missing]
+
+
+def test_production_tells_all_that_it_lacks() -> None:
+    told = faults(BILLING_ENV="production", BILLING_CORS_ORIGINS="*")
+    assert {fault.partition(":")[0] for fault in told} == {*PRODUCTION, "BILLING_CORS_ORIGINS"} - {"BILLING_ENV"}
+
+
+@pytest.mark.parametrize("secret", sorted(secret for secret in KNOWN_SECRETS if len(secret) >= 32))
+def test_production_refuses_a_secret_that_stands_in_an_example(secret: str) -> None:
+    assert "known example" in faults(**{**PRODUCTION, "BILLING_SECRET_KEY": secret})[0]
+    assert "known example" in faults(**{**PRODUCTION, "BILLING_SECRET_KEY": secret.upper()})[0]
+
+
+def test_the_secret_of_the_example_file_is_among_the_known(tmp_path: Path) -> None:
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    given = [line.partition("BILLING_SECRET_KEY=")[2].strip() for line in lines if "BILLING_SECRET_KEY=" in line]
+    assert {secret.lower() for secret in given if secret} <= KNOWN_SECRETS
+
+
+@pytest.mark.parametrize("secret", ["a" * 40, "ab" * 20, "1234567" * 8])
+def test_production_refuses_a_secret_without_variety(secret: str) -> None:
+    assert len(faults(**{**PRODUCTION, "BILLING_SECRET_KEY": secret})) == 1
+
+
+@pytest.mark.parametrize("env", ["development", "production"])
+def test_a_secret_of_31_bytes_is_refused_everywhere(env: str) -> None:
+    assert "32 bytes" in faults(**{**PRODUCTION, "BILLING_ENV": env, "BILLING_SECRET_KEY": SECRET[:31]})[0]
+
+
+@pytest.mark.parametrize("origins", ["*", "https://app.example.com *", "https://app.example.com, *"])
+def test_production_refuses_a_wildcard_among_origins(origins: str) -> None:
+    assert [fault.partition(":")[0] for fault in faults(**PRODUCTION, BILLING_CORS_ORIGINS=origins)] == [
+        "BILLING_CORS_ORIGINS"
+    ]
+
+
+@pytest.mark.parametrize("origin", ["app.example.com", "https://app.example.com/", "null", "file://x"])
+def test_what_is_no_origin_is_refused(origin: str) -> None:
+    assert "not an origin" in faults(BILLING_CORS_ORIGINS=origin)[0]
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "MIGRATION_DATABASE_URL"])
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
+def test_an_address_names_the_driver_however_it_was_written(name: str, scheme: str) -> None:
+    config = Config.from_env({name: f"{scheme}://u:p%40ss@h:1/d"})
+    assert getattr(config, name.lower()) == "postgresql+psycopg2://u:p%40ss@h:1/d"
+
+
+def test_a_fault_does_not_quote_a_password() -> None:
+    assert "hunter2" not in "".join(faults(DATABASE_URL="mysql://u:hunter2@h/d"))
+
+
+def test_a_given_folder_without_keys_is_refused(tmp_path: Path) -> None:
+    config = Config.from_env({"BILLING_JWT_KEYS": str(tmp_path), "INSTANCE": str(tmp_path)})
+    with pytest.raises(ConfigError, match="holds no"):
+        keys.load(config)
+
+
+def test_a_key_of_another_kind_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "0001.pem").write_text("-----BEGIN PRIVATE KEY-----\nbm8=\n-----END PRIVATE KEY-----\n")
+    config = Config.from_env({"BILLING_JWT_KEYS": str(tmp_path), "INSTANCE": str(tmp_path)})
+    with pytest.raises(ConfigError, match="no Ed25519 private key"):
+        keys.load(config)
+
+
+def test_secrets_that_were_made_are_readable_by_their_owner_alone(config: Config, app: Flask) -> None:
+    for path in (config.instance / "secret_key", *config.jwt_keys.glob("*.pem")):
+        assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_key_that_is_newest_by_name_signs_and_the_old_one_still_verifies(config: Config, tmp_path: Path) -> None:
+    one = keys.load(replace(config, instance=tmp_path, jwt_keys=tmp_path / "keys"))
+    second = keys.load(replace(config, instance=tmp_path / "b", jwt_keys=tmp_path / "b" / "keys"))
+    assert second.newest == "0001"
+    (tmp_path / "keys" / "0002.pem").write_bytes((tmp_path / "b" / "keys" / "0001.pem").read_bytes())
+    both = keys.load(replace(config, instance=tmp_path, jwt_keys=tmp_path / "keys"))
+    assert both.newest == "0002"
+    old, kept = one.public("0001"), both.public("0001")
+    assert old is not None
+    assert kept is not None
+    assert old.public_bytes_raw() == kept.public_bytes_raw()
+
+
+@contextmanager
+def role(addresses: Addresses, attributes: str) -> Iterator[str]:
+    """The address of the test's database for a role that is made for the while."""
+    name = f"role_{os.getpid()}"
+    url = make_url(addresses.service).set(username=name, password="x" * 20)
+    with closing(connect(addresses.superuser)) as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{'x' * 20}' {attributes}")
+        try:
+            yield url.render_as_string(hide_password=False)
+        finally:
+            cursor.execute(f"DROP ROLE {name}")
+
+
+@pytest.mark.parametrize("env", ["development", "production"])
+@pytest.mark.parametrize("attributes", ["SUPERUSER", "BYPASSRLS"])
+def test_a_role_that_passes_the_wall_is_refused_everywhere(
+    config: Config, addresses: Addresses, attributes: str, env: str
+) -> None:
+    with role(addresses, attributes) as url, pytest.raises(UnsafeRole, match="CREATE ROLE") as caught:
+        check_role(replace(config, env=env, database_url=url))
+    assert "\n" not in str(caught.value)
+    assert "x" * 20 not in str(caught.value)
+
+
+def test_a_role_that_may_become_the_owner_is_refused_in_production_only(
+    config: Config, addresses: Addresses, app: Flask
+) -> None:
+    owner = make_url(addresses.owner).username
+    with role(addresses, f"IN ROLE {owner}") as url:
+        check_role(replace(config, database_url=url))
+        with pytest.raises(UnsafeRole, match="owns the tables"):
+            check_role(replace(config, env="production", database_url=url))
+
+
+@pytest.mark.parametrize("env", ["development", "production"])
+def test_the_services_own_role_is_taken(config: Config, app: Flask, env: str) -> None:
+    check_role(replace(config, env=env))
+
+
+def test_a_database_that_is_away_is_not_taken_for_an_unsafe_role(config: Config) -> None:
+    with pytest.raises(DatabaseAway):
+        check_role(replace(config, database_url="postgresql+psycopg2://service:secret@127.0.0.1:1/billing"))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["-c", "import wsgi"],
+        ["-m", "gunicorn", "--check-config", "wsgi:app"],
+        ["-c", "import sys; sys.argv[1:] = ['serve']; from billing_api.cli import main; main()"],
+    ],
+    ids=["wsgi", "gunicorn", "serve"],
+)
+def test_nothing_is_served_as_a_superuser(addresses: Addresses, app: Flask, tmp_path: Path, command: list[str]) -> None:
+    with role(addresses, "SUPERUSER") as url:
+        environ = {"PATH": os.environ["PATH"], "INSTANCE": str(tmp_path), "DATABASE_URL": url}
+        environ |= {"PORT": str(free_port()), "MIGRATION_DATABASE_URL": addresses.owner}
+        done = subprocess.run(
+            [sys.executable, *command], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=False
+        )
+    assert done.returncode != 0
+    lines = [line for line in done.stderr.splitlines() if "row-level security" in line]
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("billing-api: the role ")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_good_role_is_served(config: Config, app: Flask) -> None:
+    assert create_app(config).test_client().get("/health/ready").status_code == 200

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psycopg2
 
+from billing_api import clock
 from billing_api.postgres_binaries import EmbeddedError
 from billing_api.postgres_cluster import (
     Addresses,
@@ -242,7 +243,7 @@ def _sweep() -> None:
     """Remove what throw-away servers left behind whose holder was killed more than an hour ago."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_THROW_AWAY_PREFIX}*"):
         with suppress(OSError):
-            if folder.stat().st_uid == os.geteuid() and time.time() - folder.stat().st_mtime > 3600:
+            if folder.stat().st_uid == os.geteuid() and clock.now().timestamp() - folder.stat().st_mtime > 3600:
                 lock = Lock.take(folder / "postgres" / "lock")
                 if lock:
                     shutil.rmtree(folder, ignore_errors=True)

@@ -8,8 +8,6 @@ from flask import current_app, g
 from billing_api.auth import service
 from billing_api.auth.schemas import GrantOutput, LoginInput, MeOutput, RefreshInput, SignUpInput
 from billing_api.auth.service import Grant
-from billing_api.domain.access import scope_text
-from billing_api.organizations import service as organizations
 from billing_api.web import tokens
 from billing_api.web.api import Blueprint
 from billing_api.web.auth import public, requires
@@ -75,7 +73,7 @@ def me() -> dict[str, Any]:
     principal = g.principal
     return {
         "user": service.user_of(principal),
-        "organization": organizations.current(),
+        "organization": service.organization_of(principal),
         "scope": " ".join(sorted(principal.scopes)),
         "credential": {
             "type": "access_token",
@@ -98,5 +96,5 @@ def _granted(grant: Grant) -> dict[str, Any]:
         "token_type": "Bearer",
         "expires_in": int(current_app.config["JWT_ACCESS_TOKEN_EXPIRES"].total_seconds()),
         "refresh_token": grant.refresh_token,
-        "scope": scope_text(user.role),
+        "scope": grant.scope,
     }

@@ -7,8 +7,9 @@ from marshmallow import fields
 
 from billing_api.domain.treatment import TREATMENTS
 from billing_api.organizations.schemas import Address, Contact, ElectronicAddress, TaxId
-from billing_api.web.bodies import Body
+from billing_api.web.bodies import Body, Metadata
 from billing_api.web.fields import (
+    LINKS,
     Choice,
     Date,
     Email,
@@ -16,7 +17,6 @@ from billing_api.web.fields import (
     Id,
     Instant,
     Integer,
-    Metadata,
     Text,
     currency_field,
 )
@@ -74,7 +74,7 @@ class CustomerOutput(CustomerInput):
     created_at = Instant(required=True)
     updated_at = Instant(required=True)
     version = fields.Integer(required=True)
-    links = fields.Function(lambda customer: {"self": f"/v1/customers/{customer.id}"}, metadata={"type": "object"})
+    links = fields.Function(lambda customer: {"self": f"/v1/customers/{customer.id}"}, metadata=LINKS)
 
     @ma.post_dump
     def leave_out_null(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:

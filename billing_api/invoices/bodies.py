@@ -8,9 +8,9 @@ from marshmallow import fields
 
 from billing_api.domain.tax import CATEGORIES
 from billing_api.organizations.schemas import Address
-from billing_api.web.bodies import Body
+from billing_api.web.bodies import Body, Metadata
 from billing_api.web.decimals import Exact, Price, amount_field, percentage_field, plain, quantity_field, rate_field
-from billing_api.web.fields import Choice, Date, Flag, Flaw, Id, Integer, Metadata, Text, currency_field, refuse
+from billing_api.web.fields import Choice, Date, Flag, Flaw, Id, Integer, Text, currency_field, refuse
 from billing_api.web.json import read, write
 
 MAX_LINES = 1000

@@ -5,12 +5,22 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields
 
+from billing_api.customers.schemas import CustomerOutput
 from billing_api.domain.lifecycle import STATUSES
 from billing_api.domain.money import currency as currency_named
 from billing_api.domain.money import to_text
-from billing_api.invoices.bodies import ExchangeRate, Period
+from billing_api.invoices.bodies import (
+    Delivery,
+    EarlyPaymentDiscount,
+    ExchangeRate,
+    PaymentInstructions,
+    Period,
+    PrecedingInvoice,
+)
+from billing_api.organizations.schemas import OrganizationOutput
+from billing_api.web.bodies import Metadata
 from billing_api.web.decimals import Exact, Money, Price, amount_field
-from billing_api.web.fields import Choice, Date, FlagText, Id, Instant, Metadata, Schema, Text, currency_field
+from billing_api.web.fields import LINKS, Choice, Date, FlagText, Id, Instant, Schema, Text, currency_field
 from billing_api.web.pagination import PageQuery, sort_field
 
 
@@ -118,7 +128,30 @@ class ActionOutput(Schema):
     method = fields.String(required=True)
     href = fields.String(required=True)
     reason = fields.String(required=True, allow_none=True)
-    blockers = fields.List(fields.Nested(BlockerOutput))
+    blockers = fields.List(
+        fields.Nested(BlockerOutput), metadata={"description": "Only of a draft's finalize.", "x_optional": True}
+    )
+
+
+class SellerOutput(OrganizationOutput):
+    """The seller, as it was when the invoice was issued."""
+
+    class Meta:
+        fields = (
+            "id", "name", "legal_name", "address", "country", "tax_ids", "registration_number", "tax_registered",
+            "time_zone", "bank_account", "email", "phone", "contact", "electronic_address", "legal_notice",
+        )  # fmt: skip
+
+
+class BuyerOutput(CustomerOutput):
+    """The buyer, as it was when the invoice was issued."""
+
+    class Meta:
+        fields = (
+            "id", "type", "name", "legal_name", "email", "billing_emails", "external_id", "tax_ids",
+            "registration_number", "billing_address", "shipping_address", "phone", "contact", "electronic_address",
+            "locale", "tax_treatment", "exemption",
+        )  # fmt: skip
 
 
 class InvoiceOutput(Schema):
@@ -142,10 +175,10 @@ class InvoiceOutput(Schema):
     notes = fields.String(allow_none=True)
     payment_terms = fields.String(allow_none=True)
     locale = fields.String(allow_none=True)
-    delivery = fields.Dict(allow_none=True)
-    early_payment_discount = fields.Dict(allow_none=True)
-    payment_instructions = fields.Dict(allow_none=True)
-    preceding_invoices = fields.List(fields.Dict())
+    delivery = fields.Nested(Delivery, allow_none=True)
+    early_payment_discount = fields.Nested(EarlyPaymentDiscount, allow_none=True)
+    payment_instructions = fields.Nested(PaymentInstructions, allow_none=True)
+    preceding_invoices = fields.List(fields.Nested(PrecedingInvoice))
     prices_include_tax = fields.Boolean(required=True)
     lines = fields.List(fields.Nested(LineOutput), required=True)
     allowances = fields.List(fields.Nested(AdjustmentOutput), required=True)
@@ -168,8 +201,8 @@ class InvoiceOutput(Schema):
     exchange_rate = fields.Nested(ExchangeRate, attribute="exchange", allow_none=True)
     tax_currency = fields.String(allow_none=True)
     tax_total_in_tax_currency = fields.Method("in_tax_currency", allow_none=True, metadata={"type": "string"})
-    seller = fields.Dict(required=True, allow_none=True)
-    buyer = fields.Dict(required=True, allow_none=True)
+    seller = fields.Nested(SellerOutput, required=True, allow_none=True)
+    buyer = fields.Nested(BuyerOutput, required=True, allow_none=True)
     finalized_at = Instant(required=True, allow_none=True)
     paid_at = Instant(required=True, allow_none=True)
     voided_at = Instant(required=True, allow_none=True)
@@ -178,9 +211,11 @@ class InvoiceOutput(Schema):
     created_at = Instant(required=True, allow_none=True)
     updated_at = Instant(required=True, allow_none=True)
     version = fields.Integer(required=True, allow_none=True)
-    links = fields.Method("link", metadata={"type": "object"})
-    actions = fields.List(fields.Nested(ActionOutput), metadata={"description": "Not in lists and previews."})
-    customer = fields.Dict(metadata={"description": "With include=customer."})
+    links = fields.Method("link", metadata=LINKS)
+    actions = fields.List(
+        fields.Nested(ActionOutput), metadata={"description": "Not in lists and previews.", "x_optional": True}
+    )
+    customer = fields.Nested(CustomerOutput, metadata={"description": "With include=customer.", "x_optional": True})
 
     def in_tax_currency(self, invoice: Any) -> str | None:
         return converted(invoice.tax_total_in_tax_currency, invoice.tax_currency)

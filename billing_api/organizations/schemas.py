@@ -7,6 +7,7 @@ from marshmallow import fields
 
 from billing_api.web.bodies import Body
 from billing_api.web.fields import (
+    LINKS,
     Choice,
     Date,
     Email,
@@ -109,7 +110,7 @@ class OrganizationOutput(OrganizationInput):
     created_at = Instant(required=True)
     updated_at = Instant(required=True)
     version = fields.Integer(required=True)
-    links = fields.Function(lambda organization: {"self": "/v1/organization"}, metadata={"type": "object"})
+    links = fields.Function(lambda organization: {"self": "/v1/organization"}, metadata=LINKS)
 
     @ma.post_dump
     def leave_out_null(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:

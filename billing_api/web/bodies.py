@@ -1,10 +1,10 @@
-"""What clients write: the root of the schemas of request bodies."""
+"""What clients write: the root of the schemas of request bodies, and members under names of their own."""
 
 from typing import Any
 
 import marshmallow as ma
 
-from billing_api.web.fields import Schema
+from billing_api.web.fields import Schema, StrictField, Text, refuse
 
 
 class Body(Schema):
@@ -21,3 +21,35 @@ class Body(Schema):
             return data
         optional = {field.data_key or name for name, field in self.fields.items() if not field.required}
         return {name: value for name, value in data.items() if value is not None or name not in optional}
+
+
+_NAME = Text(40)
+_VALUE = Text(500, 0)
+
+
+class Metadata(StrictField):
+    """Up to 50 texts under names of the client's own; neither is looked into."""
+
+    openapi = {
+        "type": "object",
+        "maxProperties": 50,
+        "propertyNames": {name: _NAME.metadata[name] for name in ("minLength", "maxLength", "pattern")},
+        "additionalProperties": _VALUE.metadata,
+        "example": {"order": "A-1001"},
+    }
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, str]:
+        if not isinstance(value, dict):
+            raise refuse("not-an-object", "An object of texts belongs here.")
+        if len(value) > 50:
+            raise refuse("too-many-members", "At most 50 members.")
+        errors: dict[str, Any] = {}
+        for name, text in value.items():
+            try:
+                _NAME.deserialize(name)
+                _VALUE.deserialize(text)
+            except ma.ValidationError as error:
+                errors[name] = error.messages
+        if errors:
+            raise ma.ValidationError(errors)
+        return dict(value)

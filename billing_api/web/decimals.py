@@ -29,10 +29,13 @@ class Exact(StrictField):
         self.whole, self.places, self.too_large = whole, places, too_large
         self.minimum, self.maximum = minimum, maximum
         sign = "" if minimum is not None and minimum >= 0 else "-?"
-        text = {"type": "string", "pattern": rf"^{sign}(0|[1-9][0-9]{{0,{whole - 1}}})(\.[0-9]{{1,{places}}}0*)?$"}
-        number: dict[str, Any] = {"type": "number"}
-        bounds = {"minimum": minimum, "maximum": maximum}
-        number |= {name: int(bound) for name, bound in bounds.items() if bound is not None}
+        digits = rf"^{sign}(0|[1-9][0-9]{{0,{whole - 1}}})(\.[0-9]{{1,{places}}}0*)?$"
+        text = {"type": "string", "maxLength": 40, "pattern": digits}
+        number = {
+            "type": "number",
+            **({"exclusiveMinimum": -(10**whole)} if minimum is None else {"minimum": int(minimum)}),
+            **({"exclusiveMaximum": 10**whole} if maximum is None else {"maximum": int(maximum)}),
+        }
         super().__init__(shape={"anyOf": [text, number], "example": "19", **(shape or {})}, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Decimal:
@@ -59,7 +62,8 @@ class Exact(StrictField):
         return Decimal(text)
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
-        return None if value is None else plain(value)
+        # A JSON column keeps the text.
+        return None if value is None else plain(Decimal(value))
 
 
 def plain(value: Decimal, at_least: int = 0) -> str:
@@ -89,7 +93,10 @@ def percentage_field(**kwargs: Any) -> Exact:
 
 def rate_field(**kwargs: Any) -> Exact:
     """A tax rate in percent, 0 to 1000, up to 4 decimals."""
-    return Exact(4, 4, minimum=Decimal(0), maximum=Decimal(1000), shape={"example": "19"}, **kwargs)
+    digits = r"^(1000(\.0+)?|(0|[1-9][0-9]{0,2})(\.[0-9]{1,4}0*)?)$"
+    text = {"type": "string", "maxLength": 40, "pattern": digits}
+    shape = {"anyOf": [text, {"type": "number", "minimum": 0, "maximum": 1000}], "example": "19"}
+    return Exact(4, 4, minimum=Decimal(0), maximum=Decimal(1000), shape=shape, **kwargs)
 
 
 class Price(Exact):

@@ -77,6 +77,18 @@ class StrictField(fields.Field[Any]):
         super().__init__(metadata={**self.openapi, **(shape or {}), **(metadata or {})}, **kwargs)
 
 
+LINKS = {
+    "type": "object",
+    "description": "Paths, beginning with the object's own as `self`.",
+    "additionalProperties": {"type": "string", "format": "uri-reference"},
+    "example": {"self": "/v1/..."},
+}
+"""What the links of an object are in the OpenAPI document."""
+
+_STORABLE = r"^[^\u0000]*$"
+_SPOKEN = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
+
+
 class Text(StrictField):
     """Text as it stands, `minimum` to `maximum` characters; no NUL and no lone surrogates, which no column can hold."""
 
@@ -94,8 +106,7 @@ class Text(StrictField):
         limits: dict[str, Any] = {"type": "string", "maxLength": maximum}
         if minimum:
             limits["minLength"] = minimum
-        if pattern:
-            limits["pattern"] = f"^({pattern})$"
+        limits["pattern"] = f"^({pattern})$" if pattern else _SPOKEN if minimum else _STORABLE
         super().__init__(shape={**limits, **(shape or {})}, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
@@ -140,17 +151,22 @@ TIME_ZONES = frozenset(available_timezones() - {"localtime", "Factory"})
 
 def country_field(**kwargs: Any) -> Choice:
     """An ISO 3166-1 alpha-2 code in capitals."""
-    return Choice(*COUNTRIES, shape={"description": "ISO 3166-1 alpha-2", "example": "DE"}, **kwargs)
+    return Choice(
+        *COUNTRIES, shape={"description": "ISO 3166-1 alpha-2", "example": "DE", "x_component": "Country"}, **kwargs
+    )
 
 
 def currency_field(**kwargs: Any) -> Choice:
     """An ISO 4217 code in capitals, of a currency with minor units defined."""
-    return Choice(*CURRENCY_CODES, shape={"description": "ISO 4217", "example": "EUR"}, **kwargs)
+    return Choice(
+        *CURRENCY_CODES, shape={"description": "ISO 4217", "example": "EUR", "x_component": "Currency"}, **kwargs
+    )
 
 
 def time_zone_field(**kwargs: Any) -> Choice:
     """A name of the IANA time zone database."""
-    shape = {"description": "IANA time zone", "example": "Europe/Berlin", "maxLength": 64}
+    pattern = "^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$"
+    shape = {"description": "IANA time zone", "format": "time-zone", "pattern": pattern, "example": "Europe/Berlin"}
     return Choice(*TIME_ZONES, show=False, shape=shape, **kwargs)
 
 
@@ -208,7 +224,7 @@ class IntegerText(Integer):
     """A whole number in a query."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
-        if not re.fullmatch(r"-?[0-9]{1,18}", value):
+        if not re.fullmatch(r"-?[0-9]{1,19}", value):
             raise refuse("not-an-integer", "A whole number belongs here.")
         return super()._deserialize(int(value), attr, data, **kwargs)
 
@@ -230,7 +246,12 @@ class Id(StrictField):
 class Date(StrictField):
     """A calendar date, `YYYY-MM-DD`, in the years 1900 to 2999, so that terms can be added to it."""
 
-    openapi = {"type": "string", "format": "date", "example": "2026-11-21"}
+    openapi = {
+        "type": "string",
+        "format": "date",
+        "pattern": "^(19|2[0-9])[0-9]{2}-[0-9]{2}-[0-9]{2}$",
+        "example": "2026-11-21",
+    }
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dt.date:
         if not isinstance(value, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
@@ -267,33 +288,3 @@ class Instant(StrictField):
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         return None if value is None else value.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
-
-
-class Metadata(StrictField):
-    """Up to 50 texts under names of the client's own; neither is looked into."""
-
-    openapi = {
-        "type": "object",
-        "maxProperties": 50,
-        "propertyNames": {"type": "string", "minLength": 1, "maxLength": 40},
-        "additionalProperties": {"type": "string", "maxLength": 500},
-        "example": {"order": "A-1001"},
-    }
-    _name = Text(40)
-    _value = Text(500, 0)
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, str]:
-        if not isinstance(value, dict):
-            raise refuse("not-an-object", "An object of texts belongs here.")
-        if len(value) > 50:
-            raise refuse("too-many-members", "At most 50 members.")
-        errors: dict[str, Any] = {}
-        for name, text in value.items():
-            try:
-                self._name.deserialize(name)
-                self._value.deserialize(text)
-            except ma.ValidationError as error:
-                errors[name] = error.messages
-        if errors:
-            raise ma.ValidationError(errors)
-        return dict(value)

@@ -20,8 +20,10 @@ def finished(document: Json) -> Json:
     schemas = whole["components"]["schemas"]
     for _, operation in _operations(whole):
         _describe_patch(operation, schemas)
+        _leave_fields_empty(operation)
     for name in _shown(whole):
         _describe_output(schemas[name])
+    schemas |= _hoisted(whole)
     _name_codes(whole)
     _link(whole)
     _prune(whole)
@@ -72,6 +74,15 @@ def _relaxed(shape: Json, schemas: Json) -> Json:
     return shape
 
 
+def _leave_fields_empty(operation: Json) -> None:
+    """A page fills in an example of a parameter for whoever tries it; a filter that nobody meant finds nothing."""
+    for parameter in operation.get("parameters", []):
+        example = parameter.get("schema", {}).pop("example", None)
+        if example is not None:
+            text = parameter.get("description", "")
+            parameter["description"] = f"{text.rstrip('.')}, such as `{example}`." if text else f"Such as `{example}`."
+
+
 def _shown(document: Json) -> set[str]:
     """The names of the schemas that only answers use."""
     answered: set[str] = set()
@@ -114,9 +125,14 @@ def _describe_output(schema: Json) -> None:
     if not schema["required"]:
         del schema["required"]
     for shape in members.values():
+        is_never_null = shape.get("default") is not None or {"maxItems", "maxProperties"} & shape.keys()
         for name in ("default", "readOnly", "writeOnly"):
             shape.pop(name, None)
         _show_text(shape)
+        if is_never_null and isinstance(shape.get("type"), list):
+            shape["type"] = next(kind for kind in shape["type"] if kind != "null")
+            if "enum" in shape:
+                shape["enum"] = [word for word in shape["enum"] if word is not None]
 
 
 def _show_text(shape: Json) -> None:
@@ -127,6 +143,20 @@ def _show_text(shape: Json) -> None:
         return
     del shape["anyOf"]
     shape |= {**text, "type": ["string", "null"] if {"type": "null"} in choices else "string"}
+
+
+def _hoisted(node: Any) -> Json:
+    """The long lists of words, each once, under the name that the field gives it; in their places stand references."""
+    found: Json = {}
+    children = list(node.values()) if isinstance(node, dict) else node if isinstance(node, list) else []
+    for child in children:
+        found |= _hoisted(child)
+    if isinstance(node, dict) and (name := node.pop("x-component", None)):
+        words = [word for word in node.pop("enum") if word is not None]
+        kind, reference = node.pop("type"), {"$ref": _SCHEMAS + name}
+        found[name] = {"type": "string", "enum": words}
+        node |= {"anyOf": [reference, {"type": "null"}]} if isinstance(kind, list) else reference
+    return found
 
 
 def _name_codes(document: Json) -> None:

@@ -39,7 +39,9 @@ class PageQuery(Schema):
     """What every list takes."""
 
     limit = IntegerText(1, 100, load_default=50, metadata={"description": "Items on a page."})
-    cursor = Text(2048, metadata={"description": "`next_cursor` of the page before."})
+    cursor = Text(
+        2048, metadata={"description": "`next_cursor` of the page before.", "pattern": "^[A-Za-z0-9._-]{1,2048}$"}
+    )
     include_total = FlagText(load_default=False, metadata={"description": "Count all that match, as `total_count`."})
 
 
@@ -54,7 +56,9 @@ def page_of(item: Schema, name: str) -> ma.Schema:
         "data": fields.List(fields.Nested(item), required=True),
         "has_more": fields.Boolean(required=True),
         "next_cursor": fields.String(required=True, allow_none=True),
-        "total_count": fields.Integer(validate=validate.Range(min=0), metadata={"description": "With include_total."}),
+        "total_count": fields.Integer(
+            validate=validate.Range(min=0), metadata={"description": "With include_total.", "x_optional": True}
+        ),
     }
     return Schema.from_dict(members, name=name)()
 

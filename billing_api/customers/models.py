@@ -44,6 +44,13 @@ class Customer(Owned, Versioned, Model):
         sa.Index("ix_customers_organization_id_created_at", "organization_id", "created_at", "id"),
         sa.Index("ix_customers_organization_id_updated_at", "organization_id", "updated_at", "id"),
         sa.Index("ix_customers_organization_id_name", "organization_id", "name", "id"),
+        sa.Index(
+            "ix_customers_organization_id_archived",
+            "organization_id",
+            "created_at",
+            "id",
+            postgresql_where=sa.text("archived IS true"),
+        ),
     )
 
     type: Mapped[str] = mapped_column(sa.Text, default="business")

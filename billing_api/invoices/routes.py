@@ -21,7 +21,7 @@ blueprint = Blueprint(
 SORT_KEYS = {
     "created_at": SortKey(Invoice.created_at, dt.datetime.fromisoformat),
     "updated_at": SortKey(Invoice.updated_at, dt.datetime.fromisoformat),
-    "issue_date": SortKey(service.ISSUED_ON, dt.date.fromisoformat),
+    "issue_date": SortKey(Invoice.issued_on, dt.date.fromisoformat),
     "total": SortKey(Invoice.total, int),
 }
 

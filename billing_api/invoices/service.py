@@ -46,8 +46,6 @@ PARTS = (
 """An invoice comes whole, in a constant number of statements whatever its size and however many there are."""
 
 # A draft has no date of issue yet: it stands after all that have one. The expression is that of the index.
-ISSUED_ON = sa.func.coalesce(Invoice.issue_date, sa.literal_column("'9999-12-31'::date", sa.Date), type_=sa.Date)
-"""What a list is sorted by when it is sorted by the date of issue."""
 
 
 def preview(body: Mapping[str, Any]) -> Invoice:
@@ -160,11 +158,11 @@ def search(filters: Mapping[str, Any]) -> sa.Select[Invoice]:
             query = query.where(getattr(Invoice, name) == filters[name])
     if "number" in filters:
         query = query.where(Invoice.number_key == filters["number"].casefold())
-    for name in ("issue_date", "due_date"):
+    for name, column in (("issue_date", Invoice.issued_on), ("due_date", Invoice.due_date)):
         if (start := filters.get(f"{name}_from")) is not None:
-            query = query.where(getattr(Invoice, name) >= start)
+            query = query.where(column >= start, getattr(Invoice, name).is_not(None))
         if (end := filters.get(f"{name}_to")) is not None:
-            query = query.where(getattr(Invoice, name) <= end)
+            query = query.where(column <= end)
     if (since := filters.get("updated_since")) is not None:
         query = query.where(Invoice.updated_at >= since)
     return query.where(*_amounts(filters), *_overdue(filters))

@@ -56,6 +56,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("organization_id", "external_id", name=op.f("uq_customers_organization_id_external_id")),
     )
     op.create_index(
+        "ix_customers_organization_id_archived",
+        "customers",
+        ["organization_id", "created_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("archived IS true"),
+    )
+    op.create_index(
         "ix_customers_organization_id_created_at", "customers", ["organization_id", "created_at", "id"], unique=False
     )
     op.create_index("ix_customers_organization_id_name", "customers", ["organization_id", "name", "id"], unique=False)

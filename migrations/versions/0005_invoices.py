@@ -13,13 +13,14 @@ depends_on = None
 
 PARTS = ("invoice_lines", "invoice_line_taxes", "invoice_adjustments", "invoice_tax_groups")
 
-# What money does to an issued invoice; everything else stands for ever.
+# What money does to an issued invoice; everything else stands for ever. `issued_on` is computed from the date of issue,
+# and only after this trigger has run.
 FREEZE_INVOICE = """
 CREATE FUNCTION freeze_invoice() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     movable CONSTANT text[] := ARRAY[
         'status', 'version', 'updated_at', 'amount_paid', 'amount_credited',
-        'paid_at', 'voided_at', 'marked_uncollectible_at'
+        'paid_at', 'voided_at', 'marked_uncollectible_at', 'issued_on'
     ];
 BEGIN
     IF OLD.status = 'draft' THEN
@@ -67,6 +68,12 @@ def upgrade() -> None:
         sa.Column("number_period", sa.Text(), nullable=True),
         sa.Column("sequence_value", sa.BigInteger(), nullable=True),
         sa.Column("issue_date", sa.Date(), nullable=True),
+        sa.Column(
+            "issued_on",
+            sa.Date(),
+            sa.Computed("coalesce(issue_date, '9999-12-31'::date)", persisted=True),
+            nullable=False,
+        ),
         sa.Column("due_date", sa.Date(), nullable=True),
         sa.Column("net_terms_days", sa.Integer(), nullable=True),
         sa.Column("supply_date", sa.Date(), nullable=True),
@@ -191,10 +198,7 @@ def upgrade() -> None:
         "ix_invoices_organization_id_due_date", "invoices", ["organization_id", "due_date", "id"], unique=False
     )
     op.create_index(
-        "ix_invoices_organization_id_issue_date",
-        "invoices",
-        ["organization_id", sa.literal_column("coalesce(issue_date, '9999-12-31'::date)"), "id"],
-        unique=False,
+        "ix_invoices_organization_id_issued_on", "invoices", ["organization_id", "issued_on", "id"], unique=False
     )
     op.create_index(
         "ix_invoices_organization_id_status",
@@ -203,8 +207,9 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index(
-        "ix_invoices_organization_id_total", "invoices", ["organization_id", "currency", "total", "id"], unique=False
+        "ix_invoices_organization_id_currency", "invoices", ["organization_id", "currency", "total", "id"], unique=False
     )
+    op.create_index("ix_invoices_organization_id_total", "invoices", ["organization_id", "total", "id"], unique=False)
     op.create_index(
         "ix_invoices_organization_id_updated_at", "invoices", ["organization_id", "updated_at", "id"], unique=False
     )

@@ -1,7 +1,5 @@
 """Any exception becomes one JSON shape: RFC 9457's `application/problem+json`."""
 
-import traceback
-
 import orjson
 import psycopg2
 import structlog
@@ -30,6 +28,7 @@ from billing_api.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
+from billing_api.web.observation import place
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -170,11 +169,12 @@ def _of_database(error: DBAPIError) -> BillingError:
 
 def _report(error: Exception, refusal: BillingError) -> None:
     """Log where it happened. The exception's own text stays out: it may quote SQL and personal data."""
-    frames = traceback.extract_tb(error.__traceback__)
+    # Flask wraps what was raised while a request was being answered, and not by its view.
+    error = getattr(error, "original_exception", None) or error
     log.error(
         "failure",
         code=refusal.code,
         exception=type(error).__name__,
         sqlstate=sqlstate(error) if isinstance(error, DBAPIError) else None,
-        at=[f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in frames[-6:]],
+        at=place(error.__traceback__),
     )

@@ -2,10 +2,13 @@
 
 import re
 
+import structlog
 from flask import Flask, Response, current_app, g, request
 from uuid_utils.compat import uuid7
+from werkzeug.datastructures import MIMEAccept
+from werkzeug.exceptions import SecurityError
 
-from billing_api.errors import NotAcceptable
+from billing_api.errors import Fault, Malformed, NotAcceptable
 from billing_api.web.parser import MERGE_PATCH, check_target
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -31,27 +34,39 @@ _EXPOSED_HEADERS = (
 
 
 def init_app(app: Flask) -> None:
-    """Number each request before anything else, and dress each answer after everything else."""
-    app.before_request(_begin)
+    """Number each request before it is looked at, and dress each answer."""
+    app.before_request(_number)
+    app.before_request(_look)
     app.after_request(_dress)
 
 
-def trace_id() -> str | None:
-    """The trace that this request continues (W3C Trace Context), if it names one."""
-    match = _TRACE_PARENT.fullmatch(request.headers.get("traceparent", ""))
-    return match[1] if match else None
-
-
-def _begin() -> Response | None:
+def _number() -> None:
+    """Give the request its id, and let each line of the log carry it, with the trace that it continues."""
     given = request.headers.get("X-Request-Id", "")
     g.request_id = given if _REQUEST_ID.fullmatch(given) else str(uuid7())
+    trace = _TRACE_PARENT.fullmatch(request.headers.get("traceparent", ""))
+    # All zeros is what a trace may not be (W3C Trace Context, section 3.2.2.3).
+    trace_id = trace[1] if trace and trace[1].strip("0") else None
+    structlog.contextvars.bind_contextvars(request_id=g.request_id, trace_id=trace_id)
+
+
+def _look() -> Response | None:
     check_target(request)
+    if isinstance(request.routing_exception, SecurityError):
+        raise Malformed(
+            "This host is not served here.", faults=[Fault("unknown-host", "It is not in the list.", parameter="Host")]
+        )
     if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
         return Response(status=204)
-    accepted = request.accept_mimetypes
-    if accepted and request.path.startswith("/v1/") and accepted.best_match(_JSON) is None:
+    if request.path.startswith("/v1/") and not _takes_json():
         raise NotAcceptable("This address answers in application/json.")
     return None
+
+
+def _takes_json() -> bool:
+    """Whether `Accept` admits JSON; its parameters, such as a charset, choose nothing here."""
+    ranges = [(accepted.partition(";")[0].strip(), quality) for accepted, quality in request.accept_mimetypes]
+    return not ranges or MIMEAccept(ranges).best_match(_JSON) is not None
 
 
 def _dress(response: Response) -> Response:
@@ -81,7 +96,7 @@ def _share(response: Response) -> None:
     origin = request.headers.get("Origin")
     if origin is None or not ("*" in origins or origin in origins):
         return
-    response.headers["Access-Control-Allow-Origin"] = origin
+    response.headers["Access-Control-Allow-Origin"] = "*" if "*" in origins else origin
     response.headers["Access-Control-Expose-Headers"] = _EXPOSED_HEADERS
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     if request.method == "OPTIONS":

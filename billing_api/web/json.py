@@ -2,7 +2,8 @@
 
 import json
 import re
-from decimal import Decimal
+from collections import Counter
+from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
 import orjson
@@ -13,8 +14,10 @@ from billing_api.errors import Malformed
 
 MAX_DEPTH = 64
 _MAX_DIGITS = 64
-_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*+"')
-_BRACKETS = re.compile(r"[\[\]{}]")
+_MAX_EXPONENT = 400
+"""Beyond any binary double; ten to the power of a billion is a short text and a number that fills the memory."""
+# The closing quote is optional, so that an open string is read to the end once, and not again from each quote in it.
+_PIECES = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
 class ExactJson(JSONProvider):
@@ -43,8 +46,8 @@ class Number(Decimal):
 
 
 def write(value: Any) -> str:
-    """A value as JSON for a column: numbers as the text in which they stood, dates and ids as texts."""
-    return json.dumps(value, ensure_ascii=False, default=lambda one: one.text if isinstance(one, Number) else str(one))
+    """A value as JSON for a column: fractions as the text in which they stood, dates and ids as texts."""
+    return json.dumps(value, ensure_ascii=False, default=_plain)
 
 
 def read(body: bytes) -> Any:
@@ -74,13 +77,23 @@ def read(body: bytes) -> Any:
         raise Malformed(f"The body is not JSON: line {error.lineno}, column {error.colno}.") from None
 
 
+def _plain(value: Any) -> int | str:
+    if not isinstance(value, Number):
+        return str(value)
+    # `30.0` is a whole number also where it is read again, and only text keeps a fraction exact.
+    return int(value) if value == value.to_integral_value() else value.text
+
+
 def _refuse_depth(text: str) -> None:
     """Count brackets outside strings before parsing, because the parser's own answer to depth is a RecursionError."""
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return
     depth = 0
-    for bracket in _BRACKETS.findall(_STRINGS.sub("", text)):
-        depth += 1 if bracket in "[{" else -1
+    for piece in _PIECES.finditer(text):
+        first = text[piece.start()]
+        if first == '"':
+            continue
+        depth += 1 if first in "[{" else -1
         if depth > MAX_DEPTH:
             raise Malformed(f"The body is nested more than {MAX_DEPTH} deep.")
 
@@ -88,16 +101,22 @@ def _refuse_depth(text: str) -> None:
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        raise Malformed(f"A member stands twice in one object: {', '.join(map(repr, twice[:5]))}.")
+        times = Counter(name for name, _ in pairs)
+        twice = sorted(name for name, count in times.items() if count > 1)
+        raise Malformed(f"A member stands twice in one object: {', '.join(repr(name[:40]) for name in twice[:5])}.")
     return members
 
 
 def _number(text: str) -> Number:
     if len(text) > _MAX_DIGITS:
         raise Malformed(f"A number has more than {_MAX_DIGITS} characters.")
-    return Number(text)
+    try:
+        number = Number(text)
+    except InvalidOperation:
+        raise Malformed("A number's exponent is too large.") from None
+    if abs(number.adjusted()) > _MAX_EXPONENT:
+        raise Malformed("A number's exponent is too large.")
+    return number
 
 
 def _integer(text: str) -> int:

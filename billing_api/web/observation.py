@@ -1,15 +1,17 @@
 """What operators see: one JSON line a request, and counters. No secret, no personal data: routes, ids and numbers."""
 
+import contextlib
 import logging
 import sys
 import time
+import traceback
+from types import TracebackType
+from typing import Any
 
 import orjson
 import structlog
 from flask import Flask, Response, g, request
 from prometheus_client import Counter, Histogram
-
-from billing_api.web.headers import trace_id
 
 requests = Counter("billing_requests_total", "Requests answered", ["method", "route", "status"])
 durations = Histogram(
@@ -19,46 +21,113 @@ durations = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 
+_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+"""Any other is counted as one: a client could make up a new one, and with it a new counter, for each request."""
+
 log = structlog.get_logger()
 
 
 def configure(level: str) -> None:
-    """One JSON object a line on standard output, for this program and for its libraries."""
-    logging.basicConfig(stream=sys.stdout, level=level.upper(), format='{"event": "library", "level": "%(levelname)s"}')
+    """One JSON object a line on standard output, for this program and, from warnings on, for its libraries."""
+    threshold = getattr(logging, level.upper())
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(serializer=lambda event, **_: orjson.dumps(event, default=str).decode()),
+            _RENDERER,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=lambda *_: _StandardOutput(),
         cache_logger_on_first_use=False,
     )
+    root = logging.getLogger()
+    for old in [handler for handler in root.handlers if isinstance(handler, LibraryLines)]:
+        root.removeHandler(old)
+    root.addHandler(LibraryLines())
+    root.setLevel(max(threshold, logging.WARNING))
 
 
 def init_app(app: Flask) -> None:
-    """Time each request and write its line. Registered after the headers, which number the request."""
+    """Time each request and write its line. Registered first, so that it begins before and ends after everything."""
     app.before_request(_begin)
     app.after_request(_end)
 
 
+class LibraryLines(logging.Handler):
+    """What libraries log, as lines like our own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFormatter(
+            structlog.stdlib.ProcessorFormatter(
+                foreign_pre_chain=[
+                    structlog.contextvars.merge_contextvars,
+                    structlog.stdlib.add_log_level,
+                    structlog.stdlib.add_logger_name,
+                    structlog.processors.TimeStamper(fmt="iso", utc=True),
+                ],
+                processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _place_of_exception, _RENDERER],
+            )
+        )
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record; what cannot be put into a line is said to be so, and is no fault of the request."""
+        try:
+            line = self.format(record)
+        except Exception:
+            line = _line({"event": "a record that cannot be written", "logger": record.name, "level": "error"})
+        _StandardOutput().msg(line)
+
+
+def place(trace: TracebackType | None) -> list[str]:
+    """Where an exception happened, without what it said: that may quote SQL and personal data."""
+    frames = traceback.extract_tb(trace)
+    return [f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in frames[-6:]]
+
+
+class _StandardOutput:
+    """Each line in one piece, so that threads do not mix theirs; a full disk loses lines and no requests."""
+
+    def msg(self, line: str) -> None:
+        with contextlib.suppress(OSError):
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+
+    debug = info = warning = error = critical = msg
+
+
+def _line(event: Any, **_: Any) -> str:
+    return orjson.dumps(event, default=str).decode()
+
+
+_RENDERER = structlog.processors.JSONRenderer(serializer=_line)
+
+
+def _place_of_exception(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    kind, _, trace = event.pop("exc_info", None) or (None, None, None)
+    if kind is not None:
+        event.update(exception=kind.__name__, at=place(trace))
+    return event
+
+
 def _begin() -> None:
     g.began = time.perf_counter()
+    # The thread still knows the request before this one.
     structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(request_id=g.get("request_id"), trace_id=trace_id())
 
 
 def _end(response: Response) -> Response:
     seconds = time.perf_counter() - g.get("began", time.perf_counter())
+    method = request.method if request.method in _METHODS else "other"
     # The rule and not the path: a path may hold somebody's external id.
     route = request.url_rule.rule if request.url_rule else "unknown"
-    requests.labels(request.method, route, response.status_code).inc()
-    durations.labels(request.method, route).observe(seconds)
+    requests.labels(method, route, response.status_code).inc()
+    durations.labels(method, route).observe(seconds)
     principal = g.get("principal")
     log.info(
         "request",
-        method=request.method,
+        method=method,
         route=route,
         status=response.status_code,
         ms=round(seconds * 1000, 1),

@@ -7,11 +7,14 @@ from urllib.parse import unquote_to_bytes
 import marshmallow as ma
 from flask import Request
 from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import HTTPException
 
-from billing_api.errors import Fault, Invalid, Malformed, UnsupportedMediaType
+from billing_api.errors import Fault, Invalid, Malformed, PayloadTooLarge, UnsupportedMediaType
 from billing_api.web.json import read
 
 MERGE_PATCH = "application/merge-patch+json"
+_MAX_FAULTS = 1000
+"""An answer with a fault for each of a hundred thousand unknown members would be ten times the request."""
 _JSON_TYPES = frozenset({"application/json", MERGE_PATCH})
 
 
@@ -47,14 +50,14 @@ class StrictParser(FlaskParser):
 def invalid(messages: Any) -> Invalid:
     """marshmallow's nested messages as one refusal with a JSON pointer to each fault."""
     faults = list(flaws(messages))
-    return Invalid(f"{len(faults)} fault{'s' * (len(faults) != 1)} in the body.", faults=faults)
+    return Invalid(f"{len(faults)} fault{'s' * (len(faults) != 1)} in the body.", faults=faults[:_MAX_FAULTS])
 
 
 def flaws(messages: Any, pointer: str = "") -> Iterator[Fault]:
     """Walk marshmallow's messages; `_schema` stands for the object itself."""
     if isinstance(messages, Mapping):
         for name, inner in messages.items():
-            step = "" if name == "_schema" else "/" + str(name).replace("~", "~0").replace("/", "~1")
+            step = "" if name == "_schema" else "/" + _shown(str(name)).replace("~", "~0").replace("/", "~1")
             yield from flaws(inner, pointer + step)
     elif isinstance(messages, list):
         for message in messages:
@@ -65,18 +68,24 @@ def flaws(messages: Any, pointer: str = "") -> Iterator[Fault]:
         )
 
 
+def _shown(name: str) -> str:
+    """The name as it can be answered: a lone surrogate, which no UTF-8 can hold, becomes the replacement character."""
+    return name.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def body_of(req: Request) -> dict[str, Any]:
     """The JSON object in the body; an empty body is an empty object, and needs no Content-Type.
 
     Raises:
         UnsupportedMediaType: another type, charset or encoding.
-        Malformed: not a JSON object. Too large a body raises werkzeug's own 413 while it is read.
+        PayloadTooLarge: more than MAX_CONTENT_LENGTH.
+        Malformed: not a JSON object, or it broke off.
     """
     if req.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise UnsupportedMediaType("A compressed body is not read here.", headers={"Accept-Encoding": "identity"})
     if req.content_length or req.headers.get("Transfer-Encoding") or req.content_type:
         _check_type(req)
-    body = req.get_data(cache=True)
+    body = _content(req)
     if not body:
         return {}
     if not req.content_type:
@@ -87,6 +96,25 @@ def body_of(req: Request) -> dict[str, Any]:
             "The body must be a JSON object.", faults=[Fault("not-an-object", "An object belongs here.", "")]
         )
     return value
+
+
+def _content(req: Request) -> bytes:
+    """All bytes of the body. werkzeug cuts one in chunks off at the limit, and takes one that breaks off as it is: what
+    is left may be JSON, but is not what the client sent."""
+    try:
+        body = req.get_data(cache=True)
+        limit = req.max_content_length
+        is_longer = limit is not None and len(body) == limit and bool(req.environ["wsgi.input"].read(1))
+    except HTTPException:
+        raise
+    except Exception:
+        # Each server has errors of its own for a chunk that is none.
+        raise Malformed("The body cannot be read to its end.") from None
+    if is_longer:
+        raise PayloadTooLarge()
+    if req.content_length is not None and len(body) < req.content_length:
+        raise Malformed("The body is shorter than its Content-Length.")
+    return body
 
 
 def check_target(req: Request) -> None:

@@ -1,0 +1,157 @@
+"""What only a real socket shows: bodies in chunks, lengths that lie, and every line that a running service writes."""
+
+import contextlib
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from billing_api import MAX_BODY
+from config import Config
+from tests.factories import PASSWORD, Tenant
+from tests.live_service import LiveService, serving
+from tests.service_processes import STARTED, eventually
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("wire") / "log"
+
+
+@pytest.fixture(scope="module")
+def live(config: Config, app: Flask, log: Path) -> Iterator[LiveService]:
+    with serving(config, log, BILLING_LOG_LEVEL="info", WORKERS="1") as service:
+        yield service
+
+
+def exchange(live: LiveService, *pieces: bytes) -> tuple[int, dict[str, str], bytes]:
+    """Send these bytes as they are and nothing more, and read one answer: its status, its headers, its body."""
+    with socket.create_connection(("127.0.0.1", live.port), timeout=10) as connection:
+        for piece in pieces:
+            try:
+                connection.sendall(piece)
+            except (BrokenPipeError, ConnectionResetError):
+                break  # It was refused before it was read to its end.
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_WR)
+        received = b""
+        with contextlib.suppress(ConnectionResetError):
+            while chunk := connection.recv(65536):
+                received += chunk
+    head, _, body = received.partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    return int(first.split()[1]), headers, body
+
+
+def head(tenant: Tenant, *lines: str, method: str = "POST", path: str = "/v1/customers") -> bytes:
+    fixed = [f"{method} {path} HTTP/1.1", "Host: localhost", "Connection: close"]
+    own = [f"Authorization: Bearer {tenant.access_token}", "Content-Type: application/json"]
+    return "\r\n".join([*fixed, *own, *lines, "", ""]).encode("latin-1")
+
+
+def chunked(*chunks: bytes) -> bytes:
+    return b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n"
+
+
+CHUNKED = "Transfer-Encoding: chunked"
+
+
+def test_a_body_in_chunks_is_read(live: LiveService, tenant: Tenant) -> None:
+    status, headers, body = exchange(live, head(tenant, CHUNKED), chunked(b'{"name"', b': "in ch', b'unks"}'))
+    assert status == 201, body
+    assert headers["location"] == json.loads(body)["links"]["self"]
+    assert json.loads(body)["name"] == "in chunks"
+
+
+def test_a_body_in_chunks_that_grows_over_a_mebibyte_is_413(live: LiveService, tenant: Tenant) -> None:
+    for size in (MAX_BODY + 1, 3 * MAX_BODY):
+        content = b'{"name": "x"}' + b" " * (size - 13)
+        pieces = [content[start : start + 65536] for start in range(0, size, 65536)]
+        status, headers, body = exchange(live, head(tenant, CHUNKED), chunked(*pieces))
+        assert (status, headers["content-type"]) == (413, "application/problem+json")
+        assert json.loads(body)["code"] == "payload-too-large"
+
+
+def test_a_body_in_chunks_of_exactly_a_mebibyte_is_read(live: LiveService, tenant: Tenant) -> None:
+    content = b'{"name": "x"' + b" " * (MAX_BODY - 13) + b"}"
+    status, _, body = exchange(live, head(tenant, CHUNKED), chunked(content[:1000], content[1000:]))
+    assert status == 201, body
+
+
+def test_a_long_body_is_refused_by_its_length_before_it_is_sent(live: LiveService, tenant: Tenant) -> None:
+    status, headers, body = exchange(live, head(tenant, f"Content-Length: {10**12}"))
+    assert (status, headers["content-type"]) == (413, "application/problem+json"), body
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["Content-Length: -1"],
+        ["Content-Length: x"],
+        ["Content-Length: 5", "Content-Length: 6"],
+        ["Content-Length: 5", CHUNKED],
+        ["Transfer-Encoding: x"],
+        ["Transfer-Encoding: chunked, x"],
+        ["Bad Header: x"],
+        ["No colon"],
+    ],
+    ids=" + ".join,
+)
+def test_ambiguous_framing_is_never_a_success_and_never_a_5xx_of_ours(
+    live: LiveService, tenant: Tenant, lines: list[str]
+) -> None:
+    """gunicorn refuses what it cannot read before the application sees it; an unknown transfer coding is its 501."""
+    status, _, _ = exchange(live, head(tenant, *lines), b"5\r\nhello\r\n0\r\n\r\n")
+    assert status in {400, 501}
+
+
+def test_a_body_that_breaks_off_is_refused_though_what_came_is_json(live: LiveService, tenant: Tenant) -> None:
+    for lines, content in ((["Content-Length: 99"], b'{"name": "cut"}'), ([CHUNKED], b'f\r\n{"name": "cut"}\r\n')):
+        status, headers, body = exchange(live, head(tenant, *lines), content)
+        assert (status, headers["content-type"]) == (400, "application/problem+json"), body
+    assert not any(customer["name"] == "cut" for customer in tenant.get("/v1/customers").json["data"])
+
+
+def test_a_wrong_chunk_is_a_refusal(live: LiveService, tenant: Tenant) -> None:
+    for body in (b"zz\r\n{}\r\n0\r\n\r\n", b"-1\r\n{}\r\n0\r\n\r\n", b"2\r\n{}xx0\r\n\r\n"):
+        status, _, answer = exchange(live, head(tenant, CHUNKED), body)
+        assert status == 400, answer
+
+
+def test_two_of_a_header_that_may_stand_once_are_refused(live: LiveService, tenant: Tenant) -> None:
+    status, _, body = exchange(live, head(tenant, "Authorization: Bearer x", "Content-Length: 13"), b'{"name": "x"}')
+    assert status in {400, 401}, body
+
+
+def test_every_line_of_the_log_is_one_json_object_whatever_was_sent(
+    live: LiveService, tenant: Tenant, log: Path
+) -> None:
+    hostile = ["a\\b", '{"a": 1}', "%0a%0d", "%22%7d", "\u2028".encode().decode("latin-1"), "\x7f"]
+    for word in hostile:
+        for lines in (
+            [f"X-Request-Id: {word}"],
+            [f"User-Agent: {word}"],
+            [f"traceparent: {word}"],
+            [f"Accept: {word}"],
+        ):
+            exchange(
+                live,
+                head(tenant, *lines, method="GET", path=f"/v1/customers?q={word.encode('ascii', 'ignore').decode()}"),
+            )
+        exchange(live, head(tenant, method="GET", path="/v1/x/" + word.encode("ascii", "ignore").decode()))
+    exchange(live, head(tenant, method="A!#$%&'*+-.^_`|~9", path="/v1/me"))
+    marker = "the-last-request"
+    exchange(live, head(tenant, f"X-Request-Id: {marker}", method="GET", path="/v1/me"))
+    assert eventually(lambda: marker in log.read_text())
+    text = log.read_text().partition(STARTED)[2]
+    lines = text.strip().split("\n")
+    events = [json.loads(line) for line in lines]
+    assert len(events) > 20
+    assert all(isinstance(event, dict) and event["event"] for event in events)
+    assert {"request_id", "route", "status", "ms"} <= events[-1].keys()
+    for secret in (tenant.access_token, tenant.refresh_token, tenant.email, PASSWORD):
+        assert secret not in text

@@ -19,7 +19,7 @@ from billing_api.database import transaction
 from billing_api.embedded import EmbeddedError
 from billing_api.errors import BillingError
 from billing_api.postgres_cluster import one_line
-from billing_api.provisioning import DatabaseAway, lent
+from billing_api.provisioning import DatabaseAway, UnsafeRole, lent
 from billing_api.serving import ServingError
 from billing_api.serving import serve as run_service
 from billing_api.web import tokens
@@ -37,7 +37,7 @@ def main() -> None:
         for fault in error.faults:
             click.echo(f"billing-api: {fault}", err=True)
         sys.exit(2)
-    except (EmbeddedError, DatabaseAway, ServingError) as error:
+    except (EmbeddedError, DatabaseAway, ServingError, UnsafeRole) as error:
         sys.exit(f"billing-api: {error}")
     except BillingError as error:
         sys.exit(f"billing-api: {one_line(error) or error.title}")

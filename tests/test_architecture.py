@@ -1,0 +1,254 @@
+"""The house rules as a program: who may import whom, and what may stand where.
+
+Each rule is a function over source text, and is shown a breach of its own, so that none of them sleeps.
+"""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+import billing_api
+from config import ROOT
+
+ORDER = (
+    "events", "organizations", "auth", "customers", "catalog", "numbering", "accounts", "invoices", "payments",
+    "credit_notes", "documents", "reports",
+)  # fmt: skip
+"""Resources know only those to their left."""
+OPERATIONS = ("health", "docs")
+"""Packages with routes that no resource knows, and that know none."""
+STAGES = {
+    "models": ("models", "parts"),
+    "service": ("service", "queries", "passwords", "drafting", "rows", "finalization"),
+    "schemas": ("schemas", "bodies"),
+    "routes": ("routes",),
+}
+"""At which stage a file of a resource stands; one that grew too long is split within its stage."""
+FOUNDATION = ("clock", "database", "errors", "extensions", "keys", "line", "tenancy", "unit_of_work")
+"""What rooms stand on; all other files at the top start the service, know every room, and are known by none."""
+FORMS = ("web.fields", "web.decimals", "web.bodies", "web.json", "web.pagination")
+"""The edge's strict fields, and the form of a page."""
+
+MAY_KNOW = {
+    "domain": {"domain", "errors"},
+    "models": {"database", "domain", "errors", "clock", "models"},
+    "service": {"database", "unit_of_work", "domain", "errors", "clock", "models", "service"},
+    "schemas": {"domain", "schemas", *FORMS},
+    "routes": {"errors", "web", "own service", "own models", "schemas"},
+    "web": {"database", "unit_of_work", "extensions", "domain", "errors", "clock", "keys", "web"},
+    "foundation": {"clock", "config", "errors", "line", "unit_of_work"},
+}
+"""Routes name their own models as types and as columns to sort by; they hold no query."""
+NEVER = {
+    "domain": set(),
+    "models": {"flask", "marshmallow", "webargs", "werkzeug"},
+    "service": {"flask", "flask_smorest", "flask_jwt_extended", "marshmallow", "webargs", "werkzeug"},
+    "schemas": {"flask", "flask_sqlalchemy", "sqlalchemy", "psycopg2"},
+    "routes": {"sqlalchemy", "flask_sqlalchemy", "psycopg2", "marshmallow"},
+    "web": set(),
+    "foundation": set(),
+}
+LONGEST_FILE, LONGEST_BODY = 300, 30
+VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "constants", "misc"}
+CLOCKS = {"now", "utcnow", "today", "time", "time_ns", "localtime", "gmtime"}
+PUBLIC = {
+    "/", "/health/live", "/health/ready", "/metrics", "/.well-known/jwks.json", "/problems/<code>", "/openapi.json",
+    "/docs", "/docs/", "/docs/<path:path>",
+    "/v1/auth/sign-up", "/v1/auth/login", "/v1/auth/refresh",
+}  # fmt: skip
+"""Doors that are open to everybody, each on purpose."""
+
+SOURCES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in [*(ROOT / "billing_api").rglob("*.py"), ROOT / "config.py", ROOT / "wsgi.py"]
+}
+
+
+def room_of(module: str) -> tuple[str, str]:
+    """Where a module of the package stands: its room, and the resource it is about."""
+    _, _, path = module.partition(".")
+    head, _, tail = path.partition(".")
+    if head in (*ORDER, *OPERATIONS):
+        stages = [stage for stage, files in STAGES.items() if tail in files]
+        return (stages[0] if stages else "unknown" if tail else "package"), head
+    if head in {"domain", "web"}:
+        return head, ""
+    return ("foundation" if head in FOUNDATION else "starter"), ""
+
+
+def imports_of(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            name = "." * node.level + (node.module or "")
+            for alias in node.names:
+                below = f"{name}.{alias.name}"
+                yield below if below in SOURCES else name
+
+
+def breaches(module: str, source: str) -> Iterator[str]:
+    """What a file does against the rules of the house, one sentence each."""
+    tree = ast.parse(source)
+    yield from _imports(module, tree)
+    yield from _places(module, source, tree)
+    yield from _calls(module, tree)
+
+
+def _imports(module: str, tree: ast.AST) -> Iterator[str]:
+    room, resource = room_of(module)
+    if room == "unknown":
+        yield "file without a stage"
+    for name in imports_of(tree):
+        if name.startswith("."):
+            yield f"relative import of {name}"
+        elif room in MAY_KNOW and not _may_know(room, resource, name):
+            yield f"{room} imports {name}"
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield from ("import inside a function" for node in ast.walk(function) if _is_import(node))
+
+
+def _is_import(node: ast.AST) -> bool:
+    called = isinstance(node, ast.Call) and ast.unparse(node.func) in {"__import__", "importlib.import_module"}
+    return called or isinstance(node, ast.Import | ast.ImportFrom)
+
+
+def _is_pure(top: str) -> bool:
+    return top in {"billing_api", "iso4217"} or (top in sys.stdlib_module_names and top not in {"os", "socket", "time"})
+
+
+def _may_know(room: str, resource: str, name: str) -> bool:
+    top, allowed = name.partition(".")[0], MAY_KNOW[room]
+    if top not in {"billing_api", "config"}:
+        return top not in NEVER[room] and (room != "domain" or _is_pure(top))
+    other, owner = room_of(name)
+    if owner:
+        is_near = owner == resource or (resource in ORDER and owner in ORDER[: ORDER.index(resource)])
+        return is_near and (other in allowed or (owner == resource and f"own {other}" in allowed))
+    path = name.removeprefix("billing_api.")
+    return path in allowed or path.partition(".")[0] in allowed
+
+
+def _places(module: str, source: str, tree: ast.AST) -> Iterator[str]:
+    if module.rpartition(".")[2] in VAGUE:
+        yield "vague name"
+    if (length := len(source.splitlines())) > LONGEST_FILE:
+        yield f"file of {length} lines"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+            length = node.body[-1].end_lineno - body[0].lineno + 1 if body else 0
+            if length > LONGEST_BODY:
+                yield f"body of {length} lines: {node.name}"
+        if module.startswith("billing_api.domain.") and _is_float(node):
+            yield "float in the domain"
+
+
+def _is_float(node: ast.AST) -> bool:
+    is_named = isinstance(node, ast.Name) and node.id in {"float", "complex"}
+    return is_named or (isinstance(node, ast.Constant) and isinstance(node.value, float | complex))
+
+
+def _calls(module: str, tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+            continue
+        name, owner = node.func.attr, ast.unparse(node.func.value)
+        if name in {"commit", "rollback", "begin"} and module != "billing_api.database":
+            yield f"{owner}.{name}() beside database.py"
+        if name in CLOCKS and owner != "clock" and module != "billing_api.clock":
+            yield f"{owner}.{name}() beside clock.py"
+        if room_of(module)[0] == "routes" and owner.startswith("db."):
+            yield "query in routes"
+
+
+@pytest.mark.parametrize("module", sorted(SOURCES))
+def test_a_file_keeps_the_rules_of_the_house(module: str) -> None:
+    assert list(breaches(module, SOURCES[module].read_text(encoding="utf-8"))) == []
+
+
+TOO_LONG = "def f():\n    '''Says what.'''\n" + "    x = 1\n" * 31
+PLANTED = [
+    ("domain.money", "import sqlalchemy", "domain imports sqlalchemy"),
+    ("domain.money", "import time", "domain imports time"),
+    ("domain.money", "from billing_api import clock", "domain imports billing_api.clock"),
+    ("domain.money", "from billing_api.database import db", "domain imports billing_api.database"),
+    ("domain.money", "RATE = 0.19", "float in the domain"),
+    ("domain.money", "x = float('1')", "float in the domain"),
+    ("customers.models", "from billing_api.invoices.models import I", "models imports billing_api.invoices.models"),
+    ("invoices.models", "import billing_api.customers.service", "models imports billing_api.customers.service"),
+    ("invoices.parts", "from billing_api.web.fields import Text", "models imports billing_api.web.fields"),
+    ("invoices.service", "from flask import g", "service imports flask"),
+    ("invoices.drafting", "import marshmallow as ma", "service imports marshmallow"),
+    ("invoices.service", "import billing_api.payments.service", "service imports billing_api.payments.service"),
+    ("invoices.service", "from billing_api.web.auth import requires", "service imports billing_api.web.auth"),
+    ("invoices.drafting", "from billing_api.invoices import schemas", "service imports billing_api.invoices.schemas"),
+    ("invoices.schemas", "from billing_api.database import unit", "schemas imports billing_api.database"),
+    ("invoices.schemas", "from billing_api.invoices.models import I", "schemas imports billing_api.invoices.models"),
+    ("invoices.schemas", "from sqlalchemy import select", "schemas imports sqlalchemy"),
+    ("invoices.schemas", "from billing_api.payments.schemas import X", "schemas imports billing_api.payments.schemas"),
+    ("invoices.routes", "from billing_api.customers.routes import x", "routes imports billing_api.customers.routes"),
+    ("invoices.routes", "from billing_api.customers import service", "routes imports billing_api.customers.service"),
+    ("invoices.routes", "from billing_api.customers.models import C", "routes imports billing_api.customers.models"),
+    ("invoices.routes", "from billing_api.database import find", "routes imports billing_api.database"),
+    ("invoices.routes", "import sqlalchemy as sa", "routes imports sqlalchemy"),
+    ("invoices.routes", "db.session.get(1)", "query in routes"),
+    ("web.auth", "from billing_api.auth import service", "web imports billing_api.auth.service"),
+    ("web.auth", "import billing_api.demo", "web imports billing_api.demo"),
+    ("database", "from billing_api.web import auth", "foundation imports billing_api.web.auth"),
+    ("invoices.sums", "", "file without a stage"),
+    ("invoices.service", "from . import models", "relative import of ."),
+    ("invoices.service", "def f():\n    import json\n    return json", "import inside a function"),
+    ("invoices.service", "f = lambda: __import__('json')", "import inside a function"),
+    ("invoices.service", "db.session.commit()", "db.session.commit() beside database.py"),
+    ("web.app", "db.session.rollback()", "db.session.rollback() beside database.py"),
+    ("invoices.service", "dt.datetime.now(dt.UTC)", "dt.datetime.now() beside clock.py"),
+    ("invoices.service", "sa.func.now()", "sa.func.now() beside clock.py"),
+    ("processes", "time.time()", "time.time() beside clock.py"),
+    ("web.helpers", "", "vague name"),
+    ("cli", "x = 1\n" * 301, "file of 301 lines"),
+    ("cli", TOO_LONG, "body of 31 lines: f"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("module", "source", "breach"), PLANTED)
+def test_a_planted_breach_is_found(module: str, source: str, breach: str) -> None:
+    assert list(breaches(f"billing_api.{module}", source)) == [breach]
+
+
+def test_the_resources_are_bound_in_their_order() -> None:
+    names = [resource.import_name.split(".")[1] for resource in billing_api.RESOURCES]
+    assert names == [name for name in ORDER if name in names]
+
+
+def test_every_folder_is_a_known_room() -> None:
+    folders = {path.parent.name for path in Path(billing_api.__file__).parent.glob("*/__init__.py")}
+    assert folders <= {*ORDER, *OPERATIONS, "domain", "web"}
+
+
+def open_doors(app: Flask) -> set[str]:
+    """Routes whose view neither asks for a credential nor says aloud that it asks for none."""
+    views = [(rule.rule, app.view_functions[rule.endpoint]) for rule in app.url_map.iter_rules()]
+    return {rule for rule, view in views if not getattr(view, "is_guarded", False)}
+
+
+def test_no_door_stands_open_by_oversight(app: Flask) -> None:
+    assert open_doors(app) == PUBLIC
+
+
+def test_a_route_of_a_resource_says_whether_it_is_guarded_or_public(app: Flask) -> None:
+    for rule in app.url_map.iter_rules():
+        if rule.rule.startswith("/v1/"):
+            view = app.view_functions[rule.endpoint]
+            assert getattr(view, "is_guarded", False) != getattr(view, "is_public", False), rule.rule
+
+
+def test_a_forgotten_guard_is_found() -> None:
+    app = Flask("open", static_folder=None)
+    app.add_url_rule("/v1/forgotten", view_func=lambda: "")
+    assert open_doors(app) == {"/v1/forgotten"}

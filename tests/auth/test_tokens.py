@@ -85,8 +85,9 @@ def _claims() -> Iterator[tuple[str, Callable[[Forger], str]]]:
         "scope": ["invoices:read", "owners:write", "everything"],
     }
     for name, values in wrong.items():
-        for value in values:
-            yield f"{name} is {value}", lambda f, name=name, value=value: f.signed({name: value})
+        # Named by position: a value that is made anew would give the test another name in every process.
+        for position, value in enumerate(values, 1):
+            yield f"{name} is wrong, {position}", lambda f, name=name, value=value: f.signed({name: value})
     for name in ("org", "sid", "sub"):
         yield f"{name} of another tenant", lambda f, name=name: f.signed({name: f.others[name]})
     yield "more scopes than the role has", lambda f: f.signed({"scope": f.claims["scope"] + " everything:write"})

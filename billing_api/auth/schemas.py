@@ -28,6 +28,18 @@ def password_field(**kwargs: Any) -> Text:
 class SignUpInput(Schema):
     """A new organization and its owner."""
 
+    examples = {
+        "A German company": {
+            "organization_name": "Analytical Engines",
+            "country": "DE",
+            "currency": "EUR",
+            "time_zone": "Europe/Berlin",
+            "name": "Ada Lovelace",
+            "email": "ada@example.com",
+            "password": "correct horse battery staple",
+        }
+    }
+
     organization_name = Text(255, required=True, metadata={"example": "Analytical Engines"})
     country = country_field(required=True)
     currency = currency_field(required=True)
@@ -40,12 +52,16 @@ class SignUpInput(Schema):
 class LoginInput(Schema):
     """An e-mail address and its password. Neither is judged by form, so that every refusal looks alike."""
 
+    examples = {"The owner": {"email": "ada@example.com", "password": "correct horse battery staple"}}
+
     email = Text(1024, 0, required=True, metadata={"example": "ada@example.com"})
     password = Text(1024, 0, required=True, metadata={"format": "password", "example": "correct horse battery staple"})
 
 
 class RefreshInput(Schema):
     """The refresh token to exchange."""
+
+    examples = {"The last one": {"refresh_token": "rt_4Vw0c0Zk1nB8m2pQ7rT5yU9xE3aL6sD0fG2hJ4kL8zX"}}
 
     refresh_token = Text(128, required=True, metadata={"example": "rt_4Vw0..."})
 

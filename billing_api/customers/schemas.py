@@ -40,6 +40,29 @@ class Exemption(Body):
 class CustomerInput(Body):
     """A customer, as it may be written."""
 
+    examples = {
+        "A company": {
+            "name": "Difference Works GmbH",
+            "email": "accounts@difference.example",
+            "tax_ids": [{"type": "eu_vat", "value": "DE136695976"}],
+            "billing_address": {
+                "line1": "Königsworther Platz 1",
+                "postal_code": "30167",
+                "city": "Hannover",
+                "country": "DE",
+            },
+            "net_terms_days": 14,
+            "metadata": {"account_manager": "Grace"},
+        },
+        "Only a name": {"name": "Difference Works GmbH"},
+    }
+    patches = {
+        "Archive": {"archived": True},
+        "Move": {
+            "billing_address": {"line1": "Torstraße 1", "postal_code": "10119", "city": "Berlin", "country": "DE"}
+        },
+    }
+
     type = Choice("business", "individual", load_default="business")
     name = Text(255, required=True, metadata={"example": "Difference Works Ltd"})
     legal_name = Text(255, load_default=None)

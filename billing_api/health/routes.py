@@ -110,7 +110,7 @@ def key_set() -> Response:
 @blueprint.route("/problems/<code>", parameters=[PROBLEM_CODE])
 @public()
 @blueprint.response(200, ProblemPageOutput())
-@blueprint.alt_response(200, schema={"type": "string"}, content_type="text/html", description="A page for people.")
+@blueprint.alt_response(200, schema={"type": "string"}, content_type="text/html", description="Its meaning.")
 def problem(code: str) -> Response:
     """Explain a refusal
 

@@ -215,8 +215,34 @@ class InvoiceBody(Body):
         return data
 
 
+_CUSTOMER = "019a9c3e-6a34-7c22-9a58-3f7a4b1c2d3e"
+_WORK = {"description": "Consulting, October", "quantity": "12.5", "unit_price": "96.00", "tax_rate": "19"}
+_LINES = [
+    {**_WORK, "unit": "HUR", "allowances": [{"percent": "5", "reason": "Loyalty"}]},
+    {"description": "Handbook", "quantity": 2, "unit_price": "24.90", "tax_rate": "7"},
+]
+
+
 class InvoiceInput(InvoiceBody):
     """A new invoice: a draft, or with `finalize` issued at once."""
+
+    examples = {
+        "A draft (put in the id of a customer of yours)": {
+            "customer_id": _CUSTOMER,
+            "currency": "EUR",
+            "net_terms_days": 14,
+            "billing_period": {"start_date": "2026-10-01", "end_date": "2026-10-31"},
+            "purchase_order_reference": "PO-4711",
+            "lines": _LINES,
+            "charges": [{"amount": "9.90", "reason": "Freight", "tax_category": "S", "tax_rate": "19"}],
+            "metadata": {"order": "A-1001"},
+        },
+        "As little as possible": {"customer_id": _CUSTOMER, "lines": [_WORK]},
+    }
+    patches = {
+        "Other lines": {"lines": [_WORK]},
+        "A later due date": {"net_terms_days": None, "due_date": "2999-12-31", "notes": "Thank you."},
+    }
 
     finalize = Flag(load_default=False)
 
@@ -224,11 +250,15 @@ class InvoiceInput(InvoiceBody):
 class PreviewInput(InvoiceInput):
     """An invoice to compute and not to keep; nobody need be named."""
 
+    examples = {"Two rates": {"currency": "EUR", "lines": _LINES}, "One line": {"lines": [_WORK]}}
+
     customer_id = Id(load_default=None)
 
 
 class FinalizeInput(Body):
     """How to issue a draft."""
+
+    examples = {"Today": {}}
 
     issue_date = Date(load_default=None)
     expected_total = amount_field(load_default=None, metadata={"description": "Refuse unless the total comes to this."})

@@ -68,6 +68,16 @@ class BankAccount(Body):
 class OrganizationInput(Body):
     """The seller, as its administrators may change it."""
 
+    patches = {
+        "Complete the seller, so that invoices can be issued": {
+            "legal_name": "Analytical Engines GmbH",
+            "address": {"line1": "Torstraße 1", "postal_code": "10119", "city": "Berlin", "country": "DE"},
+            "tax_ids": [{"type": "eu_vat", "value": "DE136695976"}],
+            "bank_account": {"account_holder": "Analytical Engines GmbH", "iban": "DE75512108001245126199"},
+        },
+        "Change the terms, and remove the notice": {"net_terms_days": 14, "legal_notice": None},
+    }
+
     name = Text(255, required=True)
     legal_name = Text(255, load_default=None)
     address = fields.Nested(Address, load_default=None)

@@ -95,10 +95,25 @@ def operation(resource: str, view: Callable[..., Any], path: str, method: str) -
         }
     if _has_free_text(view, path):
         described["responses"]["414"] = components.LINE_TOO_LONG
+    if "json" in _arguments(view):
+        described["requestBody"] = {"content": {"application/json": _examples(_arguments(view)["json"]["schema"])}}
     if patched := getattr(view, "patched_schema", None):
-        body = {"schema": patched, PATCHED: True}
+        body = {"schema": patched, PATCHED: True, **_examples(patched, "patches")}
         described["requestBody"] = {"required": True, "content": {MERGE_PATCH: body, "application/json": dict(body)}}
     return described
+
+
+def _examples(schema: Any, attribute: str = "examples") -> dict[str, Any]:
+    """Whole bodies that work when they are sent, without the members that this form of the schema leaves out."""
+    bodies = getattr(schema, attribute, {})
+    examples = {
+        re.sub(r"\W+", "-", summary.lower()).strip("-"): {
+            "summary": summary,
+            "value": {name: value for name, value in body.items() if name not in schema.exclude},
+        }
+        for summary, body in bodies.items()
+    }
+    return {"examples": examples} if examples else {}
 
 
 def tidied(doc: dict[str, Any], edge: dict[str, Any]) -> dict[str, Any]:
@@ -110,7 +125,8 @@ def tidied(doc: dict[str, Any], edge: dict[str, Any]) -> dict[str, Any]:
             if not isinstance(given, str):
                 responses[str(status)] = deepupdate(responses.get(str(status), {}), given)
     parameters = [*doc.pop("parameters", []), *edge.get("parameters", [])]
-    whole = {**doc, **edge, "responses": dict(sorted(responses.items()))}
+    body = deepupdate(doc.pop("requestBody", {}), edge.get("requestBody", {}))
+    whole = {**doc, **edge, **({"requestBody": body} if body else {}), "responses": dict(sorted(responses.items()))}
     return {**whole, "parameters": parameters} if parameters else whole
 
 

@@ -106,7 +106,8 @@ class Text(StrictField):
         limits: dict[str, Any] = {"type": "string", "maxLength": maximum}
         if minimum:
             limits["minLength"] = minimum
-        limits["pattern"] = f"^({pattern})$" if pattern else _SPOKEN if minimum else _STORABLE
+        if pattern or "format" not in (shape or {}):
+            limits["pattern"] = f"^({pattern})$" if pattern else _SPOKEN if minimum else _STORABLE
         super().__init__(shape={**limits, **(shape or {})}, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:

@@ -51,12 +51,9 @@ def _patch_of(reference: Json, schemas: Json) -> Json:
         schemas[patch] = {}
         whole = deepcopy(schemas[name])
         whole.pop("required", None)
-        whole.pop("examples", None)
         for member, shape in whole["properties"].items():
             whole["properties"][member] = _relaxed(shape, schemas)
         whole["description"] = "Members that are left out stay as they are; null removes."
-        if "x-patch-examples" in whole:
-            whole["examples"] = whole.pop("x-patch-examples")
         schemas[patch] = whole
     return {"$ref": _SCHEMAS + patch}
 
@@ -90,7 +87,8 @@ def _shown(document: Json) -> set[str]:
     for _, operation in _operations(document):
         _gather(operation["responses"], document, answered)
         _gather(operation.get("requestBody", {}), document, asked)
-    return answered - asked - {"Problem", "Fault"}
+    # What stands in a JSON column has the members that were written; only what is made for showing has all of them.
+    return {name for name in answered - asked if re.search(r"(Output|Page)(Without\w+)?$", name)}
 
 
 def _gather(node: Any, document: Json, found: set[str]) -> None:

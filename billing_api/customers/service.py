@@ -12,7 +12,7 @@ from billing_api import clock
 from billing_api.customers.models import Customer
 from billing_api.database import db, find, on_violation
 from billing_api.domain.emails import fold
-from billing_api.errors import Conflict, PreconditionFailed
+from billing_api.errors import Conflict, NotFound, PreconditionFailed
 from billing_api.events.service import record
 from billing_api.unit_of_work import unit
 
@@ -57,8 +57,11 @@ def upsert(external_id: str, values: Mapping[str, Any], expected: int | None = N
     one creates and the other replaces.
 
     Raises:
+        NotFound: the external id is blank, which none can be.
         PreconditionFailed: a version was expected, and there is none, or another.
     """
+    if not external_id.strip():
+        raise NotFound()
     row = {**_row(values), "external_id": external_id}
     while True:
         made = None if expected is not None else _insert(row)

@@ -1,10 +1,12 @@
 """From what was asked for to an invoice with every figure computed: the same for a draft, a preview and an edit."""
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from billing_api import clock
 from billing_api.customers.models import Customer
 from billing_api.domain import money
 from billing_api.domain.adjustments import Adjustment
@@ -49,14 +51,18 @@ class Parties:
         given = (asked, self.customer.net_terms_days if self.customer else None)
         return next((days for days in given if days is not None), self.organization.net_terms_days)
 
-    def default_tax(self) -> tuple[Tax, Exemption] | None:
-        """The tax of a line that names none, and the reason for it; None where only the line could say."""
+    def default_tax(self, asked: dt.date | None) -> tuple[Tax, Exemption] | None:
+        """The tax, on a date of issue or today, of a line that names none, and the reason for it; None where only the
+        line could say, as where the customer's exemption has ended."""
         if not self.organization.tax_registered:
             return Tax(category="E"), Exemption(reason=self.organization.exemption_reason)
         category = CATEGORY_OF[self.customer.tax_treatment] if self.customer else None
         if category is None:
             return None
         given = (self.customer and self.customer.exemption) or {}
+        on = asked or clock.today(self.organization.time_zone)
+        if (end := given.get("valid_until")) is not None and dt.date.fromisoformat(end) < on:
+            return None
         return Tax(category=category), Exemption(reason=given.get("reason"), code=given.get("reason_code"))
 
 
@@ -71,13 +77,14 @@ def write(invoice: Invoice, body: Mapping[str, Any], parties: Parties) -> None:
     document = _document(body, currency, parties)
     totals = calculate(document)
     invoice.customer_id = parties.customer.id if parties.customer else None  # type: ignore[assignment]  # in previews
-    invoice.currency, invoice.request = currency.code, body["request"]
+    # The currency becomes part of what was asked for: a default that changes later must not turn euros into dollars.
+    invoice.currency, invoice.request = currency.code, {**body["request"], "currency": currency.code}
     for name in _PLAIN:
         setattr(invoice, name, body[name])
     invoice.billing_period_start, invoice.billing_period_end = period(body["billing_period"])
     _set_terms(invoice, body, parties)
     _set_totals(invoice, body, totals, currency)
-    set_parts(invoice, body, document, totals, parties.default_tax())
+    set_parts(invoice, body, document, totals, parties.default_tax(body["issue_date"]))
     rate = body["exchange_rate"] or {}
     invoice.exchange_rate, invoice.exchange_rate_date = rate.get("rate"), rate.get("date")
     invoice.exchange_rate_source = rate.get("source")
@@ -121,9 +128,10 @@ def set_exchange(invoice: Invoice, seller: Organization) -> None:
 
 
 def _document(body: Mapping[str, Any], currency: money.Currency, parties: Parties) -> Document:
+    default = parties.default_tax(body["issue_date"])
     return Document(
         currency=currency,
-        lines=tuple(_line(line, parties) for line in body["lines"]),
+        lines=tuple(_line(line, default) for line in body["lines"]),
         allowances=tuple(_adjustment(given) for given in body["allowances"]),
         charges=tuple(_adjustment(given) for given in body["charges"]),
         prices_include_tax=body["prices_include_tax"],
@@ -133,7 +141,7 @@ def _document(body: Mapping[str, Any], currency: money.Currency, parties: Partie
     )
 
 
-def _line(given: Mapping[str, Any], parties: Parties) -> Line:
+def _line(given: Mapping[str, Any], default: tuple[Tax, Exemption] | None) -> Line:
     return Line(
         quantity=given["quantity"],
         unit_price=given.get("unit_price"),
@@ -142,12 +150,12 @@ def _line(given: Mapping[str, Any], parties: Parties) -> Line:
         base_quantity=given["base_quantity"],
         allowances=tuple(_adjustment(one) for one in given["allowances"]),
         charges=tuple(_adjustment(one) for one in given["charges"]),
-        taxes=_taxes(given, parties),
+        taxes=_taxes(given, default),
         has_tax_list="taxes" in given,
     )
 
 
-def _taxes(given: Mapping[str, Any], parties: Parties) -> tuple[Tax, ...]:
+def _taxes(given: Mapping[str, Any], default: tuple[Tax, Exemption] | None) -> tuple[Tax, ...]:
     """What the line says counts; where it says nothing, the customer's treatment, or that the seller charges none."""
     if "taxes" in given:
         return tuple(
@@ -155,7 +163,6 @@ def _taxes(given: Mapping[str, Any], parties: Parties) -> tuple[Tax, ...]:
         )
     if "tax_category" in given or "tax_rate" in given:
         return (Tax(category=given.get("tax_category", "S"), rate=given.get("tax_rate")),)
-    default = parties.default_tax()
     return (default[0],) if default else ()
 
 

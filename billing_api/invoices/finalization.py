@@ -10,10 +10,12 @@ from billing_api.customers.models import Customer
 from billing_api.database import db
 from billing_api.domain.lifecycle import status_when_issued
 from billing_api.domain.money import currency, to_text
+from billing_api.domain.tax import Exemption, Tax
 from billing_api.errors import Conflict, Fault, Invalid
 from billing_api.events.service import record
 from billing_api.invoices.drafting import Parties, check_total, set_due_date, set_exchange
 from billing_api.invoices.models import Invoice
+from billing_api.invoices.rows import TAX_MEMBERS
 from billing_api.numbering import service as numbering
 from billing_api.organizations.models import Organization
 
@@ -73,11 +75,11 @@ def issue(invoice: Invoice, parties: Parties, issue_date: dt.date | None, expect
 def blockers(invoice: Invoice, parties: Parties, issue_date: dt.date | None = None) -> Iterator[Fault]:
     """Everything that finalization, on this date or on that of the draft or today, still asks for."""
     categories = {tax.category for line in invoice.lines for tax in line.taxes}
-    yield from _of_lines(invoice)
+    on = issue_date or invoice.issue_date or clock.today(parties.organization.time_zone)
+    yield from _of_lines(invoice, parties.default_tax(on))
     yield from _of_seller(parties.organization, categories)
     yield from _of_buyer(parties.customer, categories)
     yield from _of_document(invoice, parties, categories)
-    on = issue_date or invoice.issue_date or clock.today(parties.organization.time_zone)
     if invoice.net_terms_days is None and invoice.due_date is not None and invoice.due_date < on:
         yield Fault("due-before-issue", f"It would be issued on {on}, after it is due.", "/due_date")
 
@@ -120,12 +122,19 @@ def _number(invoice: Invoice, issue_date: dt.date | None, organization: Organiza
         raise InvoiceNotReady("The due date lies before the date of issue.", faults=[fault])
 
 
-def _of_lines(invoice: Invoice) -> Iterator[Fault]:
+def _of_lines(invoice: Invoice, default: tuple[Tax, Exemption] | None) -> Iterator[Fault]:
     if not invoice.lines:
         yield Fault("required", "An invoice has at least one line.", "/lines")
-    for index, line in enumerate(invoice.lines):
-        if not line.taxes:
+    present = default[0].category if default else None
+    for index, (line, asked) in enumerate(zip(invoice.lines, invoice.request.get("lines") or (), strict=True)):
+        if not line.taxes and present is None:
             yield Fault("required", "The line needs a tax: tax_category and tax_rate.", f"/lines/{index}/tax_rate")
+        elif present != line.tax_category and all(asked.get(name) is None for name in TAX_MEMBERS):
+            # What the client has seen is not changed under its hands.
+            detail = (
+                "Its tax came from the customer or the organization, and would be another now: save the draft anew."
+            )
+            yield Fault("tax-out-of-date", detail, f"/lines/{index}/tax_rate")
 
 
 def _of_seller(seller: Organization, categories: set[str]) -> Iterator[Fault]:
@@ -138,6 +147,8 @@ def _of_seller(seller: Organization, categories: set[str]) -> Iterator[Fault]:
 
 
 def _of_buyer(buyer: Customer | None, categories: set[str]) -> Iterator[Fault]:
+    if buyer and buyer.archived:
+        yield Fault("customer-archived", "The customer is archived: PATCH it with archived: false.", "/customer_id")
     address = (buyer.billing_address if buyer else None) or {}
     if not address.get("country"):
         yield Fault("required", "Give the customer a billing_address with its country.", "/buyer/billing_address")

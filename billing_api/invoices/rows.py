@@ -18,6 +18,9 @@ _LINE_PLAIN = (
     "exemption_reason_code", "metadata_",
 )  # fmt: skip
 
+TAX_MEMBERS = ("taxes", "tax_category", "tax_rate")
+"""By which a line says itself how it is taxed."""
+
 
 def set_parts(
     invoice: Invoice,
@@ -125,7 +128,7 @@ def _breakdown(
     reasons: dict[TaxKey, list[Exemption]] = {}
     for given, line in zip(lines, document.lines, strict=True):
         reason = Exemption(reason=given["exemption_reason"], code=given["exemption_reason_code"])
-        if default and not {"taxes", "tax_category", "tax_rate"} & given.keys() and not (reason.reason or reason.code):
+        if default and not given.keys() & set(TAX_MEMBERS) and not (reason.reason or reason.code):
             reason = default[1]
         for tax in line.taxes:
             reasons.setdefault(key(tax), []).append(reason)

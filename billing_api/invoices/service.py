@@ -38,6 +38,14 @@ class CustomerNotFound(Invalid):
     title = "There is no such customer"
 
 
+class CustomerArchived(Invalid):
+    """The customer is archived, and gets no new invoices. Take it back with PATCH `{"archived": false}`, or name
+    another."""
+
+    code = "customer-archived"
+    title = "The customer is archived"
+
+
 PARTS = (
     selectinload(Invoice.lines).selectinload(InvoiceLine.taxes),
     selectinload(Invoice.adjustments),
@@ -200,6 +208,9 @@ def _parties(customer_id: uuid.UUID | None, *, keep: bool = False) -> Parties:
     if customer_id and customer is None:
         fault = Fault("customer-not-found", "There is no such customer.", "/customer_id")
         raise CustomerNotFound(faults=[fault])
+    if keep and customer is not None and customer.archived:
+        fault = Fault("customer-archived", "This customer is archived.", "/customer_id")
+        raise CustomerArchived(faults=[fault])
     return Parties(organizations.current(), customer)
 
 

@@ -1,9 +1,11 @@
 """The forms of the organization, and of what parties have in common: addresses, tax ids, contacts."""
 
+import re
 from typing import Any
 
 import marshmallow as ma
 from marshmallow import fields
+from stdnum import iban
 
 from billing_api.web.bodies import Body
 from billing_api.web.fields import (
@@ -34,11 +36,23 @@ class Address(Body):
     country = country_field(required=True)
 
 
+_EU_VAT = re.compile(
+    r"(AT|BE|BG|CY|CZ|DE|DK|EE|EL|ES|FI|FR|HR|HU|IE|IT|LT|LU|LV|MT|NL|PL|PT|RO|SE|SI|SK|XI)[0-9A-Z+*]{2,13}"
+)
+"""What all numbers of VIES have in common: the state, where Greece is EL, and what stands behind it."""
+
+
 class TaxId(Body):
-    """A tax identifier: what kind it is, and itself."""
+    """A tax identifier: what kind it is, and itself. Only of `eu_vat` the form is looked at: whether a number has been
+    given out is for VIES to say."""
 
     type = Text(32, pattern="[a-z][a-z0-9_]*", required=True, metadata={"example": "eu_vat"})
     value = Text(64, required=True, metadata={"example": "DE136695976"})
+
+    @ma.validates_schema(skip_on_field_errors=True)
+    def be_of_the_union(self, data: dict[str, Any], **_: Any) -> None:
+        if data["type"] == "eu_vat" and not _EU_VAT.fullmatch(re.sub(r"[ .-]", "", data["value"])):
+            raise refuse("not-an-eu-vat-id", "It begins with its state, such as DE136695976.", "/value")
 
 
 class Contact(Body):
@@ -63,6 +77,12 @@ class BankAccount(Body):
     iban = Text(42, pattern="[A-Z]{2}[0-9]{2}[A-Za-z0-9 ]{8,38}", metadata={"example": "DE75512108001245126199"})
     bic = Text(11, pattern="[A-Z0-9]{8}([A-Z0-9]{3})?", metadata={"example": "SOLADEST600"})
     bank_name = Text(255)
+
+    @ma.validates_schema(skip_on_field_errors=True)
+    def have_true_check_digits(self, data: dict[str, Any], **_: Any) -> None:
+        # One digit mistyped on an invoice sends its payment astray.
+        if "iban" in data and not iban.is_valid(data["iban"], check_country=False):
+            raise refuse("not-an-iban", "Its check digits do not fit the rest of it.", "/iban")
 
 
 class OrganizationInput(Body):

@@ -75,6 +75,9 @@ def _dress(response: Response) -> Response:
         response.headers["Accept-Patch"] = _PATCHES
     for name, value in _SECURITY.items():
         response.headers.setdefault(name, value)
+    if response.status_code in {204, 304}:
+        # There is no content, so it is of no type; werkzeug would call it HTML.
+        response.headers.pop("Content-Type", None)
     _share(response)
     return response
 

@@ -1,25 +1,359 @@
-"""Customers, through the API."""
+"""Customers, through the API: written, changed, archived, deleted, and what is refused."""
 
-from tests.factories import Tenant
+from typing import Any
+
+import pytest
+
+from tests.factories import BUYER_ADDRESS, Tenant
+from tests.web.refusals import codes, refused
+
+CUSTOMERS = "/v1/customers"
+WHOLE = {
+    "type": "individual",
+    "name": "Zoë",
+    "legal_name": "Zoë O'Brien",
+    "email": "Zoe@Example.com",
+    "billing_emails": ["a@example.com", "b@example.com"],
+    "external_id": "crm/4711",
+    "tax_ids": [{"type": "eu_vat", "value": "FR40303265045"}, {"type": "gb_vat", "value": "GB980780684"}],
+    "registration_number": "HRB 1",
+    "billing_address": {**BUYER_ADDRESS, "line2": "c/o Ada", "region": "NI"},
+    "shipping_address": {"country": "AT"},
+    "phone": "+49 30 1",
+    "contact": {"name": "Ada", "email": "ada@example.com", "phone": "1"},
+    "electronic_address": {"scheme_id": "0204", "value": "991-1"},
+    "currency": "CHF",
+    "locale": "de-CH",
+    "net_terms_days": 0,
+    "tax_treatment": "exempt",
+    "exemption": {
+        "reason": "Hospital",
+        "reason_code": "VATEX-EU-132",
+        "certificate_number": "7",
+        "valid_until": "2030-12-31",
+    },
+    "metadata": {"a": "1"} | {f"k{n}": "v" * 500 for n in range(5)},
+    "archived": False,
+}
+DEFAULTS: dict[str, Any] = {
+    "type": "business",
+    "legal_name": None,
+    "email": None,
+    "billing_emails": [],
+    "external_id": None,
+    "tax_ids": [],
+    "registration_number": None,
+    "billing_address": None,
+    "shipping_address": None,
+    "phone": None,
+    "contact": None,
+    "electronic_address": None,
+    "currency": None,
+    "locale": None,
+    "net_terms_days": None,
+    "tax_treatment": "standard",
+    "exemption": None,
+    "metadata": {},
+    "archived": False,
+}
+
+
+def members(customer: dict[str, Any]) -> dict[str, Any]:
+    """What a client may write of it."""
+    return {name: value for name, value in customer.items() if name in WHOLE}
+
+
+def path(customer: dict[str, Any]) -> str:
+    return f"{CUSTOMERS}/{customer['id']}"
 
 
 def test_a_customer_comes_back_as_it_was_written(tenant: Tenant) -> None:
-    body = {"name": "Zoë", "email": "Zoe@Example.com", "metadata": {"a": "1"}, "billing_address": {"country": "DE"}}
-    made = tenant.post("/v1/customers", body)
+    made = tenant.post(CUSTOMERS, WHOLE)
     assert made.status_code == 201
-    assert made.headers["Location"] == f"/v1/customers/{made.json['id']}"
+    assert made.headers["Location"] == made.json["links"]["self"] == path(made.json)
     assert made.headers["ETag"] == '"1"'
-    assert {name: made.json[name] for name in body} == body
-    assert tenant.get(made.headers["Location"]).json == made.json
+    assert made.json["version"] == 1
+    assert members(made.json) == WHOLE
+    read = tenant.get(made.headers["Location"])
+    assert read.json == made.json
+    assert read.headers["ETag"] == '"1"'
 
 
-def test_a_customer_with_documents_cannot_be_deleted(tenant: Tenant) -> None:
+def test_a_name_is_enough_and_the_rest_has_its_default(tenant: Tenant) -> None:
+    made = tenant.post(CUSTOMERS, {"name": "Ada"})
+    assert members(made.json) == {"name": "Ada", **DEFAULTS}
+
+
+def test_put_replaces_the_whole_and_keeps_id_and_birth(tenant: Tenant) -> None:
+    made = tenant.post(CUSTOMERS, WHOLE).json
+    answer = tenant.put(path(made), {"name": "Ada"})
+    assert answer.status_code == 200
+    assert answer.headers["ETag"] == '"2"'
+    assert "Location" not in answer.headers
+    assert members(answer.json) == {"name": "Ada", **DEFAULTS}
+    assert (answer.json["id"], answer.json["created_at"]) == (made["id"], made["created_at"])
+    assert answer.json["updated_at"] > made["updated_at"]
+    assert tenant.get(path(made)).json == answer.json
+
+
+def test_patch_merges_at_every_depth_and_null_removes(tenant: Tenant) -> None:
+    made = tenant.post(CUSTOMERS, WHOLE).json
+    patch = {
+        "phone": None,
+        "tax_treatment": None,
+        "billing_address": {"line2": None, "city": "Kassel"},
+        "metadata": {"a": None, "k0": "new", "b": "2"},
+        "tax_ids": [{"type": "eu_vat", "value": "ATU 12345678"}],
+        "exemption": {"valid_until": "2031-01-01"},
+    }
+    answer = tenant.patch(path(made), patch)
+    assert answer.status_code == 200
+    address = {name: value for name, value in WHOLE["billing_address"].items() if name != "line2"}
+    metadata = {name: value for name, value in WHOLE["metadata"].items() if name != "a"}
+    assert members(answer.json) == {
+        **WHOLE,
+        "phone": None,
+        "tax_treatment": "standard",
+        "billing_address": {**address, "city": "Kassel"},
+        "metadata": {**metadata, "k0": "new", "b": "2"},
+        "tax_ids": [{"type": "eu_vat", "value": "ATU 12345678"}],
+        "exemption": {**WHOLE["exemption"], "valid_until": "2031-01-01"},
+    }
+    assert tenant.get(path(made)).json == answer.json
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "application/merge-patch+json"])
+def test_a_patch_comes_in_two_media_types(tenant: Tenant, content_type: str) -> None:
+    made = tenant.customer()
+    answer = tenant.client.patch(path(made), data=b'{"phone":"1"}', content_type=content_type, headers=tenant.headers)
+    assert answer.status_code == 200
+    assert answer.json["phone"] == "1"
+    assert set(answer.headers["Accept-Patch"].split(", ")) == {"application/json", "application/merge-patch+json"}
+
+
+@pytest.mark.parametrize("method", ["PATCH", "PUT"])
+def test_what_changes_nothing_leaves_the_version(tenant: Tenant, method: str) -> None:
+    made = tenant.post(CUSTOMERS, WHOLE).json
+    answer = tenant.call(method, path(made), {} if method == "PATCH" else WHOLE)
+    assert answer.status_code == 200
+    assert answer.json == made
+
+
+def test_a_name_cannot_be_removed(tenant: Tenant) -> None:
+    made = tenant.customer()
+    answer = tenant.patch(path(made), {"name": None})
+    refused(answer, 422)
+    assert codes(answer) == {("/name", "required")}
+    assert tenant.get(path(made)).json == made
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"id": "01a1fede-cd57-7b60-8000-000000000000"}, ("/id", "unknown-member")),
+        ({"version": 7}, ("/version", "unknown-member")),
+        ({"billing_address": {"country": "DE", "planet": "x"}}, ("/billing_address/planet", "unknown-member")),
+        ({"tax_ids": [{"type": "eu_vat", "value": "1", "x": 1}]}, ("/tax_ids/0/x", "unknown-member")),
+        ({"email": "nobody"}, ("/email", "not-an-email")),
+        ({"currency": "EURO"}, ("/currency", "not-a-choice")),
+        ({"tax_treatment": "none"}, ("/tax_treatment", "not-a-choice")),
+        ({"net_terms_days": -1}, ("/net_terms_days", "out-of-range")),
+        ({"archived": "yes"}, ("/archived", "not-a-boolean")),
+        ({"metadata": {"a": 1}}, ("/metadata/a", "not-a-string")),
+        ({"metadata": {"k" * 41: "1"}}, (f"/metadata/{'k' * 41}", "wrong-length")),
+        ({"metadata": {f"k{n}": "1" for n in range(51)}}, ("/metadata", "too-many-members")),
+        ({"exemption": {"valid_until": "2026-02-30"}}, ("/exemption/valid_until", "not-a-date")),
+        ({"tax_ids": [{"type": "eu_vat", "value": "GB980780684"}]}, ("/tax_ids/0/value", "not-an-eu-vat-id")),
+        ({"tax_ids": [{"type": "eu_vat", "value": "136695976"}]}, ("/tax_ids/0/value", "not-an-eu-vat-id")),
+    ],
+)
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+def test_what_does_not_fit_is_refused_with_its_place(
+    tenant: Tenant, method: str, change: dict[str, Any], fault: tuple[str, str]
+) -> None:
+    made = tenant.customer()
+    target, body = (CUSTOMERS if method == "POST" else path(made)), {"name": made["name"], **change}
+    answer = tenant.call(method, target, body)
+    refused(answer, 422, "validation-failed")
+    assert codes(answer) == {fault}
+    assert [row["id"] for row in tenant.get(f"{CUSTOMERS}?archived=any").json["data"]] == [made["id"]]
+    assert tenant.get(path(made)).json == made
+
+
+DOUBLES = [
+    ("email", "Ada@Example.com", "aDA@exAMPLE.com", "customer-email-taken"),
+    ("external_id", "4711", "4711", "customer-external-id-taken"),
+]
+
+
+@pytest.mark.parametrize(("name", "first", "second", "code"), DOUBLES)
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+def test_what_is_unique_is_taken_once_and_the_field_is_named(
+    tenant: Tenant, method: str, name: str, first: str, second: str, code: str
+) -> None:
+    tenant.customer(**{name: first})
+    rest = tenant.customer()
+    target = CUSTOMERS if method == "POST" else path(rest)
+    answer = tenant.call(method, target, {"name": "Bob", name: second})
+    refused(answer, 409, code)
+    assert codes(answer) == {(f"/{name}", code)}
+    assert tenant.get(path(rest)).json == rest
+
+
+@pytest.mark.parametrize(("name", "first", "second", "_code"), DOUBLES)
+def test_what_is_unique_may_be_had_again_elsewhere_or_by_itself_or_once_it_is_free(
+    tenant: Tenant, other: Tenant, name: str, first: str, second: str, _code: str
+) -> None:
+    one = tenant.customer(**{name: first})
+    assert other.customer(**{name: second})[name] == second
+    assert tenant.patch(path(one), {name: second}).json[name] == second
+    assert tenant.patch(path(one), {name: None}).json[name] is None
+    assert tenant.customer(**{name: first})[name] == first
+
+
+def test_an_external_id_tells_capitals_apart(tenant: Tenant) -> None:
+    assert tenant.customer(external_id="a")["id"] != tenant.customer(external_id="A")["id"]
+
+
+def test_an_unused_customer_is_deleted_for_good(tenant: Tenant) -> None:
+    made = tenant.customer(email="ada@example.com", external_id="1")
+    answer = tenant.delete(path(made))
+    assert (answer.status_code, answer.data) == (204, b"")
+    assert "Content-Type" not in answer.headers
+    for method in ("GET", "DELETE"):
+        refused(tenant.call(method, path(made)), 404, "not-found")
+    refused(tenant.patch(path(made), {"name": "x"}), 404)
+    refused(tenant.put(path(made), {"name": "x"}), 404)
+    tenant.customer(email="ada@example.com", external_id="1")
+
+
+@pytest.mark.parametrize("is_issued", [False, True], ids=["draft", "issued"])
+def test_a_customer_with_documents_cannot_be_deleted(tenant: Tenant, is_issued: bool) -> None:
+    invoice = tenant.draft(finalize=is_issued)
+    refused(tenant.delete(f"{CUSTOMERS}/{invoice['customer_id']}"), 409, "customer-in-use")
+    assert tenant.get(f"{CUSTOMERS}/{invoice['customer_id']}").status_code == 200
+
+
+def test_a_customer_whose_drafts_are_gone_can_be_deleted(tenant: Tenant) -> None:
+    draft = tenant.draft()
+    assert tenant.delete(f"/v1/invoices/{draft['id']}").status_code == 204
+    assert tenant.delete(f"{CUSTOMERS}/{draft['customer_id']}").status_code == 204
+
+
+def test_an_archived_customer_is_read_and_changed_and_taken_back(tenant: Tenant) -> None:
+    made = tenant.customer()
+    archived = tenant.patch(path(made), {"archived": True})
+    assert archived.status_code == 200
+    assert archived.json["archived"] is True
+    assert tenant.get(CUSTOMERS).json["data"] == []
+    assert tenant.get(path(made)).json == archived.json
+    assert tenant.patch(path(made), {"phone": "1"}).json["archived"] is True
+    assert tenant.patch(path(made), {"archived": False}).json["archived"] is False
+    assert [row["id"] for row in tenant.get(CUSTOMERS).json["data"]] == [made["id"]]
+
+
+def test_an_archived_customer_gets_no_new_invoice_and_keeps_the_old_ones(tenant: Tenant) -> None:
     invoice = tenant.invoice()
-    refused = tenant.delete(f"/v1/customers/{invoice['customer_id']}")
-    assert (refused.status_code, refused.json["code"]) == (409, "customer-in-use")
+    draft = tenant.draft(customer_id=invoice["customer_id"])
+    other_draft = tenant.draft()
+    customer = f"{CUSTOMERS}/{invoice['customer_id']}"
+    tenant.patch(customer, {"archived": True})
+    body = tenant.invoice_body(customer_id=invoice["customer_id"])
+    for answer in (
+        tenant.post("/v1/invoices", body),
+        tenant.post("/v1/invoices", {**body, "finalize": True}),
+        tenant.put(f"/v1/invoices/{other_draft['id']}", body),
+        tenant.patch(f"/v1/invoices/{other_draft['id']}", {"customer_id": invoice["customer_id"]}),
+    ):
+        refused(answer, 422, "customer-archived")
+        assert codes(answer) == {("/customer_id", "customer-archived")}
+    answer = tenant.post(f"/v1/invoices/{draft['id']}/finalize")
+    refused(answer, 422, "invoice-not-ready")
+    assert codes(answer) == {("/customer_id", "customer-archived")}
+    assert tenant.get(f"/v1/invoices/{invoice['id']}").json["status"] == "open"
+    assert tenant.delete(f"/v1/invoices/{draft['id']}").status_code == 204
+    tenant.patch(customer, {"archived": False})
+    assert tenant.post("/v1/invoices", body).status_code == 201
+
+
+BY_KEY = f"{CUSTOMERS}/by-external-id"
+
+
+def test_an_upsert_creates_and_then_replaces(tenant: Tenant) -> None:
+    made = tenant.put(f"{BY_KEY}/K-1", {"name": "Ada", "phone": "1", "metadata": {"a": "1"}})
+    assert made.status_code == 201
+    assert made.headers["Location"] == path(made.json)
+    assert made.headers["ETag"] == '"1"'
+    assert made.json["external_id"] == "K-1"
+    again = tenant.put(f"{BY_KEY}/K-1", {"name": "Ada Lovelace"})
+    assert again.status_code == 200
+    assert "Location" not in again.headers
+    assert again.headers["ETag"] == '"2"'
+    assert again.json["id"] == made.json["id"]
+    assert members(again.json) == {**DEFAULTS, "name": "Ada Lovelace", "external_id": "K-1"}
+    same = tenant.put(f"{BY_KEY}/K-1", {"name": "Ada Lovelace"})
+    assert (same.status_code, same.json) == (200, again.json)
+    assert tenant.get(path(made.json)).json == again.json
+
+
+def test_an_upsert_finds_customers_that_were_made_in_the_other_way(tenant: Tenant, other: Tenant) -> None:
+    made = tenant.customer(external_id="ä ö-ü")
+    other.customer(external_id=made["external_id"])
+    answer = tenant.put(f"{BY_KEY}/{made['external_id']}", {"name": "x"})
+    assert (answer.status_code, answer.json["id"]) == (200, made["id"])
+
+
+def test_an_upsert_meets_the_same_rules(tenant: Tenant) -> None:
+    tenant.customer(email="ada@example.com")
+    made = tenant.put(f"{BY_KEY}/1", {"name": "x"}).json
+    for key in ("1", "2"):
+        answer = tenant.put(f"{BY_KEY}/{key}", {"name": "x", "email": "ADA@example.com"})
+        refused(answer, 409, "customer-email-taken")
+        assert codes(answer) == {("/email", "customer-email-taken")}
+    answer = tenant.put(f"{BY_KEY}/1", {"name": "x", "external_id": "1"})
+    assert codes(answer) == {("/external_id", "unknown-member")}
+    refused(tenant.put(f"{BY_KEY}/1", {}), 422)
+    refused(tenant.put(f"{BY_KEY}/{'x' * 256}", {"name": "x"}), 404)
+    refused(tenant.put(f"{BY_KEY}/%20", {"name": "x"}), 404)
+    assert tenant.get(path(made)).json == made
+    assert len(tenant.get(CUSTOMERS).json["data"]) == 2
+
+
+def test_an_upsert_honours_if_match(tenant: Tenant) -> None:
+    refused(tenant.put(f"{BY_KEY}/1", {"name": "x"}, If_Match='"1"'), 412)
+    made = tenant.put(f"{BY_KEY}/1", {"name": "x"}).json
+    assert tenant.put(f"{BY_KEY}/1", {"name": "y"}, If_Match='"1"').status_code == 200
+    refused(tenant.put(f"{BY_KEY}/1", {"name": "z"}, If_Match='"1"'), 412, "precondition-failed")
+    assert tenant.get(path(made)).json["name"] == "y"
+
+
+@pytest.mark.parametrize(("method", "body"), [("PATCH", {"name": "y"}), ("PUT", {"name": "y"}), ("DELETE", None)])
+def test_a_stale_version_is_not_changed(tenant: Tenant, method: str, body: Any) -> None:
+    made = tenant.customer()
+    current = tenant.patch(path(made), {"phone": "1"})
+    assert current.headers["ETag"] == '"2"'
+    for stale in ('"1"', '"3"', 'W/"2"', '"x"'):
+        refused(tenant.call(method, path(made), body, If_Match=stale), 412, "precondition-failed")
+    assert tenant.get(path(made)).json == current.json
+    assert tenant.get(path(made), If_None_Match='"2"').status_code == 304
+    assert tenant.get(path(made), If_None_Match='"1"').status_code == 200
+    assert tenant.call(method, path(made), body, If_Match='"2"').status_code in {200, 204}
+
+
+def test_a_dry_run_does_everything_and_keeps_nothing(tenant: Tenant) -> None:
+    made = tenant.customer(email="ada@example.com")
+    answer = tenant.post(f"{CUSTOMERS}?dry_run=true", {"name": "x"})
+    assert (answer.status_code, answer.headers["Dry-Run"], answer.json["name"]) == (201, "true", "x")
+    assert "Location" not in answer.headers
+    changed = tenant.patch(f"{path(made)}?dry_run=true", {"phone": "1"})
+    assert (changed.status_code, changed.json["phone"], changed.json["version"]) == (200, "1", 2)
+    assert tenant.delete(f"{path(made)}?dry_run=true").status_code == 204
+    assert tenant.put(f"{BY_KEY}/1?dry_run=true", {"name": "x"}).status_code == 201
+    refused(tenant.post(f"{CUSTOMERS}?dry_run=true", {"name": "x", "email": "ADA@example.com"}), 409)
+    assert tenant.get(f"{CUSTOMERS}?archived=any").json["data"] == [made]
 
 
 def test_viewers_read_and_do_not_write(tenant: Tenant) -> None:
     viewer = tenant.colleague("viewer")
-    assert viewer.get("/v1/customers").status_code == 200
-    assert viewer.post("/v1/customers", {"name": "x"}).status_code == 403
+    assert viewer.get(CUSTOMERS).status_code == 200
+    refused(viewer.post(CUSTOMERS, {"name": "x"}), 403, "insufficient-scope")

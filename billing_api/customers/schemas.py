@@ -7,7 +7,7 @@ from marshmallow import fields
 
 from billing_api.domain.treatment import TREATMENTS
 from billing_api.organizations.schemas import Address, Contact, ElectronicAddress, TaxId
-from billing_api.web.bodies import Body, Metadata
+from billing_api.web.bodies import Body, Metadata, Several
 from billing_api.web.fields import (
     LINKS,
     Choice,
@@ -67,9 +67,9 @@ class CustomerInput(Body):
     name = Text(255, required=True, metadata={"example": "Difference Works Ltd"})
     legal_name = Text(255, load_default=None)
     email = Email(load_default=None, metadata={"description": "Unique in the organization; capitals do not count."})
-    billing_emails = fields.List(Email(), load_default=list, validate=ma.validate.Length(max=20))
+    billing_emails = Several(Email(), 20, load_default=list)
     external_id = Text(255, load_default=None, metadata={"description": "Your own key; unique in the organization."})
-    tax_ids = fields.List(fields.Nested(TaxId), load_default=list, validate=ma.validate.Length(max=20))
+    tax_ids = Several(fields.Nested(TaxId), 20, load_default=list)
     registration_number = Text(64, load_default=None)
     billing_address = fields.Nested(Address, load_default=None)
     shipping_address = fields.Nested(Address, load_default=None)

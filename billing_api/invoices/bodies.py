@@ -8,7 +8,7 @@ from marshmallow import fields
 
 from billing_api.domain.tax import CATEGORIES
 from billing_api.organizations.schemas import Address
-from billing_api.web.bodies import Body, Metadata
+from billing_api.web.bodies import Body, Metadata, Several
 from billing_api.web.decimals import Exact, Price, amount_field, percentage_field, plain, quantity_field, rate_field
 from billing_api.web.fields import Choice, Date, Flag, Flaw, Id, Integer, Text, currency_field, refuse
 from billing_api.web.json import read, write
@@ -58,11 +58,6 @@ class AdjustmentInput(LineAdjustmentInput):
             raise refuse("required", "A rate needs its category.", "/tax_category")
 
 
-def _several(adjustment: type[LineAdjustmentInput]) -> fields.List[Any]:
-    at_most = ma.validate.Length(max=MAX_ADJUSTMENTS)
-    return fields.List(fields.Nested(adjustment), load_default=list, validate=at_most)
-
-
 class TaxInput(Body):
     """One of several taxes upon a line."""
 
@@ -82,15 +77,11 @@ class LineInput(Body):
     price_discount = Price()
     # A unit price that was divided exactly may need as many decimals here as it has itself.
     base_quantity = Exact(12, 8, load_default=Decimal(1), metadata={"example": "1"})
-    allowances = fields.List(
-        fields.Nested(LineAdjustmentInput), load_default=list, validate=ma.validate.Length(max=MAX_ADJUSTMENTS)
-    )
-    charges = fields.List(
-        fields.Nested(LineAdjustmentInput), load_default=list, validate=ma.validate.Length(max=MAX_ADJUSTMENTS)
-    )
+    allowances = Several(fields.Nested(LineAdjustmentInput), MAX_ADJUSTMENTS, load_default=list)
+    charges = Several(fields.Nested(LineAdjustmentInput), MAX_ADJUSTMENTS, load_default=list)
     tax_category = tax_category_field()
     tax_rate = rate_field()
-    taxes = fields.List(fields.Nested(TaxInput), validate=ma.validate.Length(min=1, max=10))
+    taxes = Several(fields.Nested(TaxInput), 10, 1)
     exemption_reason = Text(4000, load_default=None)
     exemption_reason_code = Text(32, load_default=None, metadata={"example": "VATEX-EU-132"})
     billing_period = fields.Nested(Period, load_default=None)
@@ -176,17 +167,11 @@ class InvoiceBody(Body):
     delivery = fields.Nested(Delivery, load_default=None)
     early_payment_discount = fields.Nested(EarlyPaymentDiscount, load_default=None)
     payment_instructions = fields.Nested(PaymentInstructions, load_default=None)
-    preceding_invoices = fields.List(
-        fields.Nested(PrecedingInvoice), load_default=list, validate=ma.validate.Length(max=100)
-    )
+    preceding_invoices = Several(fields.Nested(PrecedingInvoice), 100, load_default=list)
     prices_include_tax = Flag(load_default=False)
-    lines = fields.List(fields.Nested(LineInput), load_default=list, validate=ma.validate.Length(max=MAX_LINES))
-    allowances = fields.List(
-        fields.Nested(AdjustmentInput), load_default=list, validate=ma.validate.Length(max=MAX_ADJUSTMENTS)
-    )
-    charges = fields.List(
-        fields.Nested(AdjustmentInput), load_default=list, validate=ma.validate.Length(max=MAX_ADJUSTMENTS)
-    )
+    lines = Several(fields.Nested(LineInput), MAX_LINES, load_default=list)
+    allowances = Several(fields.Nested(AdjustmentInput), MAX_ADJUSTMENTS, load_default=list)
+    charges = Several(fields.Nested(AdjustmentInput), MAX_ADJUSTMENTS, load_default=list)
     prepaid_amount = amount_field(load_default=None)
     rounding_amount = amount_field(load_default=None)
     cash_rounding_increment = amount_field(load_default=None)
@@ -258,7 +243,7 @@ class PreviewInput(InvoiceInput):
 class FinalizeInput(Body):
     """How to issue a draft."""
 
-    examples = {"Today": {}}
+    examples: dict[str, dict[str, Any]] = {"Today": {}}
 
     issue_date = Date(load_default=None)
     expected_total = amount_field(load_default=None, metadata={"description": "Refuse unless the total comes to this."})

@@ -7,7 +7,7 @@ import marshmallow as ma
 from marshmallow import fields
 from stdnum import iban
 
-from billing_api.web.bodies import Body
+from billing_api.web.bodies import Body, Several
 from billing_api.web.fields import (
     LINKS,
     Choice,
@@ -102,7 +102,7 @@ class OrganizationInput(Body):
     legal_name = Text(255, load_default=None)
     address = fields.Nested(Address, load_default=None)
     country = country_field(required=True)
-    tax_ids = fields.List(fields.Nested(TaxId), load_default=list, validate=ma.validate.Length(max=20))
+    tax_ids = Several(fields.Nested(TaxId), 20, load_default=list)
     registration_number = Text(64, load_default=None)
     tax_registered = Flag(
         load_default=True, metadata={"description": "False for a small business that charges no tax."}

@@ -3,8 +3,9 @@
 from typing import Any
 
 import marshmallow as ma
+from marshmallow import fields
 
-from billing_api.web.fields import Schema, StrictField, Text, refuse
+from billing_api.web.fields import Flaw, Schema, StrictField, Text, refuse
 
 
 class Body(Schema):
@@ -21,6 +22,25 @@ class Body(Schema):
             return data
         optional = {field.data_key or name for name, field in self.fields.items() if not field.required}
         return {name: value for name, value in data.items() if value is not None or name not in optional}
+
+
+class Several(fields.List[Any]):
+    """A list of `minimum` to `maximum` items."""
+
+    def __init__(self, item: Any, maximum: int, minimum: int = 0, **kwargs: Any) -> None:
+        bounds = Flaw("wrong-number-of-items", f"Between {minimum} and {maximum} items belong here.")
+        self.length = ma.validate.Length(minimum or None, maximum, error=bounds)
+        common = StrictField.default_error_messages
+        messages: dict[str, Any] = {**common, "invalid": Flaw("not-a-list", "A list belongs here.")}
+        super().__init__(item, validate=self.length, error_messages=messages, **kwargs)
+        # A nested schema is marshmallow's own field, whose refusal of null has no code.
+        self.inner.error_messages.update(common)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
+        # marshmallow counts at the end: a mebibyte of brackets would be judged item by item, for a minute.
+        if isinstance(value, list):
+            self.length(value)
+        return super()._deserialize(value, attr, data, **kwargs)
 
 
 _NAME = Text(40)

@@ -240,93 +240,6 @@ def test_a_customer_whose_drafts_are_gone_can_be_deleted(tenant: Tenant) -> None
     assert tenant.delete(f"{CUSTOMERS}/{draft['customer_id']}").status_code == 204
 
 
-def test_an_archived_customer_is_read_and_changed_and_taken_back(tenant: Tenant) -> None:
-    made = tenant.customer()
-    archived = tenant.patch(path(made), {"archived": True})
-    assert archived.status_code == 200
-    assert archived.json["archived"] is True
-    assert tenant.get(CUSTOMERS).json["data"] == []
-    assert tenant.get(path(made)).json == archived.json
-    assert tenant.patch(path(made), {"phone": "1"}).json["archived"] is True
-    assert tenant.patch(path(made), {"archived": False}).json["archived"] is False
-    assert [row["id"] for row in tenant.get(CUSTOMERS).json["data"]] == [made["id"]]
-
-
-def test_an_archived_customer_gets_no_new_invoice_and_keeps_the_old_ones(tenant: Tenant) -> None:
-    invoice = tenant.invoice()
-    draft = tenant.draft(customer_id=invoice["customer_id"])
-    other_draft = tenant.draft()
-    customer = f"{CUSTOMERS}/{invoice['customer_id']}"
-    tenant.patch(customer, {"archived": True})
-    body = tenant.invoice_body(customer_id=invoice["customer_id"])
-    for answer in (
-        tenant.post("/v1/invoices", body),
-        tenant.post("/v1/invoices", {**body, "finalize": True}),
-        tenant.put(f"/v1/invoices/{other_draft['id']}", body),
-        tenant.patch(f"/v1/invoices/{other_draft['id']}", {"customer_id": invoice["customer_id"]}),
-    ):
-        refused(answer, 422, "customer-archived")
-        assert codes(answer) == {("/customer_id", "customer-archived")}
-    answer = tenant.post(f"/v1/invoices/{draft['id']}/finalize")
-    refused(answer, 422, "invoice-not-ready")
-    assert codes(answer) == {("/customer_id", "customer-archived")}
-    assert tenant.get(f"/v1/invoices/{invoice['id']}").json["status"] == "open"
-    assert tenant.delete(f"/v1/invoices/{draft['id']}").status_code == 204
-    tenant.patch(customer, {"archived": False})
-    assert tenant.post("/v1/invoices", body).status_code == 201
-
-
-BY_KEY = f"{CUSTOMERS}/by-external-id"
-
-
-def test_an_upsert_creates_and_then_replaces(tenant: Tenant) -> None:
-    made = tenant.put(f"{BY_KEY}/K-1", {"name": "Ada", "phone": "1", "metadata": {"a": "1"}})
-    assert made.status_code == 201
-    assert made.headers["Location"] == path(made.json)
-    assert made.headers["ETag"] == '"1"'
-    assert made.json["external_id"] == "K-1"
-    again = tenant.put(f"{BY_KEY}/K-1", {"name": "Ada Lovelace"})
-    assert again.status_code == 200
-    assert "Location" not in again.headers
-    assert again.headers["ETag"] == '"2"'
-    assert again.json["id"] == made.json["id"]
-    assert members(again.json) == {**DEFAULTS, "name": "Ada Lovelace", "external_id": "K-1"}
-    same = tenant.put(f"{BY_KEY}/K-1", {"name": "Ada Lovelace"})
-    assert (same.status_code, same.json) == (200, again.json)
-    assert tenant.get(path(made.json)).json == again.json
-
-
-def test_an_upsert_finds_customers_that_were_made_in_the_other_way(tenant: Tenant, other: Tenant) -> None:
-    made = tenant.customer(external_id="ä ö-ü")
-    other.customer(external_id=made["external_id"])
-    answer = tenant.put(f"{BY_KEY}/{made['external_id']}", {"name": "x"})
-    assert (answer.status_code, answer.json["id"]) == (200, made["id"])
-
-
-def test_an_upsert_meets_the_same_rules(tenant: Tenant) -> None:
-    tenant.customer(email="ada@example.com")
-    made = tenant.put(f"{BY_KEY}/1", {"name": "x"}).json
-    for key in ("1", "2"):
-        answer = tenant.put(f"{BY_KEY}/{key}", {"name": "x", "email": "ADA@example.com"})
-        refused(answer, 409, "customer-email-taken")
-        assert codes(answer) == {("/email", "customer-email-taken")}
-    answer = tenant.put(f"{BY_KEY}/1", {"name": "x", "external_id": "1"})
-    assert codes(answer) == {("/external_id", "unknown-member")}
-    refused(tenant.put(f"{BY_KEY}/1", {}), 422)
-    refused(tenant.put(f"{BY_KEY}/{'x' * 256}", {"name": "x"}), 404)
-    refused(tenant.put(f"{BY_KEY}/%20", {"name": "x"}), 404)
-    assert tenant.get(path(made)).json == made
-    assert len(tenant.get(CUSTOMERS).json["data"]) == 2
-
-
-def test_an_upsert_honours_if_match(tenant: Tenant) -> None:
-    refused(tenant.put(f"{BY_KEY}/1", {"name": "x"}, If_Match='"1"'), 412)
-    made = tenant.put(f"{BY_KEY}/1", {"name": "x"}).json
-    assert tenant.put(f"{BY_KEY}/1", {"name": "y"}, If_Match='"1"').status_code == 200
-    refused(tenant.put(f"{BY_KEY}/1", {"name": "z"}, If_Match='"1"'), 412, "precondition-failed")
-    assert tenant.get(path(made)).json["name"] == "y"
-
-
 @pytest.mark.parametrize(("method", "body"), [("PATCH", {"name": "y"}), ("PUT", {"name": "y"}), ("DELETE", None)])
 def test_a_stale_version_is_not_changed(tenant: Tenant, method: str, body: Any) -> None:
     made = tenant.customer()
@@ -348,7 +261,7 @@ def test_a_dry_run_does_everything_and_keeps_nothing(tenant: Tenant) -> None:
     changed = tenant.patch(f"{path(made)}?dry_run=true", {"phone": "1"})
     assert (changed.status_code, changed.json["phone"], changed.json["version"]) == (200, "1", 2)
     assert tenant.delete(f"{path(made)}?dry_run=true").status_code == 204
-    assert tenant.put(f"{BY_KEY}/1?dry_run=true", {"name": "x"}).status_code == 201
+    assert tenant.put(f"{CUSTOMERS}/by-external-id/1?dry_run=true", {"name": "x"}).status_code == 201
     refused(tenant.post(f"{CUSTOMERS}?dry_run=true", {"name": "x", "email": "ADA@example.com"}), 409)
     assert tenant.get(f"{CUSTOMERS}?archived=any").json["data"] == [made]
 

@@ -1,0 +1,55 @@
+"""Customers by their external ids: created or replaced in one request."""
+
+from tests.customers.test_customers import CUSTOMERS, DEFAULTS, members, path
+from tests.factories import Tenant
+from tests.web.refusals import codes, refused
+
+BY_KEY = f"{CUSTOMERS}/by-external-id"
+
+
+def test_an_upsert_creates_and_then_replaces(tenant: Tenant) -> None:
+    made = tenant.put(f"{BY_KEY}/K-1", {"name": "Ada", "phone": "1", "metadata": {"a": "1"}})
+    assert made.status_code == 201
+    assert made.headers["Location"] == path(made.json)
+    assert made.headers["ETag"] == '"1"'
+    assert made.json["external_id"] == "K-1"
+    again = tenant.put(f"{BY_KEY}/K-1", {"name": "Ada Lovelace"})
+    assert again.status_code == 200
+    assert "Location" not in again.headers
+    assert again.headers["ETag"] == '"2"'
+    assert again.json["id"] == made.json["id"]
+    assert members(again.json) == {**DEFAULTS, "name": "Ada Lovelace", "external_id": "K-1"}
+    same = tenant.put(f"{BY_KEY}/K-1", {"name": "Ada Lovelace"})
+    assert (same.status_code, same.json) == (200, again.json)
+    assert tenant.get(path(made.json)).json == again.json
+
+
+def test_an_upsert_finds_customers_that_were_made_in_the_other_way(tenant: Tenant, other: Tenant) -> None:
+    made = tenant.customer(external_id="ä ö-ü")
+    other.customer(external_id=made["external_id"])
+    answer = tenant.put(f"{BY_KEY}/{made['external_id']}", {"name": "x"})
+    assert (answer.status_code, answer.json["id"]) == (200, made["id"])
+
+
+def test_an_upsert_meets_the_same_rules(tenant: Tenant) -> None:
+    tenant.customer(email="ada@example.com")
+    made = tenant.put(f"{BY_KEY}/1", {"name": "x"}).json
+    for key in ("1", "2"):
+        answer = tenant.put(f"{BY_KEY}/{key}", {"name": "x", "email": "ADA@example.com"})
+        refused(answer, 409, "customer-email-taken")
+        assert codes(answer) == {("/email", "customer-email-taken")}
+    answer = tenant.put(f"{BY_KEY}/1", {"name": "x", "external_id": "1"})
+    assert codes(answer) == {("/external_id", "unknown-member")}
+    refused(tenant.put(f"{BY_KEY}/1", {}), 422)
+    refused(tenant.put(f"{BY_KEY}/{'x' * 256}", {"name": "x"}), 404)
+    refused(tenant.put(f"{BY_KEY}/%20", {"name": "x"}), 404)
+    assert tenant.get(path(made)).json == made
+    assert len(tenant.get(CUSTOMERS).json["data"]) == 2
+
+
+def test_an_upsert_honours_if_match(tenant: Tenant) -> None:
+    refused(tenant.put(f"{BY_KEY}/1", {"name": "x"}, If_Match='"1"'), 412)
+    made = tenant.put(f"{BY_KEY}/1", {"name": "x"}).json
+    assert tenant.put(f"{BY_KEY}/1", {"name": "y"}, If_Match='"1"').status_code == 200
+    refused(tenant.put(f"{BY_KEY}/1", {"name": "z"}, If_Match='"1"'), 412, "precondition-failed")
+    assert tenant.get(path(made)).json["name"] == "y"

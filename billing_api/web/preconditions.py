@@ -8,6 +8,9 @@ from billing_api.errors import Fault, Malformed, PreconditionFailed, Preconditio
 
 _TAG = re.compile(r'(?:W/)?"([\x21\x23-\x7e]*)"')
 
+_VERSION = re.compile(r"[1-9][0-9]{0,8}")
+"""A tag is compared as text: `"01"` is not the tag of version 1, though it is the same number."""
+
 
 def etag(version: int) -> str:
     """The entity tag of a version."""
@@ -31,7 +34,7 @@ def expected_version() -> int | None:
         return None
     tags = _tags(header, "If-Match")
     # A strong comparison: a weak tag never matches (RFC 9110, section 13.1.1).
-    if len(tags) == 1 and tags[0].isdecimal() and not header.strip().startswith("W/") and len(tags[0]) < 10:
+    if len(tags) == 1 and _VERSION.fullmatch(tags[0]) and not header.strip().startswith("W/"):
         return int(tags[0])
     raise PreconditionFailed()
 

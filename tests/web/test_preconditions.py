@@ -1,0 +1,168 @@
+"""ETag, If-Match and If-None-Match: nobody overwrites what they have not seen, or is sent what they hold."""
+
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from tests.factories import Tenant
+from tests.web.refusals import codes, refused
+
+KINDS = ["customer", "draft", "organization"]
+STALE = ['"2"', '"0"', '"01"', '"x"', '""', 'W/"1"', '"1", "2"', 'W/"1", "1"', '"-1"', '"99999999999"', '"\u00b9"']
+NO_TAG = ["", "1", "x", '"1', '1"', "'1'", '"1" "2"', '"1",', 'w/"1"', '"a b"', "*, *", '"\x01"']
+
+
+def place_of(tenant: Tenant, kind: str) -> str:
+    """The path of an object, as it was just made."""
+    if kind == "organization":
+        return "/v1/organization"
+    links: dict[str, str] = getattr(tenant, kind)()["links"]
+    return links["self"]
+
+
+def change(tenant: Tenant, path: str, **headers: str) -> TestResponse:
+    """A change that any of them understands, and that changes something."""
+    version = tenant.get(path).json["version"]
+    member = "notes" if "/invoices/" in path else "phone"
+    return tenant.patch(path, {member: f"{version}"}, **headers)
+
+
+def tag_of(tenant: Tenant, path: str) -> str:
+    tag = tenant.get(path).headers["ETag"]
+    assert tag == f'"{tenant.get(path).json["version"]}"'
+    return tag
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_version_grows_with_each_change_and_the_tag_with_it(tenant: Tenant, kind: str) -> None:
+    path = place_of(tenant, kind)
+    before = tenant.get(path).json
+    seen = [tag_of(tenant, path)]
+    for n in range(1, 4):
+        answer = change(tenant, path, If_Match=seen[-1])
+        assert answer.status_code == 200, answer.text
+        assert answer.json["version"] == before["version"] + n
+        assert answer.headers["ETag"] == tag_of(tenant, path)
+        assert answer.json["updated_at"] > before["updated_at"]
+        assert answer.json["created_at"] == before["created_at"]
+        seen.append(answer.headers["ETag"])
+    assert len(set(seen)) == 4
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_tag_that_is_not_the_present_one_is_412_and_changes_nothing(tenant: Tenant, kind: str) -> None:
+    path = place_of(tenant, kind)
+    old = tag_of(tenant, path)
+    assert change(tenant, path).status_code == 200
+    before = tenant.get(path).json
+    for tag in (old, '"99"', f"W/{tag_of(tenant, path)}", f'{tag_of(tenant, path)}, "99"', '"x"'):
+        refused(change(tenant, path, If_Match=tag), 412, "precondition-failed")
+    assert tenant.get(path).json == before
+    assert change(tenant, path, If_Match="*").status_code == 200
+    assert change(tenant, path, If_Match=f" {tag_of(tenant, path)} ").status_code == 200
+
+
+@pytest.mark.parametrize("tag", STALE)
+def test_what_no_version_is_named_by_never_matches(tenant: Tenant, tag: str) -> None:
+    path = place_of(tenant, "customer")
+    refused(change(tenant, path, If_Match=tag.encode().decode("latin-1")), 412 if tag.isascii() else 400)
+    assert tenant.get(path).json["version"] == 1
+
+
+@pytest.mark.parametrize("header", NO_TAG)
+def test_what_is_no_tag_is_400(tenant: Tenant, header: str) -> None:
+    path = place_of(tenant, "customer")
+    answer = change(tenant, path, If_Match=header)
+    refused(answer, 400, "malformed-request")
+    assert codes(answer) == {("If-Match", "wrong-format")}
+    assert tenant.get(path).json["version"] == 1
+
+
+@pytest.mark.parametrize("header", ["If_Match", "If_None_Match"])
+def test_a_condition_on_what_is_not_there_is_404(tenant: Tenant, other: Tenant, header: str) -> None:
+    for path in (other.customer()["links"]["self"], "/v1/customers/00000000-0000-7000-8000-000000000000"):
+        for tag in ('"1"', "*"):
+            for method in ("GET", "PATCH", "DELETE"):
+                refused(tenant.call(method, path, {} if method == "PATCH" else None, **{header: tag}), 404)
+
+
+@pytest.mark.parametrize("kind", ["customer", "draft"])
+def test_each_way_to_change_an_object_looks_at_the_tag(tenant: Tenant, kind: str) -> None:
+    path = place_of(tenant, kind)
+    body: dict[str, Any] = {"name": "x"} if kind == "customer" else tenant.invoice_body()
+    assert change(tenant, path).status_code == 200
+    refused(tenant.put(path, body, If_Match='"1"'), 412)
+    refused(tenant.delete(path, If_Match='"1"'), 412)
+    if kind == "draft":
+        refused(tenant.post(f"{path}/finalize", If_Match='"1"'), 412)
+    assert tenant.get(path).json["version"] == 2
+    replaced = tenant.put(path, body, If_Match='"2"')
+    assert replaced.status_code == 200, replaced.text
+    assert tenant.delete(path, If_Match=replaced.headers["ETag"]).status_code == 204
+
+
+def test_a_draft_is_issued_by_who_has_seen_its_last_version(tenant: Tenant) -> None:
+    path = place_of(tenant, "draft")
+    issued = tenant.post(f"{path}/finalize", If_Match='"1"')
+    assert (issued.status_code, issued.json["status"]) == (200, "open")
+    assert issued.headers["ETag"] == tag_of(tenant, path) != '"1"'
+
+
+def test_an_upsert_looks_at_the_tag_of_what_is_there(tenant: Tenant) -> None:
+    path = "/v1/customers/by-external-id/a"
+    assert tenant.put(path, {"name": "x"}).status_code == 201
+    refused(tenant.put(path, {"name": "y"}, If_Match='"7"'), 412)
+    assert tenant.put(path, {"name": "y"}, If_Match='"1"').headers["ETag"] == '"2"'
+
+
+def test_an_organization_may_demand_the_tag_of_every_change(tenant: Tenant) -> None:
+    customer, draft = place_of(tenant, "customer"), place_of(tenant, "draft")
+    assert tenant.patch("/v1/organization", {"require_if_match": True}).status_code == 200
+    for path in (customer, draft, "/v1/organization"):
+        refused(change(tenant, path), 428, "precondition-required")
+        assert change(tenant, path, If_Match=tag_of(tenant, path)).status_code == 200
+        assert change(tenant, path, If_Match="*").status_code == 200
+    refused(tenant.put(customer, {"name": "x"}), 428)
+    refused(tenant.delete(customer), 428)
+    refused(tenant.post(f"{draft}/finalize"), 428)
+    assert tenant.post("/v1/customers", {"name": "new"}).status_code == 201, "what is made has no version yet"
+    assert tenant.get(customer).status_code == 200
+    assert tenant.post("/v1/invoices/preview", tenant.invoice_body()).status_code == 200
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_who_holds_the_version_is_told_so_without_a_body(tenant: Tenant, kind: str, method: str) -> None:
+    path = place_of(tenant, kind)
+    tag = tag_of(tenant, path)
+    for known in (tag, f"W/{tag}", f'"x", {tag}', f'{tag},"x"', "*", f" {tag} "):
+        answer = tenant.call(method, path, If_None_Match=known)
+        assert (answer.status_code, answer.data) == (304, b""), known
+        assert answer.headers["ETag"] == tag
+        assert answer.headers["X-Request-Id"]
+        assert "Origin" in answer.headers["Vary"]
+        assert "Content-Type" not in answer.headers
+    for unknown in ('"x"', '"99"', tag.strip('"'), "", "x", f'"{tag[1:-1]}9"'):
+        answer = tenant.call(method, path, If_None_Match=unknown)
+        assert answer.status_code == 200, unknown
+        assert answer.headers["ETag"] == tag
+    assert change(tenant, path).status_code == 200
+    assert tenant.call(method, path, If_None_Match=tag).status_code == 200
+
+
+def test_only_a_plain_object_has_a_tag(tenant: Tenant) -> None:
+    """An answer with the customer in it changes when the customer does, and the invoice's version does not say so."""
+    path = place_of(tenant, "draft")
+    assert "ETag" not in tenant.get(f"{path}?include=customer").headers
+    assert tenant.get(f"{path}?include=customer", If_None_Match='"1"').status_code == 200
+    assert "ETag" not in tenant.get("/v1/invoices").headers
+    assert "ETag" not in tenant.post("/v1/invoices/preview", tenant.invoice_body()).headers
+    assert "ETag" not in tenant.delete(path).headers
+
+
+def test_a_refusal_has_no_tag(tenant: Tenant) -> None:
+    path = place_of(tenant, "customer")
+    for answer in (tenant.patch(path, {"name": ""}), change(tenant, path, If_Match='"9"'), tenant.get(f"{path}x")):
+        assert answer.status_code >= 400
+        assert "ETag" not in answer.headers

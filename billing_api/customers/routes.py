@@ -39,7 +39,10 @@ def search(filters: dict[str, Any]) -> dict[str, Any]:
 @blueprint.arguments(CustomerInput())
 @blueprint.response(201, CustomerOutput())
 def create(values: dict[str, Any]) -> Customer:
-    """Create a customer"""
+    """Create a customer
+
+    Only `name` is needed; an invoice that is issued asks for a `billing_address` too.
+    """
     return service.create(values)
 
 
@@ -47,7 +50,10 @@ def create(values: dict[str, Any]) -> Customer:
 @requires("customers:read")
 @blueprint.response(200, CustomerOutput())
 def read(customer_id: uuid.UUID) -> Customer:
-    """Read a customer"""
+    """Read a customer
+
+    Archived ones too.
+    """
     return service.read(customer_id)
 
 
@@ -92,6 +98,9 @@ def delete(customer_id: uuid.UUID) -> None:
 @blueprint.response(200, CustomerOutput())
 @blueprint.alt_response(201, schema=CustomerOutput(), description="Created.")
 def upsert(values: dict[str, Any], external_id: str) -> Any:
-    """Create or replace the customer with an external id"""
+    """Create or replace the customer with an external id
+
+    For those who keep customers elsewhere: send it as often as you like, there is one customer for each of your keys.
+    """
     customer, is_new = service.upsert(external_id, values, expected_version())
     return (customer, 201) if is_new else customer

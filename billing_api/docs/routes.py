@@ -78,7 +78,10 @@ _INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 @blueprint.response(200)
 @blueprint.alt_response(200, schema={"type": "object"}, description="OpenAPI 3.1.")
 def openapi() -> Response:
-    """Read the OpenAPI document"""
+    """Read the OpenAPI document
+
+    It says all that the service does; `/docs` shows it to people.
+    """
     answer = jsonify(current_app.extensions["api"].document)
     answer.headers["Cache-Control"] = "public, max-age=300"
     answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"

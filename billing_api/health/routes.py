@@ -25,7 +25,10 @@ blueprint = Blueprint("operations", __name__, description="What runs the service
 @public()
 @blueprint.response(200, IndexOutput())
 def index() -> dict[str, Any]:
-    """Find everything"""
+    """Find everything
+
+    The addresses at which to begin.
+    """
     paths = {
         "customers": "/v1/customers",
         "docs": "/docs",

@@ -43,7 +43,7 @@ def search(filters: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.route("/preview", methods=["POST"])
 @requires("invoices:read", stores=False)
-@blueprint.arguments(PreviewInput())
+@blueprint.arguments(PreviewInput(), required=False)
 @blueprint.response(200, InvoiceOutput(exclude=("actions",)))
 def preview(body: dict[str, Any]) -> Invoice:
     """Compute an invoice without keeping it

@@ -20,7 +20,7 @@ from billing_api.invoices.bodies import (
 from billing_api.organizations.schemas import OrganizationOutput
 from billing_api.web.bodies import Metadata
 from billing_api.web.decimals import Exact, Money, Price, amount_field
-from billing_api.web.fields import LINKS, Choice, Date, FlagText, Id, Instant, Schema, Text, currency_field
+from billing_api.web.fields import LINKS, Choice, Date, FlagText, Flaw, Id, Instant, Schema, Text, currency_field
 from billing_api.web.pagination import PageQuery, sort_field
 
 
@@ -238,8 +238,8 @@ class InvoiceFilter(PageQuery):
     issue_date_to = Date()
     due_date_from = Date()
     due_date_to = Date()
-    total_min = amount_field()
-    total_max = amount_field()
+    total_min = amount_field(metadata={"description": "Together with `currency`."})
+    total_max = amount_field(metadata={"description": "Together with `currency`."})
     overdue = FlagText()
     updated_since = Instant()
     include = Choice("customer")
@@ -248,7 +248,8 @@ class InvoiceFilter(PageQuery):
     def amounts_need_currency(self, data: dict[str, Any], **_: Any) -> None:
         for name in ("total_min", "total_max"):
             if name in data and "currency" not in data:
-                raise ma.ValidationError({name: ["An amount can only be compared in a named currency."]})
+                flaw = Flaw("currency-required", "An amount can only be compared in a named currency.")
+                raise ma.ValidationError({name: [flaw]})
 
 
 class InvoiceQuery(Schema):

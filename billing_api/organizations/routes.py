@@ -19,7 +19,10 @@ blueprint = Blueprint(
 @requires("organization:read")
 @blueprint.response(200, OrganizationOutput())
 def read() -> Organization:
-    """Read the organization"""
+    """Read the organization
+
+    The one that the credential belongs to; there is no way to another.
+    """
     return service.current()
 
 

@@ -147,7 +147,8 @@ class _Anything(Schema):
 def _tag(answer: Response, dump: Any) -> Response:
     """ETag, Location and Link, as far as they apply; 304 where the client holds this version already."""
     if isinstance(dump, dict):
-        if dump.get("version") is not None and "include" not in request.args:
+        # A number: the version of an object, and not the one of the service that `/` shows.
+        if isinstance(dump.get("version"), int) and "include" not in request.args:
             answer.headers["ETag"] = etag(dump["version"])
         if answer.status_code == 201 and "links" in dump:
             answer.headers["Location"] = dump["links"]["self"]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from billing_api.errors import BillingError, Malformed, tree
+from billing_api.errors import BillingError, tree
 from billing_api.web.errors import PROBLEM_JSON
 
 FAULT = {
@@ -72,13 +72,24 @@ HEADERS: dict[str, dict[str, Any]] = {
     "Idempotency-Replayed": {"description": "`true` where this is the stored reply.", "schema": _TRUE},
     "Dry-Run": {"description": "`true` where nothing was kept.", "schema": _TRUE},
     "WWW-Authenticate": {
-        "description": "`Bearer`, and why the credential was refused.",
-        "required": True,
+        "description": "`Bearer`, and why the credential was refused, or which scope it lacks.",
         "schema": {"type": "string", "example": 'Bearer error="invalid_token"'},
     },
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "string", "example": "1"}},
+    "Accept-Patch": {
+        "description": "The media types of patches that this address understands (RFC 5789).",
+        "schema": {"type": "string", "example": "application/merge-patch+json, application/json"},
+    },
 }
-_OF_STATUS = {401: ("WWW-Authenticate",), 409: ("Retry-After",), 429: ("Retry-After",), 503: ("Retry-After",)}
+_OF_STATUS = {
+    401: ("WWW-Authenticate",),
+    403: ("WWW-Authenticate",),
+    409: ("Retry-After",),
+    429: ("Retry-After",),
+    503: ("Retry-After",),
+}
+_ALWAYS = {("WWW-Authenticate", 401), ("Retry-After", 429), ("Retry-After", 503)}
+"""Headers that an answer with this status never lacks."""
 
 PARAMETERS: dict[str, dict[str, Any]] = {
     "IdempotencyKey": {
@@ -118,8 +129,18 @@ PROBLEM_CODE = {
 
 LINE_TOO_LONG = {
     "description": "The address is longer than 8,190 bytes. The HTTP server answers this by itself.",
-    "content": {"text/html": {"schema": {"type": "string"}}},
+    "content": {
+        "text/html": {
+            "schema": {"type": "string"},
+            "example": "<html><head><title>Request-URI Too Long</title></head>...</html>",
+        }
+    },
 }
+_FAULTS = {
+    "malformed-request": {"parameter": "limit", "code": "out-of-range", "detail": "From 1 to 100."},
+    "validation-failed": {"pointer": "/lines/0/quantity", "code": "required", "detail": "This member is required."},
+}
+"""A fault for each code that comes with some as a rule."""
 
 
 def header(name: str) -> dict[str, str]:
@@ -153,7 +174,8 @@ def _response(status: int, kinds: list[type[BillingError]]) -> dict[str, Any]:
     titles = sorted({kind.code: kind.title for kind in kinds}.items())
     return {
         "description": "; ".join(title for _, title in titles) + ".",
-        "headers": {name: header(name) for name in ("X-Request-Id", *_OF_STATUS.get(status, ()))},
+        "headers": {"X-Request-Id": header("X-Request-Id")}
+        | {name: _header(name, status) for name in _OF_STATUS.get(status, ())},
         "content": {
             PROBLEM_JSON: {
                 "schema": {"$ref": "#/components/schemas/Problem"},
@@ -163,9 +185,11 @@ def _response(status: int, kinds: list[type[BillingError]]) -> dict[str, Any]:
     }
 
 
+def _header(name: str, status: int) -> dict[str, Any]:
+    return {**HEADERS[name], "required": True} if (name, status) in _ALWAYS else header(name)
+
+
 def _example(status: int, code: str, title: str) -> dict[str, Any]:
-    fault = {"code": "required", "detail": "This member is required."}
-    place = {"parameter": "limit"} if status == Malformed.status else {"pointer": "/lines/0/quantity"}
     problem = {
         "type": f"/problems/{code}",
         "title": title,
@@ -174,6 +198,6 @@ def _example(status: int, code: str, title: str) -> dict[str, Any]:
         "detail": f"{title}.",
         "instance": "/v1/invoices",
         "request_id": "019a9c3e-6a34-7c22-9a58-3f7a4b1c2d3e",
-        "errors": [{**place, **fault}] if status == 422 else [],
+        "errors": [_FAULTS[code]] if code in _FAULTS else [],
     }
     return {"summary": title, "value": problem}

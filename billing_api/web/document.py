@@ -10,6 +10,7 @@ from flask_smorest.utils import deepupdate
 
 from billing_api.domain.access import SCOPES
 from billing_api.web import components
+from billing_api.web.answers import answer_of
 from billing_api.web.components import header, refusal
 from billing_api.web.parser import MERGE_PATCH
 
@@ -124,6 +125,9 @@ def tidied(doc: dict[str, Any], edge: dict[str, Any]) -> dict[str, Any]:
             # smorest names a 422 of its own shape for every argument: a text, and not a description.
             if not isinstance(given, str):
                 responses[str(status)] = deepupdate(responses.get(str(status), {}), given)
+    for status, given in responses.items():
+        for kind, media in given.get("content", {}).items() if status < "300" else ():
+            media.update(answer_of(edge["operationId"], kind))
     parameters = [*doc.pop("parameters", []), *edge.get("parameters", [])]
     body = deepupdate(doc.pop("requestBody", {}), edge.get("requestBody", {}))
     whole = {**doc, **edge, **({"requestBody": body} if body else {}), "responses": dict(sorted(responses.items()))}
@@ -206,7 +210,8 @@ def _headers(view: Callable[..., Any], method: str, status: int) -> Iterator[str
     yield "X-Request-Id"
     if status == 201 and "links" in members:
         yield "Location"
-    if members >= {"id", "version"}:
+    if members >= {"id", "version"} and getattr(view, "stores_replies", False):
+        # What a preview shows is kept nowhere and has no version.
         yield "ETag"
     if "next_cursor" in members:
         yield "Link"
@@ -214,3 +219,5 @@ def _headers(view: Callable[..., Any], method: str, status: int) -> Iterator[str
         yield "Dry-Run"
     if _stores_replies(view, method):
         yield "Idempotency-Replayed"
+    if method == "PATCH":
+        yield "Accept-Patch"

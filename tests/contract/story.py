@@ -1,0 +1,91 @@
+"""One pass through every operation as a client would go through it, to see what the service really answers."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tests.factories import PASSWORD, Tenant
+
+Step = tuple[str, TestResponse]
+_PROBLEM = "/problems/invoice-not-ready"
+
+
+def tell(client: FlaskClient, tenant: Tenant, document: dict[str, Any]) -> Iterator[Step]:
+    """Every operation by its id, with an answer of its success; bodies are the examples of the document."""
+    yield from _begin(client, tenant)
+    yield from _organization(tenant, document)
+    yield from _customers(tenant, document)
+    yield from _invoices(tenant, document)
+    yield "events_list", tenant.get("/v1/events?limit=1")
+    yield "auth_logout", tenant.post("/v1/auth/logout")
+
+
+def examples(document: dict[str, Any], operation_id: str) -> list[Any]:
+    """The bodies that the document shows for an operation."""
+    operation = next(
+        operation
+        for item in document["paths"].values()
+        for operation in item.values()
+        if isinstance(operation, dict) and operation.get("operationId") == operation_id
+    )
+    media = next(iter(operation["requestBody"]["content"].values()))
+    return [example["value"] for example in media["examples"].values()]
+
+
+def _begin(client: FlaskClient, tenant: Tenant) -> Iterator[Step]:
+    for name, path in {
+        "operations_index": "/",
+        "operations_live": "/health/live",
+        "operations_ready": "/health/ready",
+        "operations_metrics": "/metrics",
+        "operations_key_set": "/.well-known/jwks.json",
+        "contract_openapi": "/openapi.json",
+    }.items():
+        yield name, client.get(path)
+    yield "operations_problem", client.get(_PROBLEM, headers={"Accept": "application/json"})
+    yield "operations_problem", client.get(_PROBLEM)
+    founder = {"organization_name": "Analytical Engines", "country": "DE", "currency": "EUR", "name": "Ada Lovelace"}
+    founder |= {"email": f"founder-{tenant.email}", "password": PASSWORD, "time_zone": "Europe/Berlin"}
+    yield "auth_sign_up", client.post("/v1/auth/sign-up", json=founder)
+    login = client.post("/v1/auth/login", json={"email": founder["email"], "password": PASSWORD})
+    yield "auth_login", login
+    yield "auth_refresh", client.post("/v1/auth/refresh", json={"refresh_token": (login.json or {})["refresh_token"]})
+    yield "auth_me", tenant.get("/v1/me")
+
+
+def _organization(tenant: Tenant, document: dict[str, Any]) -> Iterator[Step]:
+    yield "organization_update", tenant.patch("/v1/organization", examples(document, "organization_update")[0])
+    yield "organization_read", tenant.get("/v1/organization")
+
+
+def _customers(tenant: Tenant, document: dict[str, Any]) -> Iterator[Step]:
+    body = examples(document, "customers_create")[0]
+    created = tenant.post("/v1/customers", body)
+    yield "customers_create", created
+    path = f"/v1/customers/{(created.json or {})['id']}"
+    yield "customers_read", tenant.get(path)
+    yield "customers_replace", tenant.put(path, body)
+    yield "customers_update", tenant.patch(path, examples(document, "customers_update")[1])
+    yield "customers_search", tenant.get("/v1/customers?limit=1")
+    yield "customers_delete", tenant.delete(path)
+    by_key = "/v1/customers/by-external-id/A-1001"
+    yield "customers_upsert", tenant.put(by_key, body)
+    yield "customers_upsert", tenant.put(by_key, body)
+
+
+def _invoices(tenant: Tenant, document: dict[str, Any]) -> Iterator[Step]:
+    customer = {"customer_id": tenant.customer()["id"]}
+    body = {**examples(document, "invoices_create")[0], **customer}
+    yield "invoices_preview", tenant.post("/v1/invoices/preview", examples(document, "invoices_preview")[0])
+    created = tenant.post("/v1/invoices", body)
+    yield "invoices_create", created
+    path = f"/v1/invoices/{(created.json or {})['id']}"
+    yield "invoices_read", tenant.get(path)
+    yield "invoices_replace", tenant.put(path, body)
+    yield "invoices_update", tenant.patch(path, examples(document, "invoices_update")[1])
+    yield "invoices_search", tenant.get("/v1/invoices?limit=1")
+    yield "invoices_finalize", tenant.post(f"{path}/finalize", examples(document, "invoices_finalize")[0])
+    draft = tenant.draft(**customer)
+    yield "invoices_delete", tenant.delete(f"/v1/invoices/{draft['id']}")

@@ -1,0 +1,189 @@
+"""The OpenAPI document is complete, for every rule that the service answers, and the committed one is up to date."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from click.testing import CliRunner
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from billing_api.cli import commands
+from billing_api.domain.access import SCOPES
+from billing_api.errors import tree
+from config import ROOT
+from tests.contract.operations import Operation, document, lacking, operations
+
+__all__ = ["document", "operations"]
+
+WITHOUT_CREDENTIAL = {"/v1/auth/sign-up", "/v1/auth/login", "/v1/auth/refresh"}
+WITHOUT_SCOPE = {"/v1/auth/logout", "/v1/me"}
+SAID_OF_HEADERS = {"description", "schema"}
+COMMITTED = ROOT / "docs" / "openapi.json"
+RENEW = "billing-api openapi --output docs/openapi.json"
+CHANGES = {"PUT", "PATCH", "DELETE"}
+
+
+def test_the_document_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1.")
+    assert [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()] == []
+
+
+def test_the_document_and_the_url_map_name_the_same_operations(
+    document: dict[str, Any], operations: list[Operation]
+) -> None:
+    said = {
+        (method.upper(), path) for path, item in document["paths"].items() for method in item.keys() - {"parameters"}
+    }
+    assert len(operations) >= 29
+    assert {(one.method, one.path) for one in operations} == said
+
+
+def test_every_operation_says_what_it_is_and_whom_it_is_for(
+    document: dict[str, Any], operations: list[Operation]
+) -> None:
+    tags = {tag["name"]: tag.get("description") for tag in document["tags"]}
+    schemes = document["components"]["securitySchemes"]
+
+    def faults(one: Operation) -> Iterator[str]:
+        yield from (word for word in ("operationId", "summary", "description") if not one.said.get(word))
+        if not one.said.get("tags") or not all(tags.get(tag) for tag in one.said["tags"]):
+            yield "a tag that is described"
+        if "security" not in one.said:
+            yield "security, or that there is none"
+        for alternative in one.said.get("security", []):
+            yield from (f"the scheme {name}" for name in alternative.keys() - schemes.keys())
+            yield from (f"the scope {scope}" for scope in set(alternative.get("accessToken", [])) - SCOPES)
+        for name, parameter in one.parameters().items():
+            if not parameter.get("schema"):
+                yield f"what {name} is"
+
+    assert lacking(operations, faults) == []
+    ids = [one.said["operationId"] for one in operations]
+    assert len(ids) == len(set(ids))
+
+
+def test_every_operation_on_data_asks_for_a_credential_and_says_what_happens_without(
+    operations: list[Operation],
+) -> None:
+    def faults(one: Operation) -> Iterator[str]:
+        asked = [found["accessToken"] for found in one.said.get("security", []) if "accessToken" in found]
+        if bool(asked) != (one.path.startswith("/v1/") and one.path not in WITHOUT_CREDENTIAL):
+            yield "the right credential"
+        if asked and 401 not in one.answers():
+            yield "what it says without a good credential"
+        if asked and asked[0] and 403 not in one.answers():
+            yield "what it says without the scope"
+        if asked and not asked[0] and one.path not in WITHOUT_SCOPE:
+            yield "a scope"
+
+    assert lacking(operations, faults) == []
+
+
+def test_every_answer_is_described_with_its_form_its_headers_and_an_example(operations: list[Operation]) -> None:
+    def faults(one: Operation) -> Iterator[str]:
+        if not one.success():
+            yield "an answer of success"
+        for status, answer in one.answers().items():
+            if not answer.get("description"):
+                yield f"{status}: a description"
+            yield from (f"{status}: {fault}" for fault in faults_of_content(answer, is_empty=status in {204, 304}))
+            # The HTTP server itself answers 414, before the application knows of the request.
+            if status != 414 and "X-Request-Id" not in answer.get("headers", {}):
+                yield f"{status}: X-Request-Id"
+            headers = {name: one.resolved(given) for name, given in answer.get("headers", {}).items()}
+            yield from (f"{status}: what {name} is" for name in headers if not headers[name].keys() >= SAID_OF_HEADERS)
+
+    assert lacking(operations, faults) == []
+
+
+def faults_of_content(answer: dict[str, Any], is_empty: bool) -> Iterator[str]:
+    if bool(answer.get("content")) == is_empty:
+        yield "a body, or none"
+    for kind, media in answer.get("content", {}).items():
+        if not media.get("schema"):
+            yield f"the form of {kind}"
+        if not media.get("example") and not media.get("examples"):
+            yield f"an example of {kind}"
+
+
+def test_every_refusal_is_a_problem_with_an_example_for_each_of_its_codes(operations: list[Operation]) -> None:
+    codes: dict[int, set[str]] = {}
+    for kind in tree():
+        codes.setdefault(kind.status, set()).add(kind.code)
+
+    def faults(one: Operation) -> Iterator[str]:
+        refusals = {status: answer for status, answer in one.answers().items() if status >= 400 and status != 414}
+        for status, answer in refusals.items():
+            if list(answer["content"]) != ["application/problem+json"]:
+                yield f"{status}: application/problem+json alone"
+                continue
+            media = answer["content"]["application/problem+json"]
+            if media["schema"] != {"$ref": "#/components/schemas/Problem"}:
+                yield f"{status}: the schema of problems"
+            if media["examples"].keys() != codes[status]:
+                yield f"{status}: {media['examples'].keys() ^ codes[status]}"
+        headers = {401: "WWW-Authenticate", 403: "WWW-Authenticate", 409: "Retry-After", 503: "Retry-After"}
+        for status in headers.keys() & refusals.keys():
+            if headers[status] not in refusals[status]["headers"]:
+                yield f"{status}: {headers[status]}"
+        yield from (f"{status}" for status in expected_refusals(one) - refusals.keys())
+
+    assert lacking(operations, faults) == []
+
+
+def expected_refusals(one: Operation) -> set[int]:
+    """What an operation can refuse with, as its method, its address and its body have it."""
+    expected = {400, 500}
+    if one.path.startswith("/v1/"):
+        expected |= {406, 503}
+    if "{" in one.path:
+        expected |= {404}
+    if "requestBody" in one.said:
+        expected |= {413, 415, 422}
+    if one.said.get("security") and one.path.startswith("/v1/"):
+        if one.method in CHANGES or (one.method == "POST" and "{" in one.path):
+            expected |= {412, 428}
+        if one.method in CHANGES | {"POST"} and "{" in one.path:
+            expected |= {409}
+        if "Idempotency-Key" in one.parameters():
+            expected |= {409, 422}
+    return expected
+
+
+def test_every_write_says_how_it_is_repeated_tried_and_guarded(operations: list[Operation]) -> None:
+    def faults(one: Operation) -> Iterator[str]:
+        keeps = (
+            one.path.startswith("/v1/") and not one.path.startswith("/v1/auth/") and not one.path.endswith("/preview")
+        )
+        parameters, success = one.parameters(), one.success()
+        if keeps and one.method != "GET" and "dry_run" not in parameters:
+            yield "dry_run"
+        if keeps and one.method == "POST" and "Idempotency-Key" not in parameters:
+            yield "Idempotency-Key"
+        if (
+            keeps
+            and (one.method in CHANGES or (one.method == "POST" and "{" in one.path))
+            and "If-Match" not in parameters
+        ):
+            yield "If-Match"
+        for status, answer in success.items():
+            headers = answer.get("headers", {}).keys()
+            is_object = one.members(answer) >= {"id", "version", "links"}
+            wanted = {"ETag"} if is_object and (keeps or one.method == "GET") else set()
+            wanted |= {"Location"} if is_object and status == 201 else set()
+            wanted |= {"Link"} if "next_cursor" in one.members(answer) else set()
+            wanted |= {"Dry-Run"} if "dry_run" in parameters else set()
+            wanted |= {"Idempotency-Replayed"} if "Idempotency-Key" in parameters else set()
+            wanted |= {"Accept-Patch"} if one.method == "PATCH" else set()
+            if headers - {"X-Request-Id"} != wanted:
+                yield f"{status}: {sorted(wanted ^ (headers - {'X-Request-Id'}))}"
+            if one.method == "GET" and is_object and not ({"If-None-Match"} <= parameters.keys() and one.answer(304)):
+                yield "304"
+
+    assert lacking(operations, faults) == []
+
+
+def test_the_committed_document_is_that_of_this_release(document: dict[str, Any]) -> None:
+    written = CliRunner().invoke(commands, ["openapi"], env={"BILLING_ENV": "test"}, catch_exceptions=False)
+    assert COMMITTED.read_text(encoding="utf-8") == written.output, f"renew it: {RENEW}"
+    assert json.loads(written.output) == document, "the command writes what the service shows"

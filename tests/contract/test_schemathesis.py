@@ -1,0 +1,71 @@
+"""The running service against its own document: what schemathesis can think of, sent and judged."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from config import ROOT
+from tests.factories import PASSWORD, sign_up
+from tests.live_service import LiveService, live
+
+__all__ = ["live"]
+
+CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
+STRESS = bool(os.environ.get("STRESS"))
+KEPT = {"PATH", "HOME"}
+SMALL = "^/(v1/(auth/(login|refresh|logout)|me|events|invoices/[^/]+/finalize)|health|problems|metrics)|^/$"
+"""Operations with few parameters: all that coverage tries of the others takes minutes."""
+
+
+def run(live: LiveService, app: Flask, folder: Path, *words: str) -> dict[str, Any]:
+    """One run of the command, and what it reports; a failure, an error or a warning fails the test."""
+    report = folder / "report.json"
+    command = [str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(CONFIGURATION), "run"]
+    environment = {name: value for name, value in os.environ.items() if name in KEPT} | {
+        "PYTHONPATH": str(ROOT),
+        "SCHEMATHESIS_HOOKS": "tests.contract.hooks",
+        "SCHEMATHESIS_EMAIL": sign_up(app).email,
+        "SCHEMATHESIS_OTHER_EMAIL": sign_up(app).email,
+        "SCHEMATHESIS_PASSWORD": PASSWORD,
+    }
+    done = subprocess.run(
+        [*command, *words, f"--report-json-path={report}", f"http://127.0.0.1:{live.port}/openapi.json"],
+        env=environment,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-20_000:]
+    found: dict[str, Any] = json.loads(report.read_text())
+    print(found["test_cases"], found["running_time"])
+    return found
+
+
+def test_the_service_does_what_its_document_says(live: LiveService, app: Flask, tmp_path: Path) -> None:
+    report = run(live, app, tmp_path, "--phases=examples,fuzzing,stateful", "--max-examples=4")
+    assert report["operations"]["tested"] == report["operations"]["total"] >= 29
+    assert report["test_cases"]["generated"] >= 100
+
+
+def test_the_service_holds_every_bound_that_its_document_names(live: LiveService, app: Flask, tmp_path: Path) -> None:
+    report = run(live, app, tmp_path, "--phases=coverage", f"--include-path-regex={SMALL}")
+    assert report["test_cases"]["generated"] >= 200
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_the_service_does_what_its_document_says_in_thousands_of_cases(
+    live: LiveService, app: Flask, tmp_path: Path
+) -> None:
+    report = run(live, app, tmp_path, f"--max-examples={200 if STRESS else 30}", "--continue-on-failure")
+    assert report["operations"]["tested"] == report["operations"]["total"]
+    assert report["test_cases"]["generated"] >= 1_000

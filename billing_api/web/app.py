@@ -1,8 +1,9 @@
 """The application class: one request, one transaction."""
 
-from flask import Flask, Response, g, request
+from flask import Flask, Request, Response, g, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import DBAPIError
+from werkzeug.routing import MapAdapter
 
 from billing_api.database import transaction
 from billing_api.web.arrival import arrived_at
@@ -21,6 +22,12 @@ class BillingApi(Flask):
     """
 
     json_provider_class = ExactJson
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """A host has no capitals (RFC 9110, section 4.2.3); werkzeug compares it with the trusted ones as it stands."""
+        if request is not None and "HTTP_HOST" in request.environ:
+            request.environ["HTTP_HOST"] = request.environ["HTTP_HOST"].lower()
+        return super().create_url_adapter(request)
 
     def dispatch_request(self) -> ResponseReturnValue:
         """Run the view in its transaction; what a passing fault of the database undid is run again."""

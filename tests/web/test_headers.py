@@ -1,0 +1,235 @@
+"""What every answer carries: an id, security headers, CORS for exact origins, and what else its method promises."""
+
+import dataclasses
+import re
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from billing_api import create_app
+from billing_api.database import db
+from config import Config
+from tests.factories import Tenant
+from tests.web.refusals import refused
+
+ORIGIN = "https://app.example.com"
+FOREIGN = [
+    "https://evil.example",
+    "http://app.example.com",
+    "https://app.example.com:8443",
+    "https://app.example.com.evil.example",
+    "https://evilapp.example.com",
+    "https://APP.example.com",
+    "null",
+    "",
+    "*",
+    "https://app.example.com/",
+    ORIGIN + " ",
+    f"{ORIGIN}, https://evil.example",
+]
+SECURITY = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+PLACES = [
+    "/",
+    "/health/live",
+    "/v1/me",
+    "/v1/customers",
+    "/v1/nothing",
+    "/nothing",
+    "/problems/not-found",
+    "/docs",
+    "/openapi.json",
+]
+
+
+def rebuilt(config: Config, **settings: object) -> Iterator[Flask]:
+    """Another application on the same database, with other settings."""
+    app = create_app(dataclasses.replace(config, **settings))  # type: ignore[arg-type]  # each is of its field's type
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def hosted(config: Config, app: Flask) -> Iterator[Flask]:
+    """An application that is served under one name, behind one proxy."""
+    yield from rebuilt(config, trusted_hosts=("billing.example.com", ".tenants.example.com"), trusted_proxies=1)
+
+
+@pytest.mark.parametrize("path", PLACES)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST", "TRACE"])
+def test_every_answer_is_safe_in_a_browser(tenant: Tenant, method: str, path: str) -> None:
+    answer = tenant.call(method, path)
+    for name, value in SECURITY.items():
+        if (path, name) in {("/docs", "Content-Security-Policy"), ("/openapi.json", "Cache-Control")}:
+            assert answer.headers[name]
+        else:
+            assert answer.headers[name] == value
+    assert "Origin" in answer.headers["Vary"]
+    assert "Access-Control-Allow-Origin" not in answer.headers
+    assert "Access-Control-Allow-Credentials" not in answer.headers
+    assert not {"Set-Cookie", "X-Powered-By"} & set(answer.headers.keys())
+
+
+@pytest.mark.parametrize("given", ["a", "A.b_c-9", "x" * 128, str(uuid.uuid4())])
+def test_a_request_id_comes_back_and_stands_in_the_problem(tenant: Tenant, given: str) -> None:
+    assert tenant.get("/v1/me", X_Request_Id=given).headers["X-Request-Id"] == given
+    answer = tenant.get("/v1/nothing", X_Request_Id=given)
+    assert refused(answer, 404)["request_id"] == answer.headers["X-Request-Id"] == given
+
+
+@pytest.mark.parametrize("given", [None, "", " ", "a b", "x" * 129, "\xe9", "<script>", "a,b", "{}", "a\x0b", '"'])
+def test_what_is_no_request_id_is_replaced_by_a_new_one(tenant: Tenant, given: str | None) -> None:
+    headers = {} if given is None else {"X_Request_Id": given}
+    ids = {tenant.get("/v1/me", **headers).headers["X-Request-Id"] for _ in range(2)}
+    assert len(ids) == 2
+    assert {uuid.UUID(id).version for id in ids} == {7}
+
+
+def test_an_event_knows_the_request_that_made_it(tenant: Tenant) -> None:
+    tenant.post("/v1/customers", {"name": "x"}, X_Request_Id="the-request")
+    assert tenant.get("/v1/events").json["data"][-1]["request_id"] == "the-request"
+
+
+@pytest.mark.parametrize("path", ["/v1/me", "/v1/customers", "/v1/nothing", "/health/live"])
+def test_a_listed_origin_may_read_the_answer_and_the_headers_that_it_needs(tenant: Tenant, path: str) -> None:
+    answer = tenant.get(path, Origin=ORIGIN)
+    assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+    exposed = set(answer.headers["Access-Control-Expose-Headers"].split(", "))
+    needed = {"ETag", "Idempotency-Replayed", "Link", "Location", "RateLimit", "X-Request-Id", "Retry-After", "Dry-Run"}
+    assert needed <= exposed
+    assert "Access-Control-Allow-Credentials" not in answer.headers
+    assert "Origin" in answer.headers["Vary"]
+
+
+def test_a_browser_may_read_why_nobody_was_let_in(client: FlaskClient) -> None:
+    answer = client.get("/v1/me", headers={"Origin": ORIGIN})
+    refused(answer, 401)
+    assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
+
+
+@pytest.mark.parametrize("origin", FOREIGN)
+@pytest.mark.parametrize("method", ["GET", "OPTIONS"])
+def test_another_origin_is_told_nothing(tenant: Tenant, origin: str, method: str) -> None:
+    answer = tenant.call(method, "/v1/me", Origin=origin, Access_Control_Request_Method="GET")
+    assert not [name for name in answer.headers.keys() if name.startswith("Access-Control")]  # noqa: SIM118
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert "Origin" in answer.headers["Vary"]
+
+
+@pytest.mark.parametrize("path", ["/v1/me", "/v1/customers", "/v1/auth/login", "/v1/invoices/x", "/v1/nothing"])
+@pytest.mark.parametrize("wanted", ["GET", "POST", "PUT", "PATCH", "DELETE"])
+def test_a_preflight_needs_no_credential_and_admits_what_the_api_takes(
+    client: FlaskClient, path: str, wanted: str
+) -> None:
+    asked = {
+        "Origin": ORIGIN,
+        "Access-Control-Request-Method": wanted,
+        "Access-Control-Request-Headers": "authorization",
+    }
+    answer = client.options(path, headers={**asked, "Accept": "*/*"})
+    assert (answer.status_code, answer.data) == (204, b"")
+    assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
+    assert wanted in answer.headers["Access-Control-Allow-Methods"].split(", ")
+    allowed = set(answer.headers["Access-Control-Allow-Headers"].lower().split(", "))
+    assert {"authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "x-request-id"} <= allowed
+    assert int(answer.headers["Access-Control-Max-Age"]) > 0
+
+
+def test_options_without_an_origin_lists_what_is_allowed(client: FlaskClient) -> None:
+    for path, methods in {
+        "/v1/customers": {"GET", "HEAD", "OPTIONS", "POST"},
+        "/v1/invoices/00000000-0000-7000-8000-000000000000": {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "PUT"},
+        "/v1/auth/login": {"OPTIONS", "POST"},
+    }.items():
+        answer = client.options(path)
+        assert (answer.status_code, answer.data) == (204, b"")
+        assert set(answer.headers["Allow"].split(", ")) == methods
+
+
+@pytest.mark.parametrize("path", ["/", "/v1/me", "/v1/customers", "/v1/organization", "/openapi.json", "/health/ready"])
+def test_head_is_get_without_a_body(tenant: Tenant, path: str) -> None:
+    get, head = tenant.get(path), tenant.call("HEAD", path)
+    assert (head.status_code, head.data) == (200, b"")
+    varying = {"X-Request-Id", "Date"}
+    shown: list[dict[str, str]] = [
+        {name: value for name, value in answer.headers.items() if name not in varying} for answer in (get, head)
+    ]
+    assert shown[0] == shown[1]
+    assert int(head.headers["Content-Length"]) == len(get.data)
+
+
+def test_accept_patch_is_told_where_patches_are_taken(tenant: Tenant) -> None:
+    patches = "application/merge-patch+json, application/json"
+    customer = tenant.customer()["links"]["self"]
+    for answer in (tenant.get(customer), tenant.call("OPTIONS", customer), tenant.patch(customer, {"name": ""})):
+        assert answer.headers["Accept-Patch"] == patches
+    for path in ("/v1/customers", "/v1/me", "/", "/nothing"):
+        assert "Accept-Patch" not in tenant.get(path).headers
+
+
+def test_a_new_object_is_named_by_a_path_without_a_host(tenant: Tenant) -> None:
+    made = tenant.post("/v1/customers", {"name": "x"}, Host="evil.example")
+    assert made.headers["Location"] == made.json["links"]["self"] == f"/v1/customers/{made.json['id']}"
+    assert tenant.get(made.headers["Location"]).json == made.json
+
+
+def from_host(app: Flask, host: str, **headers: str) -> TestResponse:
+    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    return app.test_client().get("/", headers={"Host": host, **given})
+
+
+@pytest.mark.parametrize(
+    "host", ["billing.example.com", "BILLING.example.com:443", "a.tenants.example.com", "127.0.0.1:8000", "localhost"]
+)
+def test_a_host_of_the_list_is_served(hosted: Flask, host: str) -> None:
+    assert from_host(hosted, host).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "billing.example.com.evil.example",
+        "evilbilling.example.com",
+        "x.billing.example.com",
+        "",
+        "billing.example.com@evil.example",
+        "evil.example#billing.example.com",
+        "billing.example.com\\.evil.example",
+        "127.0.0.1.evil.example",
+        "[::1]",
+        "10.0.0.1",
+    ],
+)
+def test_another_host_is_refused(hosted: Flask, host: str) -> None:
+    answer = from_host(hosted, host)
+    refused(answer, 400, "malformed-request")
+    assert "evil" not in answer.text
+    assert "evil" not in str(answer.headers)
+
+
+def test_a_forwarded_host_counts_from_a_trusted_proxy_only(hosted: Flask, app: Flask) -> None:
+    refused(from_host(hosted, "localhost", X_Forwarded_Host="evil.example"), 400)
+    assert from_host(hosted, "proxy.internal", X_Forwarded_Host="billing.example.com").status_code == 200
+    assert from_host(app, "localhost", X_Forwarded_Host="evil.example").status_code == 200
+
+
+def test_no_address_anywhere_is_made_from_the_host(tenant: Tenant) -> None:
+    tenant.customer()
+    invoice = tenant.draft()["links"]["self"]
+    for path in ("/", "/v1/me", "/v1/customers?limit=1", invoice, "/v1/nothing", "/docs", "/openapi.json"):
+        answer = tenant.get(path, Host="evil.example", X_Forwarded_Host="evil.example")
+        assert "evil.example" not in answer.text + str(answer.headers)
+    next_page = tenant.get("/v1/customers?limit=1").headers["Link"]
+    assert re.fullmatch(r'</v1/customers\?limit=1&cursor=[A-Za-z0-9._-]+>; rel="next"', next_page)

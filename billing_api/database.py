@@ -15,12 +15,13 @@ import sqlalchemy as sa
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import event, orm
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
 from billing_api import clock
 from billing_api.errors import BillingError, NotFound, PreconditionFailed, Unavailable
+from billing_api.line import line
 from billing_api.unit_of_work import SYSTEM, Actor, UnitOfWork, current, preamble, unit
 
 
@@ -39,13 +40,13 @@ class Base(DeclarativeBase):
 
 
 class TenantSession(FlaskSession):
-    """A session whose reads go through the pool in autocommit, so that a GET costs no BEGIN and no COMMIT."""
+    """A session that turns to the database only while that can be heard."""
 
     def get_bind(self, *args: Any, **kwargs: Any) -> Any:
-        engine = super().get_bind(*args, **kwargs)
-        if unit().is_read_only and isinstance(engine, sa.Engine):
-            return engine.execution_options(isolation_level="AUTOCOMMIT")
-        return engine
+        here = unit()
+        if here.is_limited and not here.is_answered and not line.is_open():
+            raise Unavailable()
+        return super().get_bind(*args, **kwargs)
 
 
 db = SQLAlchemy(model_class=Base, session_options={"class_": TenantSession, "expire_on_commit": False})
@@ -124,11 +125,14 @@ def transaction(
 def _finish(session: orm.Session) -> None:
     if not session.in_transaction() and not session.new:
         return
-    if unit().is_dry_run:
+    if unit().is_read_only:
+        # What a read has changed is a fault of the program: sent, it is refused; unsent, it would be lost in silence.
+        session.flush()
+    elif unit().is_dry_run:
         session.flush()
         session.execute(sa.text("SET CONSTRAINTS ALL IMMEDIATE"))
         session.rollback()
-    elif not unit().is_read_only:
+    else:
         _commit(session)
 
 
@@ -212,7 +216,8 @@ def refusal_of(constraint: str | None) -> BillingError | None:
 
 
 def watch(engine: sa.Engine) -> None:
-    """Let each unit of work announce its tenant and limits through this engine."""
+    """Let each unit of work announce its tenant and limits through this engine, and read without BEGIN and COMMIT."""
+    event.listen(engine, "checkout", _choose_mode)
     event.listen(engine, "before_cursor_execute", _announce, retval=True)
 
 
@@ -220,6 +225,14 @@ def forget_connections() -> None:
     """Drop the pool without closing its sockets: they belong to the process that forked this one."""
     for engine in db.engines.values():
         engine.dispose(close=False)
+
+
+def _choose_mode(connection: Any, _record: object, _proxy: object) -> None:
+    # Not through SQLAlchemy's isolation levels: those are set back when a connection is returned, which asks the
+    # database, and where that cannot be reached the place in the pool is lost for ever.
+    if connection.closed:
+        raise DisconnectionError()
+    connection.autocommit = unit().is_read_only
 
 
 def _announce(

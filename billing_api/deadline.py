@@ -11,6 +11,7 @@ from typing import Any
 import psycopg2
 from psycopg2 import extensions
 
+from billing_api.line import line
 from billing_api.unit_of_work import unit
 from billing_api.web.errors import Silence
 
@@ -19,21 +20,37 @@ SILENCE_SECONDS = 4.0
 answered."""
 
 
+_EVENTS = {extensions.POLL_READ: select.POLLIN, extensions.POLL_WRITE: select.POLLOUT}
+
+
 def limit_silence() -> None:
     """Let every wait for the database in this process end, when it is made inside a unit of work."""
     extensions.set_wait_callback(_wait)
 
 
 def _wait(connection: Any) -> None:
-    deadline = time.monotonic() + SILENCE_SECONDS
+    here = unit()
+    is_silent = False
+    try:
+        _poll(connection, time.monotonic() + SILENCE_SECONDS if here.is_limited else None)
+        here.is_answered = True
+    except Silence:
+        is_silent = True
+        raise
+    finally:
+        line.heard(silence=is_silent)
+
+
+def _poll(connection: Any, deadline: float | None) -> None:
+    # Not `select`, which knows no descriptor above 1,023, and a worker may hold a thousand clients.
+    waiting = select.poll()
     while True:
         state = connection.poll()
         if state == extensions.POLL_OK:
             return
-        remaining = max(0.0, deadline - time.monotonic()) if unit().is_limited else None
-        reading = [connection.fileno()] if state == extensions.POLL_READ else []
-        writing = [connection.fileno()] if state == extensions.POLL_WRITE else []
-        if not reading and not writing:
+        if state not in _EVENTS:
             raise psycopg2.OperationalError("the connection to the database is in an unknown state")
-        if select.select(reading, writing, [], remaining) == ([], [], []):
+        waiting.register(connection.fileno(), _EVENTS[state])
+        remaining = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
+        if not waiting.poll(remaining):
             raise Silence("the database does not answer")

@@ -8,18 +8,25 @@ import signal
 import socket
 import struct
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from gunicorn.arbiter import Arbiter
+from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import TConn, ThreadWorker
 from prometheus_client.multiprocess import mark_process_dead
 
 from billing_api.database import forget_connections
 from billing_api.processes import die_with
+from billing_api.web.observation import LibraryLines
 from config import ROOT, Config
 
 _SO_ATTACH_FILTER = 26
 _BPF_RETURN = 0x06
+
+_VITAL = (b"GET /health/live ", b"HEAD /health/live")
 
 _config = Config.from_env(os.environ)
 
@@ -29,7 +36,36 @@ class PoliteWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     The kernel accepts connections before we do. gunicorn's own worker stops looking at that queue when it is asked to
     stop, and holds it open until its last request is done: who stands there waits, and is then reset.
+
+    It also answers whether it lives when all of its threads are waiting for the database, and gives no thread to a
+    client that has sent nothing yet.
     """
+
+    def init_process(self) -> None:
+        self._vital = ThreadPoolExecutor(1, thread_name_prefix="vital")
+        super().init_process()
+
+    def enqueue_req(self, conn: TConn) -> None:
+        words = _first_words(conn.sock)
+        if words is None and self.alive and not conn.initialized:
+            self._await_words(conn)
+        elif words in _VITAL:
+            done = self._vital.submit(self.handle, conn)
+            done.add_done_callback(lambda future: self.method_queue.defer(self.finish_request, conn, future))
+        else:
+            super().enqueue_req(conn)
+
+    def _await_words(self, conn: TConn) -> None:
+        """Let the main loop wait, as gunicorn does itself after a thread has waited for five seconds."""
+        conn.sock.setblocking(False)
+        conn.timeout = time.monotonic() + self.cfg.keepalive
+        self.pending_conns.append(conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        super()._cap_keepalive(deadline)
+        for conn in self.pending_conns:
+            conn.timeout = min(conn.timeout, deadline)
 
     def set_accept_enabled(self, enabled: bool) -> None:
         super().set_accept_enabled(enabled)
@@ -46,6 +82,24 @@ class PoliteWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 while selector.select(0) and self.nr_conns < self.worker_connections:
                     self.accept(listener)
             listener.close()
+
+
+def _first_words(client: socket.socket) -> bytes | None:
+    """What a client has sent so far, as much as tells the vital question; None when it has sent nothing yet."""
+    try:
+        return client.recv(len(_VITAL[0]), socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return b""
+
+
+class LineLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's own messages, as lines like those of the service."""
+
+    def setup(self, cfg: object) -> None:
+        super().setup(cfg)
+        self.error_log.handlers = [LibraryLines()]
 
 
 def _let_nobody_in(listener: socket.socket) -> None:
@@ -92,6 +146,7 @@ def child_exit(server: Arbiter, worker: Worker) -> None:
 bind = f"[{_config.bind}]:{_config.port}" if ":" in _config.bind else f"{_config.bind}:{_config.port}"
 chdir = str(ROOT)
 worker_class = PoliteWorker
+logger_class = LineLogger
 workers = _config.workers
 threads = _config.threads
 preload_app = True

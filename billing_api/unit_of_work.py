@@ -39,6 +39,8 @@ class UnitOfWork:
     guard: str = ""
     """A statement that refuses a credential which no longer holds; sent with the tenant."""
     is_announced: bool = False
+    is_answered: bool = False
+    """Whether the database has answered in this unit; what was begun is not broken off for others' silence."""
     is_limited: bool = True
     """Whether a wait for the database ends; outside of any unit, as in a migration, it does not."""
 

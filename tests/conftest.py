@@ -20,6 +20,7 @@ from billing_api import create_app
 from billing_api.embedded import Addresses, throw_away
 from config import Config, driver_url
 from tests.factories import Tenant, sign_up
+from tests.races import Ledger
 
 
 @pytest.fixture(scope="session")
@@ -98,3 +99,9 @@ def tenant(app: Flask) -> Tenant:
 def other(app: Flask) -> Tenant:
     """The owner of another organization."""
     return sign_up(app)
+
+
+@pytest.fixture
+def ledger(addresses: Addresses, tenant: Tenant) -> Ledger:
+    """The tenant's numbers and events as they stand in the database."""
+    return Ledger(addresses.owner, tenant)

@@ -22,6 +22,9 @@ from tests.service_processes import COMMAND, STARTED, await_end, eventually, fam
 
 T = TypeVar("T")
 
+CUT_OFF = (OSError, http.client.HTTPException)
+"""What a client sees of a service that goes away while it answers."""
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -52,16 +55,6 @@ def together(jobs: Sequence[Callable[[], T]]) -> list[T]:
 
     with ThreadPoolExecutor(len(jobs)) as pool:
         return list(pool.map(run, jobs))
-
-
-def in_process(app: Flask) -> Send:
-    """The application in the process of the test, where its parts can be taken out."""
-
-    def send(method: str, path: str, body: Any = None, headers: Mapping[str, str] = {}) -> Reply:
-        answer = app.test_client().open(path, method=method, json=body, headers=dict(headers))
-        return Reply(answer.status_code, dict(answer.headers), answer.data)
-
-    return send
 
 
 @dataclass
@@ -96,7 +89,7 @@ class LiveService:
         """Send it again for as long as the connection is cut or the service says 503, as a careful client does."""
         deadline = time.monotonic() + 60
         while True:
-            with contextlib.suppress(OSError, http.client.HTTPException):
+            with contextlib.suppress(*CUT_OFF):
                 reply = self.send(method, path, body, headers)
                 if reply.status != 503:
                     return reply
@@ -135,6 +128,16 @@ class LiveService:
             probe.connect()
             return True
         return False
+
+
+def timed(port: int, path: str, headers: dict[str, str], patience: float) -> tuple[int, float]:
+    """The status of an answer on a connection of its own, 0 where none came in time, and the seconds it took."""
+    began = time.monotonic()
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=patience)
+    with contextlib.closing(connection), contextlib.suppress(*CUT_OFF):
+        connection.request("GET", path, headers=headers)
+        return connection.getresponse().status, time.monotonic() - began
+    return 0, time.monotonic() - began
 
 
 @contextlib.contextmanager

@@ -25,11 +25,6 @@ STRESS = bool(os.environ.get("STRESS"))
 QUICK = 3
 
 
-@pytest.fixture
-def ledger(addresses: Addresses, tenant: Tenant) -> Ledger:
-    return Ledger(addresses.owner, tenant)
-
-
 def finalize_all(live: LiveService, tenant: Tenant, ids: list[str], threads: int, kills: int) -> Counter[int]:
     """Finalize all, and kill a worker each time a further part is done; a client whose connection is cut asks again.
 

@@ -1,0 +1,250 @@
+"""The running service while its database or its own processes fail: what is answered, and what is kept."""
+
+import contextlib
+import hashlib
+import http.client
+import itertools
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import pytest
+from flask import Flask
+from sqlalchemy.engine import make_url
+
+from billing_api.database import db
+from billing_api.embedded import Addresses
+from billing_api.line import Line
+from billing_api.postgres_cluster import connect
+from tests.factories import PASSWORD, Tenant
+from tests.live_service import LiveService, live, timed
+from tests.races import Ledger
+from tests.service_processes import eventually, family
+
+__all__ = ["live"]
+
+STRESS = bool(os.environ.get("STRESS"))
+
+
+@pytest.fixture
+def operate(addresses: Addresses) -> Callable[..., list[tuple[object, ...]]]:
+    """A statement as the superuser; `%s` stands for the name of the service's role."""
+    role = make_url(addresses.service).username
+
+    def run(statement: str) -> list[tuple[object, ...]]:
+        with closing(connect(addresses.superuser)) as connection, connection.cursor() as cursor:
+            cursor.execute(statement, [role] * statement.count("%s"))
+            return cursor.fetchall() if cursor.description else []
+
+    return run
+
+
+TERMINATE = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = %s"
+
+
+def test_while_the_database_is_read_only_reads_go_on_and_writes_are_told_to_come_again(
+    live: LiveService, tenant: Tenant, addresses: Addresses, operate: Callable[..., object]
+) -> None:
+    customer, draft = tenant.customer(), tenant.draft()
+    keyed = {**tenant.headers, "Idempotency-Key": "once"}
+    writes = [
+        ("POST", "/v1/customers", {"name": "A"}, keyed),
+        ("PATCH", f"/v1/customers/{customer['id']}", {"name": "B"}, tenant.headers),
+        ("DELETE", f"/v1/customers/{customer['id']}", None, tenant.headers),
+        ("PUT", "/v1/customers/by-external-id/x", {"name": "C"}, tenant.headers),
+        ("POST", f"/v1/invoices/{draft['id']}/finalize", None, tenant.headers),
+        ("POST", "/v1/auth/login", {"email": tenant.email, "password": PASSWORD}, {}),
+        ("POST", "/v1/auth/refresh", {"refresh_token": tenant.refresh_token}, {}),
+    ]
+    role = make_url(addresses.service).username
+    operate(f'ALTER ROLE "{role}" SET default_transaction_read_only = on')
+    try:
+        operate(TERMINATE)
+        for path in ("/v1/customers", f"/v1/invoices/{draft['id']}", "/v1/events", "/v1/me", "/health/ready"):
+            assert live.send("GET", path, None, tenant.headers).status == 200, path
+        for method, path, body, headers in writes:
+            reply = live.send(method, path, body, headers)
+            assert (reply.status, reply.headers.get("Retry-After")) == (503, "1"), (method, path, reply.content)
+    finally:
+        operate(f'ALTER ROLE "{role}" RESET default_transaction_read_only')
+        operate(TERMINATE)
+    made = live.send("POST", "/v1/customers", {"name": "A"}, keyed)
+    assert made.status == 201
+    assert "Idempotency-Replayed" not in made.headers, "a refusal is not stored"
+
+
+def test_a_held_key_is_waited_for_and_is_free_when_its_holder_dies(
+    live: LiveService, tenant: Tenant, addresses: Addresses
+) -> None:
+    headers = {**tenant.headers, "Idempotency-Key": "held"}
+    owner = (tenant.organization_id, tenant.user_id, "held")
+    lock = int.from_bytes(hashlib.sha256(repr(owner).encode()).digest()[:8], signed=True)
+    with closing(connect(addresses.owner)) as holder, holder.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [lock])
+        reply = live.send("POST", "/v1/customers", {"name": "A"}, headers)
+        assert (reply.status, reply.headers["Retry-After"]) == (409, "1")
+        assert reply.json["code"] == "idempotency-key-in-progress"
+    assert live.send("POST", "/v1/customers", {"name": "A"}, headers).status == 201
+
+
+def test_an_answer_that_was_lost_after_the_commit_is_given_again(
+    live: LiveService, tenant: Tenant, ledger: Ledger
+) -> None:
+    """The worker dies between the commit and the eyes of the client."""
+    query = "SELECT id FROM customers WHERE organization_id = %s ORDER BY created_at"
+    for n in range(20 if STRESS else 3):
+        headers = {**tenant.headers, "Idempotency-Key": f"lost-{n}"}
+        connection = http.client.HTTPConnection("127.0.0.1", live.port, timeout=30)
+        body = f'{{"name": "Lost {n}"}}'
+        connection.request("POST", "/v1/customers", body, {"Content-Type": "application/json", **headers})
+        assert eventually(lambda n=n: len(ledger.rows(query)) == n + 1)
+        connection.close()
+        os.kill(min(live.workers()), signal.SIGKILL)
+        again = live.insist("POST", "/v1/customers", {"name": f"Lost {n}"}, headers)
+        assert (again.status, again.headers["Idempotency-Replayed"]) == (201, "true")
+        assert [str(id) for (id,) in ledger.rows(query)][n:] == [again.json["id"]]
+    assert eventually(lambda: len(live.workers()) == 2)
+
+
+@pytest.mark.parametrize("seconds", [2, pytest.param(60 if STRESS else 10, marks=pytest.mark.slow)])
+def test_while_all_connections_are_ended_again_and_again_nothing_acknowledged_is_lost(
+    live: LiveService, tenant: Tenant, ledger: Ledger, operate: Callable[..., list[tuple[int]]], seconds: int
+) -> None:
+    """Plant the flaw by running a request again whose COMMIT was cut off: customers are there twice. Or by choosing
+    between BEGIN and none through SQLAlchemy's isolation level: the pool loses its places, and nothing is answered."""
+    patience = time.monotonic() + seconds + 30
+    seen, made, numbers, is_done = Counter[int](), dict[str, str](), itertools.count(), threading.Event()
+
+    def work() -> None:
+        while not is_done.is_set():
+            key = f"cut-{next(numbers)}"
+            while True:
+                headers = {**tenant.headers, "Idempotency-Key": key}
+                reply = live.send("POST", "/v1/customers", {"name": key}, headers)
+                seen[reply.status] += 1
+                if reply.status == 201:
+                    made[key] = reply.json["id"]
+                    break
+                assert reply.status in {409, 503}, reply.content
+                assert "Retry-After" in reply.headers
+                assert time.monotonic() < patience, "the service does not come back"
+            seen[live.send("GET", "/v1/events?limit=1", None, tenant.headers).status] += 1
+
+    ended = 0
+    with ThreadPoolExecutor(8) as pool:
+        futures = [pool.submit(work) for _ in range(8)]
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            time.sleep(0.5)
+            ended += operate(TERMINATE)[0][0]
+        is_done.set()
+        for future in futures:
+            future.result(60)
+    print(f"{ended} connections ended in {seconds} s; answers {dict(seen)}; {len(made)} made")
+    assert seen.keys() <= {200, 201, 409, 503}
+    assert ended > 0
+    rows = ledger.rows("SELECT name, id FROM customers WHERE organization_id = %s")
+    assert sorted((name, str(id)) for name, id in rows) == sorted(made.items())
+    ledger.check()
+
+
+@contextlib.contextmanager
+def silenced(addresses: Addresses) -> Iterator[None]:
+    """Every process of the database stopped, as by a host that is swapped out; its sockets stay open."""
+    members = family(int((addresses.data / "postmaster.pid").read_text().split()[0]))
+    try:
+        for pid in members:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+        yield
+    finally:
+        for pid in members:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("TEST_DATABASE_URL" in os.environ, reason="the server of others is not stopped")
+def test_while_the_database_is_silent_every_request_is_answered_in_time(
+    live: LiveService, tenant: Tenant, addresses: Addresses
+) -> None:
+    """More clients than threads, so that some wait for those that wait.
+
+    Plant the flaw by `Line.is_open` that is always true: those behind the first wait eight seconds.
+    """
+    is_done = threading.Event()
+
+    def ask(path: str, patience: float, pause: float) -> list[tuple[int, float]]:
+        answers = []
+        while not is_done.is_set():
+            answers.append(timed(live.port, path, tenant.headers, patience))
+            time.sleep(pause)
+        return answers
+
+    with ThreadPoolExecutor(50) as pool:
+        with silenced(addresses):
+            asking = [pool.submit(ask, "/v1/customers", 5.0, 0.2) for _ in range(48)]
+            lively = pool.submit(ask, "/health/live", 5.0, 0.1)
+            ready = pool.submit(ask, "/health/ready", 5.0, 0.1)
+            time.sleep(9)
+            is_done.set()
+            answers = [answer for one in asking for answer in one.result(20)]
+        assert eventually(lambda: timed(live.port, "/v1/customers", tenant.headers, 2)[0] == 200, 2)
+        alive, readiness = lively.result(20), ready.result(20)
+    alive_s, all_s = sorted(seconds for _, seconds in alive), sorted(seconds for _, seconds in answers)
+    print(f"{len(answers)} answers, slowest {all_s[-1]:.2f} s; {len(alive)} liveness, slowest {alive_s[-1]:.3f} s")
+    assert Counter(status for status, _ in answers) == {503: len(answers)}
+    assert Counter(status for status, _ in alive) == {200: len(alive)}
+    assert {status for status, _ in readiness} == {503}
+    assert alive_s[-1] < 1, "liveness does not wait for the database"
+    assert {live.insist("GET", "/v1/customers", None, tenant.headers).status for _ in range(20)} == {200}
+
+
+def test_a_silent_line_is_refused_but_for_a_trial_and_opens_with_the_first_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    line = Line()
+    assert [line.is_open(), line.is_open()] == [True, True]
+    line.heard(silence=True)
+    assert [line.is_open(), line.is_open()] == [False, False]
+    monkeypatch.setattr("billing_api.line.TRIAL_SECONDS", -1.0)
+    line.heard(silence=False)
+    line.heard(silence=True)
+    assert line.is_open(), "a trial is due"
+    line.heard(silence=False)
+    monkeypatch.undo()
+    assert [line.is_open(), line.is_open()] == [True, True]
+
+
+@pytest.mark.parametrize("seconds", [2, pytest.param(30 if STRESS else 10, marks=pytest.mark.slow)])
+def test_three_times_more_clients_than_connections_all_are_answered_and_nothing_stays_open(
+    live: LiveService, app: Flask, tenant: Tenant, operate: Callable[..., list[tuple[int]]], seconds: int
+) -> None:
+    """Plant the flaw by a new reading engine for each statement: every read takes two connections, and all starve."""
+    ids = [tenant.draft()["id"] for _ in range(4)]
+    with app.app_context():
+        db.engine.dispose()
+    deadline = time.monotonic() + seconds
+
+    def work(n: int) -> Counter[int]:
+        seen: Counter[int] = Counter()
+        while time.monotonic() < deadline:
+            path = f"/v1/invoices/{ids[n % 4]}"
+            asked = [live.send("GET", path, None, tenant.headers)]
+            asked.append(live.send("PATCH", path, {"notes": f"from {n}"}, tenant.headers))
+            seen.update(reply.status for reply in asked)
+        return seen
+
+    with ThreadPoolExecutor(48) as pool:
+        seen = sum(pool.map(work, range(48)), Counter[int]())
+    print(f"48 clients, {seconds} s: {dict(seen)}")
+    assert seen.keys() <= {200, 503}
+    assert seen[503] * 100 <= seen[200]
+    open_now = "SELECT count(*) FROM pg_stat_activity WHERE usename = %s"
+    assert operate(f"{open_now} AND state LIKE 'idle in transaction%%'") == [(0,)]
+    assert operate(open_now)[0][0] <= 16, "two workers with eight connections each"

@@ -20,8 +20,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
 from billing_api import clock
+from billing_api.circuit_breaker import breaker
 from billing_api.errors import BillingError, NotFound, PreconditionFailed, Unavailable
-from billing_api.line import line
 from billing_api.unit_of_work import SYSTEM, Actor, UnitOfWork, current, preamble, unit
 
 
@@ -44,7 +44,7 @@ class TenantSession(FlaskSession):
 
     def get_bind(self, *args: Any, **kwargs: Any) -> Any:
         here = unit()
-        if here.is_limited and not here.is_answered and not line.is_open():
+        if here.is_limited and not here.is_answered and not breaker.lets_through():
             raise Unavailable()
         return super().get_bind(*args, **kwargs)
 

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg2
 from psycopg2 import extensions
 
-from billing_api.line import line
+from billing_api.circuit_breaker import breaker
 from billing_api.unit_of_work import unit
 from billing_api.web.errors import Silence
 
@@ -38,7 +38,7 @@ def _wait(connection: Any) -> None:
         is_silent = True
         raise
     finally:
-        line.heard(silence=is_silent)
+        breaker.note(silence=is_silent)
 
 
 def _poll(connection: Any, deadline: float | None) -> None:

@@ -17,9 +17,9 @@ import pytest
 from flask import Flask
 from sqlalchemy.engine import make_url
 
+from billing_api.circuit_breaker import CircuitBreaker
 from billing_api.database import db
 from billing_api.embedded import Addresses
-from billing_api.line import Line
 from billing_api.postgres_cluster import connect
 from tests.factories import PASSWORD, Tenant
 from tests.live_service import LiveService, live, timed
@@ -175,7 +175,7 @@ def test_while_the_database_is_silent_every_request_is_answered_in_time(
 ) -> None:
     """More clients than threads, so that some wait for those that wait.
 
-    Plant the flaw by `Line.is_open` that is always true: those behind the first wait eight seconds.
+    Plant the flaw by `CircuitBreaker.lets_through` that is always true: those behind the first wait eight seconds.
     """
     is_done = threading.Event()
 
@@ -205,20 +205,20 @@ def test_while_the_database_is_silent_every_request_is_answered_in_time(
     assert {live.insist("GET", "/v1/customers", None, tenant.headers).status for _ in range(20)} == {200}
 
 
-def test_a_silent_line_is_refused_but_for_a_trial_and_opens_with_the_first_answer(
+def test_a_silent_database_is_left_alone_but_for_trials_until_it_answers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    line = Line()
-    assert [line.is_open(), line.is_open()] == [True, True]
-    line.heard(silence=True)
-    assert [line.is_open(), line.is_open()] == [False, False]
-    monkeypatch.setattr("billing_api.line.TRIAL_SECONDS", -1.0)
-    line.heard(silence=False)
-    line.heard(silence=True)
-    assert line.is_open(), "a trial is due"
-    line.heard(silence=False)
+    breaker = CircuitBreaker()
+    assert [breaker.lets_through(), breaker.lets_through()] == [True, True]
+    breaker.note(silence=True)
+    assert [breaker.lets_through(), breaker.lets_through()] == [False, False]
+    monkeypatch.setattr("billing_api.circuit_breaker.TRIAL_SECONDS", -1.0)
+    breaker.note(silence=False)
+    breaker.note(silence=True)
+    assert breaker.lets_through(), "a trial is due"
+    breaker.note(silence=False)
     monkeypatch.undo()
-    assert [line.is_open(), line.is_open()] == [True, True]
+    assert [breaker.lets_through(), breaker.lets_through()] == [True, True]
 
 
 @pytest.mark.parametrize("seconds", [2, pytest.param(30 if STRESS else 10, marks=pytest.mark.slow)])

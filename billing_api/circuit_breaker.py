@@ -1,4 +1,4 @@
-"""Whether the database can be heard, as this process knows it.
+"""A circuit breaker before the database: whether it can be heard, as this process knows it.
 
 When the database falls silent, every request would wait for it as long as the first, and those behind them longer
 still. Once one has waited in vain, the next are refused at once, but for one now and then that tries.
@@ -11,31 +11,31 @@ TRIAL_SECONDS = 2.0
 """One request in so many seconds tries a silent database: at any time two threads wait for it, and no more."""
 
 
-class Line:
-    """The line to the database, shared by all threads of the process."""
+class CircuitBreaker:
+    """Open while the database is silent; shared by all threads of the process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._is_silent = False
+        self._is_open = False
         self._next_trial = 0.0
 
-    def heard(self, *, silence: bool) -> None:
+    def note(self, *, silence: bool) -> None:
         """Note how a wait for the database ended: with its answer, or with silence."""
-        if silence == self._is_silent:
+        if silence == self._is_open:
             return
         with self._lock:
-            self._is_silent = silence
+            self._is_open = silence
             self._next_trial = time.monotonic() + TRIAL_SECONDS
 
-    def is_open(self) -> bool:
-        """Whether a new request may turn to the database; on a silent line it is let through as a trial."""
-        if not self._is_silent:
+    def lets_through(self) -> bool:
+        """Whether a new request may turn to the database; while the circuit is open, as a trial."""
+        if not self._is_open:
             return True
         with self._lock:
             is_due = time.monotonic() >= self._next_trial
             if is_due:
                 self._next_trial = time.monotonic() + TRIAL_SECONDS
-            return is_due or not self._is_silent
+            return is_due or not self._is_open
 
 
-line = Line()
+breaker = CircuitBreaker()

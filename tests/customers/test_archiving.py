@@ -36,6 +36,7 @@ def test_an_archived_customer_gets_no_new_invoice_and_keeps_the_old_ones(tenant:
     refused(answer, 422, "invoice-not-ready")
     assert codes(answer) == {("/customer_id", "customer-archived")}
     assert tenant.get(f"/v1/invoices/{invoice['id']}").json["status"] == "open"
+    assert tenant.post("/v1/invoices/preview", body).status_code == 200
     assert tenant.delete(f"/v1/invoices/{draft['id']}").status_code == 204
     tenant.patch(customer, {"archived": False})
     assert tenant.post("/v1/invoices", body).status_code == 201

@@ -91,6 +91,7 @@ def test_pages_in_any_order_hold_each_customer_once(
         page = names(answer)
         assert 0 < len(page) <= limit
         found += page
+        assert len(found) <= len(expected)
         assert answer.json["has_more"] is (answer.json["next_cursor"] is not None) is ("Link" in answer.headers)
         link = answer.headers.get("Link")
         path = link[1:].partition(">")[0] if link else None

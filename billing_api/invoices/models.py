@@ -52,6 +52,9 @@ class Invoice(Owned, Versioned, Model):
         sa.CheckConstraint(
             "status = 'draft' OR payable_amount - amount_paid - amount_credited >= 0", name="amount_due_not_negative"
         ),
+        sa.CheckConstraint(
+            "amount_paid >= least(payable_amount, 0) AND amount_credited >= 0", name="settled_not_negative"
+        ),
         sa.CheckConstraint("billing_period_start <= billing_period_end", name="billing_period_runs_forward"),
         sa.CheckConstraint("due_date IS NULL OR issue_date IS NULL OR due_date >= issue_date", name="due_after_issue"),
         sa.Index("ix_invoices_organization_id_created_at", "organization_id", "created_at", "id"),

@@ -11,7 +11,12 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-PARTS = ("invoice_lines", "invoice_line_taxes", "invoice_adjustments", "invoice_tax_groups")
+PARTS = {
+    "invoice_lines": "",
+    "invoice_line_taxes": "of_a_line",
+    "invoice_adjustments": "of_a_line",
+    "invoice_tax_groups": "",
+}
 
 # What money does to an issued invoice; everything else stands for ever. `issued_on` is computed from the date of issue,
 # and only after this trigger has run.
@@ -35,16 +40,26 @@ $$
 """
 
 # Once a statement and not once a row: a thousand lines ask once. FOR SHARE waits for a finalization that is under way,
-# so that no part slips into an invoice while it is being issued. A whole that is gone takes its parts with it.
+# so that no part slips into an invoice while it is being issued. A whole that is gone takes its parts with it. A part
+# counts to the invoice that it names and to the one of its line, and one that moves to the invoice that it leaves.
 FREEZE_PARTS = """
 CREATE FUNCTION freeze_parts() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
+    parts text := 'SELECT * FROM touched';
+    wholes text := 'SELECT organization_id, invoice_id FROM parts';
     found record;
 BEGIN
-    FOR found IN EXECUTE format(
-        'SELECT status FROM invoices i WHERE (i.organization_id, i.id) IN ('
-        'SELECT organization_id, %s FROM touched) FOR SHARE', TG_ARGV[0]
-    ) LOOP
+    IF TG_OP = 'UPDATE' THEN
+        parts := parts || ' UNION ALL SELECT * FROM previous';
+    END IF;
+    IF TG_ARGV[0] = 'of_a_line' THEN
+        wholes := wholes || ' UNION ALL SELECT l.organization_id, l.invoice_id FROM parts p '
+            'JOIN invoice_lines l ON (l.organization_id, l.id) = (p.organization_id, p.line_id)';
+    END IF;
+    FOR found IN EXECUTE
+        'WITH parts AS (' || parts || ') SELECT status FROM invoices i '
+        'WHERE (i.organization_id, i.id) IN (' || wholes || ') FOR SHARE OF i'
+    LOOP
         IF found.status <> 'draft' THEN
             RAISE EXCEPTION 'an issued invoice cannot be changed' USING ERRCODE = 'BA409';
         END IF;
@@ -134,6 +149,10 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "status = 'draft' OR payable_amount - amount_paid - amount_credited >= 0",
             name=op.f("ck_invoices_amount_due_not_negative"),
+        ),
+        sa.CheckConstraint(
+            "amount_paid >= least(payable_amount, 0) AND amount_credited >= 0",
+            name=op.f("ck_invoices_settled_not_negative"),
         ),
         sa.CheckConstraint(
             "status IN ('draft', 'open', 'paid', 'uncollectible', 'void')", name=op.f("ck_invoices_status_known")
@@ -419,8 +438,8 @@ def upgrade() -> None:
         "CREATE TRIGGER keep_frozen BEFORE UPDATE OR DELETE ON invoices FOR EACH ROW EXECUTE FUNCTION freeze_invoice()"
     )
     op.execute(FREEZE_PARTS)
-    for table in PARTS:
-        _freeze(table)
+    for table, place in PARTS.items():
+        _freeze(table, place)
 
 
 def downgrade() -> None:
@@ -433,11 +452,15 @@ def downgrade() -> None:
     op.execute("DROP FUNCTION freeze_parts")
 
 
-def _freeze(table: str) -> None:
+def _freeze(table: str, place: str) -> None:
     """Refuse every statement that touches a part of an issued invoice. A transition table serves one event, so there
     are three triggers."""
-    for event, rows in (("INSERT", "NEW"), ("UPDATE", "NEW"), ("DELETE", "OLD")):
+    for event, rows in (
+        ("INSERT", "NEW TABLE AS touched"),
+        ("UPDATE", "OLD TABLE AS previous NEW TABLE AS touched"),
+        ("DELETE", "OLD TABLE AS touched"),
+    ):
         op.execute(
-            f"CREATE TRIGGER keep_frozen_{event.lower()} AFTER {event} ON {table} REFERENCING {rows} TABLE AS touched "
-            f"FOR EACH STATEMENT EXECUTE FUNCTION freeze_parts('invoice_id')"
+            f"CREATE TRIGGER keep_frozen_{event.lower()} AFTER {event} ON {table} REFERENCING {rows} "
+            f"FOR EACH STATEMENT EXECUTE FUNCTION freeze_parts('{place}')"
         )

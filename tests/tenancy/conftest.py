@@ -1,0 +1,45 @@
+"""Two tenants, and the database as its owner and as the service see it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from billing_api.embedded import Addresses
+from tests.factories import Tenant, line, sign_up
+from tests.schema import connected
+
+Pair = tuple[Tenant, Tenant]
+
+
+@pytest.fixture(scope="module")
+def pair(app: Flask) -> Pair:
+    """Two tenants who own one of everything."""
+    return furnished(app)
+
+
+def furnished(app: Flask) -> Pair:
+    """Two new tenants who own one of everything; what belongs to each carries its mark."""
+    owners = sign_up(app, organization_name="alpha-works"), sign_up(app, organization_name="beta-works")
+    for mark, owner in zip(("alpha", "beta"), owners, strict=True):
+        customer = owner.customer(name=f"{mark}-customer", external_id="C-1", email="shared@example.com")
+        parts = {"allowances": [{"percent": "1"}], "lines": [line(allowances=[{"amount": "1.00"}])]}
+        owner.draft(customer_id=customer["id"], notes=f"{mark}-note", **parts)
+        owner.invoice(customer_id=customer["id"], notes=f"{mark}-note", **parts)
+        stored = owner.post("/v1/customers", {"name": f"{mark}-stored"}, Idempotency_Key="the-same-key")
+        assert stored.status_code == 201
+    return owners
+
+
+@pytest.fixture
+def owner_cursor(addresses: Addresses, app: Flask) -> Iterator[Any]:
+    """The owner's, for whom there is no wall. A connection for each test, so that none inherits a transaction."""
+    with connected(addresses.owner) as cursor:
+        yield cursor
+
+
+@pytest.fixture
+def service_cursor(addresses: Addresses, app: Flask) -> Iterator[Any]:
+    with connected(addresses.service) as cursor:
+        yield cursor

@@ -1,0 +1,174 @@
+"""The wall between tenants as the database itself keeps it: policies, rights, references and unique rules."""
+
+import uuid
+from typing import Any
+
+import psycopg2
+import pytest
+from flask import Flask
+from psycopg2 import sql
+
+from billing_api.database import Base, db, transaction
+from tests.schema import BOOKKEEPING, bare_tables, counted, references, tenant_tables
+from tests.tenancy.conftest import Pair
+
+ENTER = "SELECT set_config('app.organization_id', %s, false)"
+
+
+def test_without_a_tenant_every_table_is_empty(pair: Pair, owner_cursor: Any, service_cursor: Any) -> None:
+    everything = counted(owner_cursor)
+    assert all(everything.values()), "a table that is empty for everybody proves nothing"
+    assert counted(service_cursor) == dict.fromkeys(everything, 0)
+    for setting in ("", str(uuid.uuid4())):
+        service_cursor.execute(ENTER, [setting])
+        assert counted(service_cursor) == dict.fromkeys(everything, 0), setting
+
+
+def test_with_a_tenant_every_table_shows_its_rows_only(pair: Pair, owner_cursor: Any, service_cursor: Any) -> None:
+    mine = str(pair[0].organization_id)
+    service_cursor.execute(ENTER, [mine])
+    for table in tenant_tables(owner_cursor):
+        names = {"table": sql.Identifier(table), "of": sql.Identifier(_owner_of(table))}
+        owner_cursor.execute(sql.SQL("SELECT count(*) FROM {table} WHERE {of} = %s").format(**names), [mine])
+        seen = sql.SQL("SELECT count(*), count(DISTINCT {of}), min({of}::text) FROM {table}")
+        service_cursor.execute(seen.format(**names))
+        assert service_cursor.fetchone() == (owner_cursor.fetchone()[0], 1, mine), table
+
+
+def test_a_query_that_forgets_the_tenant_finds_nothing_and_an_insert_fails(app: Flask, pair: Pair) -> None:
+    customer = pair[0].customer()
+    models = [mapper.class_ for mapper in Base.registry.mappers]
+    assert len(models) >= 14
+    with app.app_context():
+        for model in models:
+            with transaction():
+                assert db.session.scalars(db.select(model)).all() == [], model
+        for statement in (
+            "INSERT INTO customers SELECT * FROM jsonb_populate_record(NULL::customers, CAST(:row AS jsonb))",
+            "INSERT INTO event_counters VALUES (:organization, 0)",
+        ):
+            given = {"organization": str(uuid.uuid4()), "row": f'{{"id": "{customer["id"]}"}}'}
+            with pytest.raises(db.exc.ProgrammingError, match="row-level security"), transaction():
+                db.session.execute(db.text(statement), {name: given[name] for name in given if f":{name}" in statement})
+
+
+def test_no_table_is_without_a_forced_policy(owner_cursor: Any) -> None:
+    assert bare_tables(owner_cursor) == []
+
+
+@pytest.mark.parametrize(
+    ("flaw", "bare"),
+    [
+        ("ALTER TABLE events NO FORCE ROW LEVEL SECURITY", ["events"]),
+        ("ALTER TABLE events DISABLE ROW LEVEL SECURITY", ["events"]),
+        ("DROP POLICY tenant ON invoice_lines", ["invoice_lines"]),
+        ("ALTER POLICY tenant ON customers USING (true)", ["customers"]),
+        ("ALTER POLICY tenant ON customers WITH CHECK (true)", ["customers"]),
+        ("CREATE TABLE forgotten (id int)", ["forgotten"]),
+    ],
+)
+def test_a_table_whose_wall_was_taken_down_is_found(owner_cursor: Any, flaw: str, bare: list[str]) -> None:
+    owner_cursor.execute("BEGIN")
+    owner_cursor.execute(flaw)
+    assert bare_tables(owner_cursor) == bare
+    owner_cursor.execute("ROLLBACK")
+
+
+def test_rows_are_revealed_across_tenants_for_a_named_secret_only(owner_cursor: Any) -> None:
+    owner_cursor.execute("SELECT polrelid::regclass::text, polcmd::text FROM pg_policy WHERE polname <> 'tenant'")
+    assert sorted(owner_cursor.fetchall()) == [("refresh_tokens", "r"), ("users", "r")]
+
+
+def test_a_named_secret_reveals_one_row_and_lets_it_be_read_only(pair: Pair, service_cursor: Any) -> None:
+    service_cursor.execute("SELECT set_config('app.email', %s, false)", [pair[0].email])
+    service_cursor.execute("SELECT email FROM users")
+    assert service_cursor.fetchall() == [(pair[0].email,)]
+    service_cursor.execute("UPDATE users SET role = 'owner'")
+    assert service_cursor.rowcount == 0
+
+
+def test_the_services_role_is_bound_by_the_wall(app: Flask, service_cursor: Any) -> None:
+    service_cursor.execute("""
+        SELECT rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication,
+               EXISTS (SELECT FROM pg_auth_members m WHERE m.member = r.oid),
+               EXISTS (SELECT FROM pg_class WHERE relowner = r.oid),
+               has_schema_privilege('public', 'CREATE')
+        FROM pg_roles r WHERE rolname = current_user
+    """)
+    assert service_cursor.fetchone() == (False,) * 8
+    for statement in (
+        "TRUNCATE events",
+        "ALTER TABLE events DISABLE ROW LEVEL SECURITY",
+        "DROP POLICY tenant ON events",
+        "SET session_replication_role = replica",
+        "DELETE FROM events",
+        "UPDATE events SET type = 'x'",
+    ):
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            service_cursor.execute(statement)
+
+
+def test_every_reference_carries_the_organization(owner_cursor: Any) -> None:
+    found = references(owner_cursor)
+    assert len(found) >= 10
+    for table, target, columns, targets in found:
+        assert (columns[0], targets) == ("organization_id", ["organization_id", "id"]), (table, target)
+
+
+def refusal_of_a_foreign_row(cursor: Any, pair: Pair, table: str, target: str, column: str) -> str | None:
+    """Point one row of the first tenant to a row of the second, as the owner, for whom there is no wall, and with the
+    triggers that freeze documents out of the way; the constraint that refuses it."""
+    mine, theirs = (str(one.organization_id) for one in pair)
+    names = {"table": sql.Identifier(table), "target": sql.Identifier(target), "column": sql.Identifier(column)}
+    cursor.execute(sql.SQL("SELECT id FROM {target} WHERE organization_id = %s LIMIT 1").format(**names), [theirs])
+    (foreign,) = cursor.fetchone()
+    cursor.execute(sql.SQL("BEGIN; ALTER TABLE {table} DISABLE TRIGGER USER").format(**names))
+    change = sql.SQL(
+        "UPDATE {table} SET {column} = %s WHERE ctid = (SELECT ctid FROM {table} "
+        "WHERE organization_id = %s AND {column} IS NOT NULL LIMIT 1)"
+    )
+    try:
+        cursor.execute(change.format(**names), [foreign, mine])
+        assert cursor.rowcount == 1, f"no row of {table} has a {column}"
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    except psycopg2.errors.ForeignKeyViolation as error:
+        return str(error.diag.constraint_name)
+    finally:
+        cursor.execute("ROLLBACK")
+    return None
+
+
+def test_a_reference_to_another_tenants_row_is_refused(pair: Pair, owner_cursor: Any) -> None:
+    for table, target, columns, _ in references(owner_cursor):
+        refused = refusal_of_a_foreign_row(owner_cursor, pair, table, target, columns[1])
+        assert refused == f"fk_{table}_organization_id_{columns[1]}"
+
+
+def test_a_reference_whose_constraint_was_dropped_is_noticed(pair: Pair, owner_cursor: Any) -> None:
+    owner_cursor.execute("BEGIN; ALTER TABLE sessions DROP CONSTRAINT fk_sessions_organization_id_user_id")
+    assert refusal_of_a_foreign_row(owner_cursor, pair, "sessions", "users", "user_id") is None
+
+
+def test_a_row_cannot_be_written_for_another_tenant(pair: Pair, service_cursor: Any) -> None:
+    mine, theirs = (str(one.organization_id) for one in pair)
+    service_cursor.execute(ENTER, [mine])
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="row-level security"):
+        service_cursor.execute("UPDATE customers SET organization_id = %s", [theirs])
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="row-level security"):
+        service_cursor.execute("INSERT INTO event_counters VALUES (%s, 0)", [theirs])
+
+
+def test_unique_rules_are_per_tenant(owner_cursor: Any) -> None:
+    """But for what must be one over the whole service: a user's address, and the digest of a secret."""
+    owner_cursor.execute("""
+        SELECT c.relname || '.' || a.attname FROM pg_index i
+        JOIN pg_class c ON c.oid = i.indrelid
+        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
+        WHERE i.indisunique AND c.relnamespace = 'public'::regnamespace AND a.attname <> 'organization_id'
+    """)
+    found = {name for (name,) in owner_cursor} - {f"{table}.version_num" for table in BOOKKEEPING}
+    assert found == {"organizations.id", "users.email_key", "refresh_tokens.digest"}
+
+
+def _owner_of(table: str) -> str:
+    return "id" if table == "organizations" else "organization_id"

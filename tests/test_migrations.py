@@ -1,0 +1,201 @@
+"""The migrations: one line of steps, each of which goes up and down on a database that is in use."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask import Flask
+from flask_migrate import downgrade, upgrade
+
+from billing_api.database import Base
+from billing_api.embedded import Addresses
+from billing_api.provisioning import MIGRATIONS
+from config import Config
+from tests.factories import BUYER_ADDRESS, PASSWORD, line
+from tests.schema import application, connected, counted, definitions, scratch
+from tests.tenancy.conftest import furnished
+
+STEPS = [step.revision for step in reversed(list(ScriptDirectory(str(MIGRATIONS)).walk_revisions()))]
+LOST = {
+    "0005": {"invoices", "invoice_lines", "invoice_line_taxes", "invoice_adjustments", "invoice_tax_groups"},
+    "0004": {"number_series", "number_counters"},
+    "0003": {"customers"},
+    "0002": {"event_counters", "events", "idempotency_keys"},
+    "0001": {"organizations", "users", "sessions", "refresh_tokens"},
+}
+"""What each step takes with it on its way down. Everything else is kept, row by row."""
+
+Database = tuple[Flask, Addresses]
+
+
+@pytest.fixture
+def empty(config: Config, addresses: Addresses, tmp_path: Path) -> Iterator[Database]:
+    """A database before its first migration, and the application on it."""
+    with scratch(addresses) as there, application(config, there, tmp_path, migrated=False) as app:
+        yield app, there
+
+
+@pytest.fixture
+def used(empty: Database) -> Database:
+    """A database at its newest, with two tenants who own one of everything."""
+    app, _ = empty
+    migrate(app, "head")
+    furnished(app)
+    return empty
+
+
+def migrate(app: Flask, target: str) -> None:
+    with app.app_context():
+        (downgrade if target == "base" or target.startswith("-") else upgrade)(revision=target)
+
+
+def schema(there: Addresses) -> dict[str, list[tuple[Any, ...]]]:
+    with connected(there.owner) as cursor:
+        return definitions(cursor)
+
+
+def rows(there: Addresses) -> dict[str, int]:
+    with connected(there.owner) as cursor:
+        return counted(cursor)
+
+
+def checksums(there: Addresses) -> dict[str, str]:
+    """A sum over all columns of all rows of each table, in no order."""
+    found = {}
+    with connected(there.owner) as cursor:
+        for table in counted(cursor):
+            cursor.execute(f"SELECT coalesce(sum(hashtextextended(t::text, 0)), 0)::text FROM {table} t")  # noqa: S608
+            found[table] = cursor.fetchone()[0]
+    return found
+
+
+def at(there: Addresses) -> str | None:
+    with connected(there.owner) as cursor:
+        cursor.execute("SELECT (SELECT version_num FROM alembic_version)")
+        found: str | None = cursor.fetchone()[0]
+        return found
+
+
+def test_the_steps_stand_in_one_line_and_are_numbered() -> None:
+    script = ScriptDirectory(str(MIGRATIONS))
+    assert len(script.get_heads()) == len(script.get_bases()) == 1
+    assert [f"{number:04}" for number in range(1, len(STEPS) + 1)] == STEPS
+    for step in script.walk_revisions():
+        assert Path(step.path).name.startswith(f"{step.revision}_")
+        assert step.doc
+    assert LOST.keys() == set(STEPS)
+
+
+def test_each_step_goes_down_and_up_again_on_an_empty_database(empty: Database) -> None:
+    app, there = empty
+    before = {"base": schema(there)}
+    for step in STEPS:
+        migrate(app, step)
+        before[step] = schema(there)
+    for step, previous in zip(reversed(STEPS), [*reversed(STEPS[:-1]), "base"], strict=True):
+        migrate(app, "-1")
+        assert schema(there) == before[previous]
+        migrate(app, "+1")
+        assert schema(there) == before[step]
+        migrate(app, "-1")
+    assert at(there) is None
+    assert not any(schema(there).values())
+
+
+def test_each_step_down_takes_its_own_tables_and_leaves_all_other_rows_as_they_were(used: Database) -> None:
+    app, there = used
+    assert all(rows(there).values()), "a table without a row proves nothing"
+    for step in reversed(STEPS):
+        kept = {table: value for table, value in checksums(there).items() if table not in LOST[step]}
+        assert len(checksums(there)) == len(kept) + len(LOST[step])
+        migrate(app, "-1")
+        assert checksums(there) == kept
+        migrate(app, "+1")
+        assert checksums(there) == kept | dict.fromkeys(LOST[step], "0")
+        migrate(app, "-1")
+
+
+def test_all_the_way_down_and_up_again_ends_where_it_began(used: Database) -> None:
+    app, there = used
+    newest = schema(there)
+    migrate(app, "base")
+    migrate(app, "head")
+    assert schema(there) == newest
+    assert not any(rows(there).values())
+    furnished(app)
+    assert all(rows(there).values())
+
+
+def test_after_the_invoices_were_taken_down_and_up_the_numbers_go_on(used: Database) -> None:
+    """The counters stay, so that no number is given twice."""
+    app, there = used
+    migrate(app, "0004")
+    migrate(app, "head")
+    with connected(there.owner) as cursor:
+        cursor.execute("SELECT email FROM users LIMIT 1")
+        (email,) = cursor.fetchone()
+    client = app.test_client()
+    token = client.post("/v1/auth/login", json={"email": email, "password": PASSWORD}).json["access_token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    buyer = client.post("/v1/customers", json={"name": "B", "billing_address": BUYER_ADDRESS}, headers=headers).json
+    body = {"customer_id": buyer["id"], "lines": [line()], "finalize": True}
+    issued = client.post("/v1/invoices", json=body, headers=headers).json
+    assert issued["number"].endswith("0002")
+
+
+def test_a_step_that_broke_half_way_left_nothing_and_the_next_run_succeeds(empty: Database) -> None:
+    """A table stands in the way of the last one that a step makes."""
+    app, there = empty
+    migrate(app, "0004")
+    before = schema(there)
+    with connected(there.owner) as cursor:
+        cursor.execute("CREATE TABLE invoice_tax_groups (id int)")
+    with pytest.raises(sa.exc.ProgrammingError, match="already exists"):
+        migrate(app, "0005")
+    with connected(there.owner) as cursor:
+        cursor.execute("DROP TABLE invoice_tax_groups")
+    assert (schema(there), at(there)) == (before, "0004")
+    migrate(app, "0005")
+    assert at(there) == "0005"
+
+
+def test_models_and_migrations_do_not_differ(app: Flask, addresses: Addresses) -> None:
+    engine = sa.create_engine(addresses.owner, poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_models_and_migrations_make_the_same_tables(app: Flask, addresses: Addresses) -> None:
+    """Also what the comparison above does not look at: CHECKs, collations, computed columns, conditions of indexes."""
+    kinds = ("column", "constraint", "index")
+    with scratch(addresses) as there:
+        engine = sa.create_engine(there.owner, poolclass=sa.NullPool)
+        Base.metadata.create_all(engine)
+        with connected(there.owner) as modelled, connected(addresses.owner) as migrated:
+            assert definitions(modelled, *kinds) == definitions(migrated, *kinds)
+
+
+def test_a_difference_would_be_noticed(app: Flask, addresses: Addresses) -> None:
+    with connected(addresses.owner) as cursor:
+        before = definitions(cursor)
+        cursor.execute("BEGIN")
+        for change in (
+            "ALTER TABLE invoices DROP CONSTRAINT ck_invoices_sums_add_up",
+            "ALTER POLICY tenant ON events USING (true)",
+            "ALTER TABLE invoices DISABLE TRIGGER keep_frozen; DROP TRIGGER keep_frozen ON invoices",
+            "DROP INDEX ix_events_organization_id_object_id",
+            "ALTER TABLE users NO FORCE ROW LEVEL SECURITY",
+            "ALTER TABLE customers ALTER name SET DEFAULT 'x'",
+            "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+            "GRANT DELETE ON events TO PUBLIC",
+        ):
+            cursor.execute(change)
+        after = definitions(cursor)
+        cursor.execute("ROLLBACK")
+    assert [kind for kind in before if before[kind] == after[kind]] == []

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import re
 import sys
 import time
 import traceback
@@ -23,6 +24,10 @@ durations = Histogram(
 
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 """Any other is counted as one: a client could make up a new one, and with it a new counter, for each request."""
+
+_QUOTES = re.compile(r"Invalid request from ip=[^ ]*: ([A-Za-z -]*).*", re.DOTALL)
+"""gunicorn tells which address sent what: any part of a request, be it a token or somebody's name."""
+_NAMES_TARGET = "Error handling request"
 
 log = structlog.get_logger()
 
@@ -66,6 +71,7 @@ class LibraryLines(logging.Handler):
                     structlog.stdlib.add_log_level,
                     structlog.stdlib.add_logger_name,
                     structlog.processors.TimeStamper(fmt="iso", utc=True),
+                    _without_the_clients_words,
                 ],
                 processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _place_of_exception, _RENDERER],
             )
@@ -109,6 +115,16 @@ def _place_of_exception(_logger: Any, _method: str, event: structlog.typing.Even
     if kind is not None:
         event.update(exception=kind.__name__, at=place(trace))
     return event
+
+
+def _without_the_clients_words(
+    _logger: Any, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    text = str(event["event"])
+    if quote := _QUOTES.fullmatch(text):
+        # It was refused before it had an id; the thread still knows that of the request before.
+        return {**event, "event": f"Invalid request: {quote[1].strip()}", "request_id": None, "trace_id": None}
+    return {**event, "event": _NAMES_TARGET} if text.startswith(_NAMES_TARGET) else event
 
 
 def _begin() -> None:

@@ -20,9 +20,8 @@ from billing_api.web.fields import (
 
 def password_field(**kwargs: Any) -> Text:
     """A password: 12 characters at least (15 and a phrase are better), 128 at most."""
-    return Text(
-        128, 12, load_only=True, shape={"format": "password", "example": "correct horse battery staple"}, **kwargs
-    )
+    shown = {"format": "password", "example": "correct horse battery staple"}
+    return Text(128, 12, load_only=True, metadata=shown, **kwargs)
 
 
 class SignUpInput(Schema):

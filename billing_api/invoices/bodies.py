@@ -76,7 +76,7 @@ class LineInput(Body):
     gross_price = Price()
     price_discount = Price()
     # A unit price that was divided exactly may need as many decimals here as it has itself.
-    base_quantity = Exact(12, 8, load_default=Decimal(1), metadata={"example": "1"})
+    base_quantity = Exact(12, 8, load_default=Decimal(1), is_positive=True, metadata={"example": "1"})
     allowances = Several(fields.Nested(LineAdjustmentInput), MAX_ADJUSTMENTS, load_default=list)
     charges = Several(fields.Nested(LineAdjustmentInput), MAX_ADJUSTMENTS, load_default=list)
     tax_category = tax_category_field()
@@ -99,7 +99,7 @@ class LineInput(Body):
 class ExchangeRate(Body):
     """What one unit of the invoice's currency is worth in the tax currency."""
 
-    rate = Exact(10, 10, required=True, metadata={"example": "0.7912"})
+    rate = Exact(10, 10, required=True, is_positive=True, metadata={"example": "0.7912"})
     date = Date(required=True)
     source = Text(128, metadata={"example": "ECB"})
 
@@ -174,7 +174,7 @@ class InvoiceBody(Body):
     charges = Several(fields.Nested(AdjustmentInput), MAX_ADJUSTMENTS, load_default=list)
     prepaid_amount = amount_field(load_default=None)
     rounding_amount = amount_field(load_default=None)
-    cash_rounding_increment = amount_field(load_default=None)
+    cash_rounding_increment = amount_field(load_default=None, is_positive=True)
     exchange_rate = fields.Nested(ExchangeRate, load_default=None)
     expected_total = amount_field(metadata={"description": "Refuse unless the total comes to this."})
     metadata = Metadata(attribute="metadata_", load_default=dict)

@@ -13,7 +13,10 @@ _FORM = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 
 
 class Exact(StrictField):
-    """A decimal number with at most `whole` digits before the point and `places` after it."""
+    """A decimal number with at most `whole` digits before the point and `places` after it.
+
+    That it `is_positive` is only told here, in the document: the domain refuses others, with a code of its own.
+    """
 
     def __init__(
         self,
@@ -22,18 +25,20 @@ class Exact(StrictField):
         *,
         minimum: Decimal | None = None,
         maximum: Decimal | None = None,
+        is_positive: bool = False,
         too_large: str = "out-of-range",
         shape: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         self.whole, self.places, self.too_large = whole, places, too_large
         self.minimum, self.maximum = minimum, maximum
-        sign = "" if minimum is not None and minimum >= 0 else "-?"
+        sign = "" if is_positive or (minimum is not None and minimum >= 0) else "-?"
+        lowest = {"exclusiveMinimum": 0 if is_positive else -(10**whole)}
         digits = rf"^{sign}(0|[1-9][0-9]{{0,{whole - 1}}})(\.[0-9]{{1,{places}}}0*)?$"
         text = {"type": "string", "maxLength": 40, "pattern": digits}
         number = {
             "type": "number",
-            **({"exclusiveMinimum": -(10**whole)} if minimum is None else {"minimum": int(minimum)}),
+            **(lowest if minimum is None else {"minimum": int(minimum)}),
             **({"exclusiveMaximum": 10**whole} if maximum is None else {"maximum": int(maximum)}),
         }
         super().__init__(shape={"anyOf": [text, number], "example": "19", **(shape or {})}, **kwargs)

@@ -8,7 +8,6 @@ from apispec import APISpec
 from apispec.ext.marshmallow.common import resolve_schema_instance
 from flask_smorest.utils import deepupdate
 
-from billing_api.domain.access import SCOPES
 from billing_api.web import components
 from billing_api.web.answers import answer_of
 from billing_api.web.components import header, refusal
@@ -57,18 +56,17 @@ def register(spec: APISpec) -> None:
     for name, given in components.PARAMETERS.items():
         spec.components.parameter(name, given["in"], {key: given[key] for key in given if key != "in"})
     spec.components.security_scheme(
-        "metricsToken",
-        {"type": "http", "scheme": "bearer", "description": "The text of `BILLING_METRICS_TOKEN`, where it is set."},
-    )
-    scopes = ", ".join(f"`{scope}`" for scope in sorted(SCOPES))
-    spec.components.security_scheme(
         "accessToken",
         {
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "JWT",
-            "description": f"An `access_token` of sign-up, login or refresh. Scopes: {scopes}.",
+            "description": "An `access_token` of sign-up, login or refresh. `GET /v1/me` names its scopes.",
         },
+    )
+    spec.components.security_scheme(
+        "metricsToken",
+        {"type": "http", "scheme": "bearer", "description": "The text of `BILLING_METRICS_TOKEN`, where it is set."},
     )
 
 
@@ -130,6 +128,8 @@ def tidied(doc: dict[str, Any], edge: dict[str, Any]) -> dict[str, Any]:
             media.update(answer_of(edge["operationId"], kind))
     parameters = [*doc.pop("parameters", []), *edge.get("parameters", [])]
     body = deepupdate(doc.pop("requestBody", {}), edge.get("requestBody", {}))
+    if scope := edge.get("x-required-scope"):
+        doc["description"] = f"{doc.get('description', '')}\n\nNeeds the scope `{scope}`.".strip()
     whole = {**doc, **edge, **({"requestBody": body} if body else {}), "responses": dict(sorted(responses.items()))}
     return {**whole, "parameters": parameters} if parameters else whole
 

@@ -10,6 +10,8 @@ from billing_api.web.document import PATCHED
 
 _SCHEMAS = "#/components/schemas/"
 _ORDER = ("openapi", "info", "servers", "tags", "paths", "components")
+_FIRST, _LAST = ("auth", "organization"), ("events", "operations", "contract")
+"""Tags in the order in which a reader needs them; the other resources stand between, in their own."""
 
 Json = dict[str, Any]
 
@@ -24,10 +26,17 @@ def finished(document: Json) -> Json:
     for name in _shown(whole):
         _describe_output(schemas[name])
     schemas |= _hoisted(whole)
+    whole["tags"].sort(key=lambda tag: _rank(tag["name"]))
     _name_codes(whole)
     _link(whole)
     _prune(whole)
     return {name: whole[name] for name in (*_ORDER, *whole) if name in whole}
+
+
+def _rank(tag: str) -> int:
+    if tag in _FIRST:
+        return _FIRST.index(tag) - len(_FIRST)
+    return _LAST.index(tag) + 1 if tag in _LAST else 0
 
 
 def _operations(document: Json) -> Iterator[tuple[str, Json]]:

@@ -138,6 +138,7 @@ def test_a_treatment_that_changed_reaches_a_draft_when_it_is_saved_and_not_unsee
     refused(answer, 422, "invoice-not-ready")
     assert codes(answer) == OUT_OF_DATE
     saved = tenant.patch(path(draft), {}).json
+    assert saved["version"] > draft["version"]
     category = {"standard": None, "exempt": "E", "reverse_charge": "AE"}[after]
     assert [row["tax_category"] for row in saved["lines"]] == [category, "S"]
     assert tenant.post(f"{path(draft)}/finalize").status_code == (422 if category is None else 200)

@@ -4,6 +4,7 @@ import datetime as dt
 from typing import Any
 
 import pytest
+from flask import Flask
 
 from tests.factories import SELLER, Tenant, line, sign_up
 from tests.web.refusals import codes, refused
@@ -13,6 +14,13 @@ INVOICES = "/v1/invoices"
 
 def path(invoice: dict[str, Any]) -> str:
     return f"{INVOICES}/{invoice['id']}"
+
+
+@pytest.fixture(scope="module")
+def only(app: Flask) -> tuple[Tenant, dict[str, Any]]:
+    """A tenant with one draft, for what is refused."""
+    tenant = sign_up(app)
+    return tenant, tenant.draft()
 
 
 @pytest.mark.parametrize(
@@ -26,8 +34,8 @@ def path(invoice: dict[str, Any]) -> str:
         ({"due_date": "2026-01-31"}, "2026-01-31"),
     ],
 )
-def test_the_due_date_follows_from_the_terms(tenant: Tenant, values: dict[str, Any], due: str | None) -> None:
-    made = tenant.draft(**values)
+def test_the_due_date_follows_from_the_terms(shop: Tenant, values: dict[str, Any], due: str | None) -> None:
+    made = shop.draft(**values)
     assert made["due_date"] == due
     assert (made["net_terms_days"] is None) is ("due_date" in values)
 
@@ -125,9 +133,9 @@ def test_what_a_draft_lacks_stands_on_it_and_vanishes_when_it_is_there(tenant: T
 )
 @pytest.mark.parametrize("method", ["POST", "PUT"])
 def test_what_does_not_fit_is_refused_with_every_place(
-    tenant: Tenant, method: str, values: dict[str, Any], faults: set[tuple[str, str]]
+    only: tuple[Tenant, dict[str, Any]], method: str, values: dict[str, Any], faults: set[tuple[str, str]]
 ) -> None:
-    made = tenant.draft()
+    tenant, made = only
     body = {"customer_id": made["customer_id"], "lines": [line()], **values}
     answer = tenant.call(method, INVOICES if method == "POST" else path(made), body)
     refused(answer, 422, "validation-failed")

@@ -39,6 +39,12 @@ def members(organization: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in organization.items() if name in WHOLE}
 
 
+@pytest.fixture(scope="module")
+def shop(app: Flask) -> Tenant:
+    """One tenant for many cases."""
+    return sign_up(app)
+
+
 def test_a_new_organization_has_what_it_was_founded_with_and_defaults(app: Flask) -> None:
     tenant = sign_up(app, is_ready=False, country="CH", currency="CHF", time_zone="Europe/Zurich")
     answer = tenant.get(ORGANIZATION)
@@ -127,25 +133,25 @@ def test_what_changes_nothing_leaves_the_version(tenant: Tenant) -> None:
         ({"email": "nobody"}, ("/email", "not-an-email")),
     ],
 )
-def test_what_does_not_fit_is_refused_with_its_place(tenant: Tenant, patch: Any, fault: tuple[str, str]) -> None:
-    before = tenant.get(ORGANIZATION).json
-    answer = tenant.patch(ORGANIZATION, patch)
+def test_what_does_not_fit_is_refused_with_its_place(shop: Tenant, patch: Any, fault: tuple[str, str]) -> None:
+    before = shop.get(ORGANIZATION).json
+    answer = shop.patch(ORGANIZATION, patch)
     refused(answer, 422, "validation-failed")
     assert codes(answer) == {fault}
-    assert tenant.get(ORGANIZATION).json == before
+    assert shop.get(ORGANIZATION).json == before
 
 
 @pytest.mark.parametrize(
     "iban", ["DE75512108001245126199", "GB29 NWBK 6016 1331 9268 19", "FR1420041010050500013M02606", "NO9386011117947"]
 )
-def test_a_true_iban_is_taken_as_it_is_written(tenant: Tenant, iban: str) -> None:
-    assert tenant.patch(ORGANIZATION, {"bank_account": {"iban": iban}}).json["bank_account"] == {"iban": iban}
+def test_a_true_iban_is_taken_as_it_is_written(shop: Tenant, iban: str) -> None:
+    assert shop.patch(ORGANIZATION, {"bank_account": {"iban": iban}}).json["bank_account"] == {"iban": iban}
 
 
 @pytest.mark.parametrize("value", ["DE136695976", "DE 136 695 976", "EL123456789", "NL123456789B01", "IE1234567WA"])
-def test_a_vat_id_of_the_union_is_taken_as_it_is_written(tenant: Tenant, value: str) -> None:
+def test_a_vat_id_of_the_union_is_taken_as_it_is_written(shop: Tenant, value: str) -> None:
     given = [{"type": "eu_vat", "value": value}]
-    assert tenant.patch(ORGANIZATION, {"tax_ids": given}).json["tax_ids"] == given
+    assert shop.patch(ORGANIZATION, {"tax_ids": given}).json["tax_ids"] == given
 
 
 def test_a_stale_version_is_not_changed_and_a_known_one_not_sent_again(tenant: Tenant) -> None:

@@ -28,7 +28,7 @@ STAGES = {
     "routes": ("routes",),
 }
 """At which stage a file of a resource stands; one that grew too long is split within its stage."""
-FOUNDATION = ("clock", "database", "errors", "extensions", "keys", "line", "tenancy", "unit_of_work")
+FOUNDATION = ("circuit_breaker", "clock", "database", "errors", "extensions", "keys", "tenancy", "unit_of_work")
 """What rooms stand on; all other files at the top start the service, know every room, and are known by none."""
 FORMS = ("web.fields", "web.decimals", "web.bodies", "web.json", "web.pagination")
 """The edge's strict fields, and the form of a page."""
@@ -40,7 +40,7 @@ MAY_KNOW = {
     "schemas": {"domain", "schemas", *FORMS},
     "routes": {"errors", "web", "own service", "own models", "schemas"},
     "web": {"database", "unit_of_work", "extensions", "domain", "errors", "clock", "keys", "web"},
-    "foundation": {"clock", "config", "errors", "line", "unit_of_work"},
+    "foundation": {"circuit_breaker", "clock", "config", "errors", "unit_of_work"},
 }
 """Routes name their own models as types and as columns to sort by; they hold no query."""
 NEVER = {

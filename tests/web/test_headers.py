@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 from billing_api import create_app
 from billing_api.database import db
 from config import Config
-from tests.factories import Tenant
+from tests.factories import Tenant, sign_up
 from tests.web.refusals import refused
 
 ORIGIN = "https://app.example.com"
@@ -51,6 +51,12 @@ PLACES = [
 ]
 
 
+@pytest.fixture(scope="module")
+def tenant(app: Flask) -> Tenant:
+    """One for all: nothing here depends on what another test has left."""
+    return sign_up(app)
+
+
 def rebuilt(config: Config, **settings: object) -> Iterator[Flask]:
     """Another application on the same database, with other settings."""
     app = create_app(dataclasses.replace(config, **settings))  # type: ignore[arg-type]  # each is of its field's type
@@ -59,7 +65,7 @@ def rebuilt(config: Config, **settings: object) -> Iterator[Flask]:
         db.engine.dispose()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def hosted(config: Config, app: Flask) -> Iterator[Flask]:
     """An application that is served under one name, behind one proxy."""
     yield from rebuilt(config, trusted_hosts=("billing.example.com", ".tenants.example.com"), trusted_proxies=1)

@@ -17,7 +17,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from billing_api.web.errors import unforeseen_data
-from tests.factories import PASSWORD, Tenant, line
+from tests.factories import PASSWORD, Tenant, line, sign_up
 from tests.web.attacks import VALUES, Attack, attacks
 from tests.web.refusals import problem_of
 
@@ -70,6 +70,8 @@ class Target:
     """A tenant with one of everything, whose operations are attacked."""
 
     tenant: Tenant
+    visitor: Tenant
+    """Who may be logged out; after a logout of the tenant all else would meet a closed door."""
     customer: str
     invoice: str
 
@@ -78,20 +80,27 @@ class Target:
         path = PARAMETER.sub(
             lambda match: known.get(match[1], "x") if attack.segment is None else attack.segment, operation.rule
         )
+        who = self.visitor if operation.rule.endswith("/logout") else self.tenant
         # Nothing that succeeds may change the target for the attacks after it.
         query = "dry_run=true" if not attack.query and operation.can_be_tried else attack.query
         return self.tenant.client.open(
             f"{path}?{query}" if query else path,
             method=operation.method,
             data=attack.body if operation.method != "GET" else None,
-            headers={"Content-Type": attack.content_type, **self.tenant.headers, **attack.headers},
+            headers={"Content-Type": attack.content_type, **who.headers, **attack.headers},
         )
+
+
+@pytest.fixture(scope="module")
+def tenant(app: Flask) -> Tenant:
+    """One for all: nothing here depends on what another test has left."""
+    return sign_up(app)
 
 
 @pytest.fixture
 def target(tenant: Tenant) -> Target:
-    customer = tenant.customer(external_id="x")["id"]
-    return Target(tenant, customer, tenant.draft(customer_id=customer)["id"])
+    customer = tenant.put("/v1/customers/by-external-id/x", {"name": "x"}).json["id"]
+    return Target(tenant, tenant.colleague("viewer"), customer, tenant.draft(customer_id=customer)["id"])
 
 
 @pytest.fixture(
@@ -109,6 +118,13 @@ def _nothing_unforeseen(app: Flask) -> Iterator[None]:
     before = unforeseen_data._value.get()
     yield
     assert unforeseen_data._value.get() == before
+
+
+@pytest.fixture(autouse=True)
+def _still_inside(tenant: Tenant) -> Iterator[None]:
+    """No attack has closed the door before those that came after it."""
+    yield
+    assert tenant.get("/v1/me").status_code == 200
 
 
 def check(operation: Operation, name: str, answer: TestResponse) -> None:

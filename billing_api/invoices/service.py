@@ -53,8 +53,6 @@ PARTS = (
 )
 """An invoice comes whole, in a constant number of statements whatever its size and however many there are."""
 
-# A draft has no date of issue yet: it stands after all that have one. The expression is that of the index.
-
 
 def preview(body: Mapping[str, Any]) -> Invoice:
     """The invoice that this body would make; nothing is kept."""

@@ -86,7 +86,7 @@ def test_every_answer_is_safe_in_a_browser(tenant: Tenant, method: str, path: st
     assert not {"Set-Cookie", "X-Powered-By"} & set(answer.headers.keys())
 
 
-@pytest.mark.parametrize("given", ["a", "A.b_c-9", "x" * 128, str(uuid.uuid4())])
+@pytest.mark.parametrize("given", ["a", "A.b_c-9", "x" * 128, "44275792-8916-48c8-a63e-5e8615978b2c"])
 def test_a_request_id_comes_back_and_stands_in_the_problem(tenant: Tenant, given: str) -> None:
     assert tenant.get("/v1/me", X_Request_Id=given).headers["X-Request-Id"] == given
     answer = tenant.get("/v1/nothing", X_Request_Id=given)

@@ -1,17 +1,16 @@
 """The OpenAPI document is complete, for every rule that the service answers, and the committed one is up to date."""
 
-import json
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
-from click.testing import CliRunner
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from billing_api.cli import commands
 from billing_api.domain.access import SCOPES
 from billing_api.errors import tree
 from config import ROOT
 from tests.contract.operations import Operation, document, lacking, operations
+from tests.service_processes import COMMAND
 
 __all__ = ["document", "operations"]
 
@@ -185,7 +184,8 @@ def test_every_write_says_how_it_is_repeated_tried_and_guarded(operations: list[
     assert lacking(operations, faults) == []
 
 
-def test_the_committed_document_is_that_of_this_release(document: dict[str, Any]) -> None:
-    written = CliRunner().invoke(commands, ["openapi"], env={"BILLING_ENV": "test"}, catch_exceptions=False)
-    assert COMMITTED.read_text(encoding="utf-8") == written.output, f"renew it: {RENEW}"
-    assert json.loads(written.output) == document, "the command writes what the service shows"
+def test_the_committed_document_is_that_of_this_release() -> None:
+    """Written by a process of its own: it lists the refusals that a process knows, and tests import more of them."""
+    command = [*COMMAND, "openapi"]
+    written = subprocess.run(command, env={"BILLING_ENV": "test"}, capture_output=True, text=True, check=True).stdout
+    assert COMMITTED.read_text(encoding="utf-8") == written, f"renew it: {RENEW}"

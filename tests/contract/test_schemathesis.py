@@ -50,6 +50,10 @@ def run(live: LiveService, app: Flask, folder: Path, *words: str) -> dict[str, A
     return found
 
 
+def test_the_service_shows_the_committed_document(live: LiveService) -> None:
+    assert live.send("GET", "/openapi.json").json == json.loads((ROOT / "docs" / "openapi.json").read_text())
+
+
 def test_the_service_does_what_its_document_says(live: LiveService, app: Flask, tmp_path: Path) -> None:
     report = run(live, app, tmp_path, "--phases=examples,fuzzing,stateful", "--max-examples=2")
     assert report["operations"]["tested"] == report["operations"]["total"] >= 29

@@ -92,7 +92,7 @@ def delete(customer_id: uuid.UUID) -> None:
     service.delete(customer_id, expected_version())
 
 
-@blueprint.route("/by-external-id/<string(maxlength=255):external_id>", methods=["PUT"])
+@blueprint.route("/by-external-id/<key:external_id>", methods=["PUT"])
 @requires("customers:write")
 @blueprint.arguments(CustomerInput(exclude=("external_id",)))
 @blueprint.response(200, CustomerOutput())

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from functools import cached_property, wraps
-from typing import Any
+from typing import Any, ClassVar
 
 import flask_smorest
 import marshmallow as ma
 from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Flask, Response, g, request
 from flask_smorest.utils import get_appcontext
+from werkzeug.routing import BaseConverter
 
 from billing_api.web import document
 from billing_api.web.app import SAFE
@@ -18,6 +19,14 @@ from billing_api.web.parser import StrictParser, check_query, invalid
 from billing_api.web.preconditions import etag, is_known
 
 View = Callable[..., Any]
+
+
+class ClientKey(BaseConverter):
+    """A key of the client's own at the end of a path, with the slashes that it may have: `%2F` arrives as one."""
+
+    regex = ".{1,255}"
+    part_isolating = False
+    schema: ClassVar = {"type": "string", "minLength": 1, "maxLength": 255}
 
 
 class Api(flask_smorest.Api):  # type: ignore[misc]  # flask-smorest ships no types
@@ -31,6 +40,8 @@ class Api(flask_smorest.Api):  # type: ignore[misc]  # flask-smorest ships no ty
         for property_of in (document.null_too, document.json_schema):
             plugin.converter.add_attribute_function(property_of)  # type: ignore[union-attr]  # it was just given a spec
         document.register(self.spec)
+        app.url_map.converters["key"] = ClientKey
+        self.register_converter(ClientKey, lambda key: key.schema)
 
     @cached_property
     def document(self) -> dict[str, Any]:

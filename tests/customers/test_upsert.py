@@ -1,5 +1,9 @@
 """Customers by their external ids: created or replaced in one request."""
 
+from urllib.parse import quote
+
+import pytest
+
 from tests.customers.test_customers import CUSTOMERS, DEFAULTS, members, path
 from tests.factories import Tenant
 from tests.web.refusals import codes, refused
@@ -29,6 +33,15 @@ def test_an_upsert_finds_customers_that_were_made_in_the_other_way(tenant: Tenan
     other.customer(external_id=made["external_id"])
     answer = tenant.put(f"{BY_KEY}/{made['external_id']}", {"name": "x"})
     assert (answer.status_code, answer.json["id"]) == (200, made["id"])
+
+
+@pytest.mark.parametrize(
+    "key", ["erp/1001", "/1", "1/", "a//b", "../1", "1?x=y#z", "100%", "%2F", "+1 2", "😀", "." * 255]
+)
+def test_an_upsert_takes_every_key_that_a_customer_can_have(tenant: Tenant, key: str) -> None:
+    made = tenant.customer(external_id=key)
+    answer = tenant.put(f"{BY_KEY}/{quote(key, safe='')}", {"name": "x"})
+    assert (answer.status_code, answer.json["id"], answer.json["external_id"]) == (200, made["id"], key)
 
 
 def test_an_upsert_meets_the_same_rules(tenant: Tenant) -> None:

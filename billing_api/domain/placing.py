@@ -2,9 +2,9 @@
 
 Rule 2: without a category the percentage is taken of the sum of the lines; with one, of the lines of its own group.
 Rule 8: without a category the amount is computed once and split over the tax groups by the absolute sums of their
-lines, and the parts are shown. Where these sums and the base do not all have the sign of the subtotal, no split is
-meaningful, and the client has to name a category. Taxes that stand together on the same lines (rule 10) share one
-part, because each of them is charged on the same amount.
+lines, and the parts are shown. Where a base of its own has the opposite sign of the subtotal, no split is meaningful,
+and the client has to name a category. Taxes that stand together on the same lines (rule 10) share one part, because
+each of them is charged on the same amount.
 
 A tax named here without a name of its own joins the one group of the lines that has its category and rate.
 """
@@ -86,11 +86,9 @@ def _spread(
         # A draft without lines has no groups yet; the amount counts in its sums like a line without a tax.
         return Placed(amount=amount, parts=(((), amount),))
     subtotal = sum(sums.values())
-    bases: list[int | Decimal] = list(sums.values())
-    if adjustment.percent is not None and adjustment.base_amount is not None:
-        bases.append(adjustment.base_amount)
-    if amount and any(base and _sign(base) != _sign(subtotal) for base in bases):
-        detail = "The tax groups, or the base amount, differ in sign from the subtotal: name a tax category."
+    base = adjustment.base_amount if adjustment.percent is not None else None
+    if amount and base and _sign(base) != _sign(subtotal):
+        detail = "The base amount and the sum of the lines differ in sign: name a tax category."
         faults.append(Fault("allowance-needs-category", detail, pointer))
         return None
     try:

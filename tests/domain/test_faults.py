@@ -60,13 +60,17 @@ def test_a_line_that_breaks_a_rule_is_refused(given: Line, code: str, pointer: s
     assert faults(document(line("1", "1", "19"), given)) == [(code, f"/lines/1{pointer}")]
 
 
-BOTH = (line("1", "100", "19"), line("1", "-40", "7"))
+WORK, BACK = line("1", "100", "19"), line("1", "-140", "7")
 NAMED = line("1", "1", tax("4", name="city"), tax("4", name="state"))
 
 DOCUMENTS = [
-    (document(*BOTH, allowances=(adjust("1"),)), "allowance-needs-category", "/allowances/0"),
-    (document(*BOTH, charges=(adjust("1", rate="19"), adjust(None, "1"))), "allowance-needs-category", "/charges/1"),
-    (document(BOTH[0], charges=(adjust(None, "1", "-100"),)), "allowance-needs-category", "/charges/0"),
+    (document(WORK, charges=(adjust(None, "1", "-100"),)), "allowance-needs-category", "/charges/0"),
+    (
+        document(WORK, allowances=(adjust("1", rate="19"), adjust("1", "1", "-100"))),
+        "amount-mismatch",
+        "/allowances/1/amount",
+    ),
+    (document(WORK, BACK, allowances=(adjust(None, "1", "1"),)), "allowance-needs-category", "/allowances/0"),
     (document(line("0", "1", "19"), charges=(adjust("1"),)), "weights-sum-to-zero", "/charges/0"),
     (document(NAMED, charges=(adjust("1", rate="4"),)), "tax-name-required", "/charges/0/tax_category"),
     (document(charges=(adjust("1", rate="0"),)), "tax-rate-not-allowed", "/charges/0/tax_rate"),

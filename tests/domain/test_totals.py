@@ -113,6 +113,12 @@ GROUPS = [
         document(line("1", "199.99", "19"), line("1", "45.50", "7"), allowances=(adjust(percent="3"),)),
         ["19: 193.99 + 36.86", "7: 44.14 + 3.09"],
     ),
+    # Groups of both signs share by their absolute sums: 3 % of 950.00 is 28.50, of which 27.14 and 1.36.
+    (
+        8,
+        document(line("1", "1000", "19"), line("1", "-50", "7"), allowances=(adjust(percent="3"),)),
+        ["19: 972.86 + 184.84", "7: -51.36 + -3.60"],
+    ),
     (
         9,
         document(

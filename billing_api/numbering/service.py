@@ -1,11 +1,10 @@
-"""Giving numbers: gapless and chronological in each series and period."""
+"""Giving numbers: gapless in each series and period, chronological in each series."""
 
 import datetime as dt
 import uuid
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
 from billing_api import clock
 from billing_api.database import db
@@ -18,8 +17,9 @@ from billing_api.unit_of_work import unit
 
 
 class IssueDateBeforeLastNumber(Conflict):
-    """Numbers are chronological: a document cannot be issued on an earlier date than the last one of its series and
-    period. `last_issue_date` says which date that is; leave `issue_date` out to take the earliest that is possible."""
+    """Numbers are chronological: a document cannot be issued on an earlier date than the last one of its series, in
+    whichever year that was. `last_issue_date` says which date that is; leave `issue_date` out to take the earliest that
+    is possible."""
 
     code = "issue-date-before-last-number"
     title = "The issue date lies before the last number's"
@@ -48,52 +48,62 @@ def make_series(organization: Organization) -> None:
 
 
 def take(document_type: str, issue_date: dt.date | None, time_zone: str) -> Number:
-    """The next number. The counter stays locked to the end of the transaction, so take it as the last thing.
+    """The next number. The series stays locked to the end of the transaction, so take it as the last thing.
 
     The date defaults to today in the organization's zone, read after the lock was had: while one waits for it, midnight
-    may pass. It is never earlier than that of the number before.
+    may pass. It is never earlier than that of any number before, whichever year that was.
 
     Raises:
         IssueDateBeforeLastNumber: an explicit date lies before it.
         Invalid: an explicit date lies in the future.
     """
     series = db.session.scalars(
-        sa.select(NumberSeries).where(
-            NumberSeries.organization_id == unit().tenant, NumberSeries.document_type == document_type
-        )
+        sa.select(NumberSeries)
+        .where(*_of(document_type))
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
     ).one()
+    counters = _counters(series)
+    last = max((day for counter in counters.values() if (day := counter.last_issue_date)), default=None)
+    on = _date(issue_date, clock.today(time_zone), last)
     reset = Reset(series.reset)
-    on = issue_date or clock.today(time_zone)
-    while True:
-        counter = _locked(series, period(reset, on))
-        today = clock.today(time_zone)
-        on = _date(issue_date, today, counter.last_issue_date)
-        if period(reset, on) == counter.period:
-            break
+    named = period(reset, on)
+    counter = counters.get(named) or _first(series, named)
     counter.last_value += 1
     counter.last_issue_date = on
     db.session.flush()
     text = render(parse(series.pattern, reset), counter.last_value, on)
-    return Number(text, series.id, counter.period, counter.last_value, on)
+    return Number(text, series.id, named, counter.last_value, on)
 
 
-def _locked(series: NumberSeries, named: str) -> NumberCounter:
-    """The counter of a period, made when it is the period's first, and locked."""
-    key = {"organization_id": unit().tenant, "series_id": series.id, "period": named}
-    where = [getattr(NumberCounter, name) == value for name, value in key.items()]
-    query = sa.select(NumberCounter).where(*where).with_for_update().execution_options(populate_existing=True)
-    counter = db.session.scalars(query).one_or_none()
-    if counter is None:
-        fresh = {**key, "last_value": series.start_value - 1}
-        db.session.execute(postgresql.insert(NumberCounter).values(fresh).on_conflict_do_nothing())
-        counter = db.session.scalars(query).one()
+def _of(document_type: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return NumberSeries.organization_id == unit().tenant, NumberSeries.document_type == document_type
+
+
+def _counters(series: NumberSeries) -> dict[str, NumberCounter]:
+    """The counters of a locked series by their periods, a row a year: a statement of its own, because one that waits
+    for a lock sees its other rows as they were before."""
+    query = sa.select(NumberCounter).where(
+        NumberCounter.organization_id == unit().tenant, NumberCounter.series_id == series.id
+    )
+    found = db.session.scalars(query.execution_options(populate_existing=True))
+    return {counter.period: counter for counter in found}
+
+
+def _first(series: NumberSeries, named: str) -> NumberCounter:
+    counter = NumberCounter(
+        organization_id=unit().tenant, series_id=series.id, period=named, last_value=series.start_value - 1
+    )
+    db.session.add(counter)
     return counter
 
 
 def _date(asked: dt.date | None, today: dt.date, last: dt.date | None) -> dt.date:
+    # Where the organization has moved westward, the last number may have been given on what is tomorrow there.
+    latest = max(today, last or today)
     if asked is None:
-        return max(today, last or today)
-    if asked > today:
+        return latest
+    if asked > latest:
         fault = Fault("issue-date-in-future", f"Today is {today} in the organization's time zone.", "/issue_date")
         raise Invalid("An invoice cannot be issued in the future.", faults=[fault])
     if last is not None and asked < last:

@@ -226,7 +226,7 @@ def test_an_invoice_can_be_issued_in_one_request(tenant: Tenant) -> None:
         ({"lines": []}, 422, "invoice-not-ready"),
         ({"lines": [{"description": "x", "quantity": "1", "unit_price": "1"}]}, 422, "invoice-not-ready"),
         ({"issue_date": "2999-01-01"}, 422, "validation-failed"),
-        ({"issue_date": "2020-01-01"}, 409, "period-locked"),
+        ({"issue_date": "2021-06-02"}, 409, "period-locked"),
         ({"issue_date": "2021-01-01"}, 409, "issue-date-before-last-number"),
         ({"expected_total": "119.01"}, 422, "total-mismatch"),
         ({"due_date": "2021-01-05"}, 422, "invoice-not-ready"),
@@ -236,13 +236,13 @@ def test_what_cannot_be_issued_at_once_leaves_nothing(
     tenant: Tenant, values: dict[str, Any], status: int, code: str
 ) -> None:
     tenant.invoice(issue_date="2021-06-01")
-    tenant.patch("/v1/organization", {"books_locked_until": "2020-12-31"})
+    tenant.patch("/v1/organization", {"books_locked_until": "2021-06-02"})
     body = tenant.invoice_body(**values)
     start, before = last(tenant), tenant.get(INVOICES).json
     refused(tenant.post(INVOICES, {**body, "finalize": True}), status, code)
     assert (tenant.get(INVOICES).json, events(tenant, start)) == (before, [])
     # No number was used up.
-    assert tenant.invoice(issue_date="2021-06-01")["number"] == "INV-2021-0002"
+    assert tenant.invoice(issue_date="2021-06-03")["number"] == "INV-2021-0002"
 
 
 @pytest.mark.parametrize("name", ["customer_id", "lines"])

@@ -94,15 +94,22 @@ def test_numbers_never_go_back_in_time(tenant: Tenant) -> None:
     assert finalize(tenant, draft, issue_date="2026-03-02").json["number"] == "INV-2026-0002"
 
 
-def test_each_year_has_its_own_count_which_never_goes_back_either(tenant: Tenant) -> None:
+def test_each_year_has_its_own_count_and_no_year_comes_back(tenant: Tenant) -> None:
     given = [
         tenant.invoice(issue_date=day)["number"]
-        for day in ("2025-06-01", "2026-01-01", "2025-06-01", "2025-12-31", "2026-01-01", "2024-02-29")
+        for day in ("2024-02-29", "2025-06-01", "2025-12-31", "2026-01-01", "2026-01-01")
     ]
-    assert given == [
-        "INV-2025-0001", "INV-2026-0001", "INV-2025-0002", "INV-2025-0003", "INV-2026-0002", "INV-2024-0001"
-    ]  # fmt: skip
-    refused(finalize(tenant, tenant.draft(), issue_date="2025-12-30"), 409, "issue-date-before-last-number")
+    assert given == ["INV-2024-0001", "INV-2025-0001", "INV-2025-0002", "INV-2026-0001", "INV-2026-0002"]
+    for day in ("2025-12-31", "2024-02-29", "2023-06-01"):
+        problem = refused(finalize(tenant, tenant.draft(), issue_date=day), 409, "issue-date-before-last-number")
+        assert problem["last_issue_date"] == "2026-01-01"
+    assert len(numbers(tenant)) == 5
+
+
+def test_after_a_number_of_today_there_is_no_earlier_day(tenant: Tenant) -> None:
+    today = tenant.invoice()["issue_date"]
+    problem = refused(finalize(tenant, tenant.draft(), issue_date="2020-01-01"), 409, "issue-date-before-last-number")
+    assert problem["last_issue_date"] == today
 
 
 def test_the_count_starts_anew_at_the_sellers_new_year(app: Flask) -> None:
@@ -111,9 +118,11 @@ def test_the_count_starts_anew_at_the_sellers_new_year(app: Flask) -> None:
         before = seller.draft()
         given = [seller.invoice()["number"], seller.invoice()["number"]]
         clock.move_to(dt.datetime(2027, 12, 31, 23, 1, tzinfo=dt.UTC))
-        given += [finalize(seller, before).json["number"], seller.invoice(issue_date="2027-12-31")["number"]]
+        given += [seller.invoice(issue_date="2027-12-31")["number"], finalize(seller, before).json["number"]]
         given += [seller.invoice()["number"]]
-    assert given == ["INV-2027-0001", "INV-2027-0002", "INV-2028-0001", "INV-2027-0003", "INV-2028-0002"]
+        late = finalize(seller, seller.draft(), issue_date="2027-12-31")
+        assert refused(late, 409, "issue-date-before-last-number")["last_issue_date"] == "2028-01-01"
+    assert given == ["INV-2027-0001", "INV-2027-0002", "INV-2027-0003", "INV-2028-0001", "INV-2028-0002"]
 
 
 def test_a_seller_who_moves_westward_goes_on_from_the_last_date(app: Flask) -> None:
@@ -125,5 +134,16 @@ def test_a_seller_who_moves_westward_goes_on_from_the_last_date(app: Flask) -> N
         assert (issued["issue_date"], issued["number"]) == ("2027-06-16", "INV-2027-0002")
         answer = finalize(seller, seller.draft(), issue_date="2027-06-15")
         refused(answer, 409, "issue-date-before-last-number")
-        answer = finalize(seller, seller.draft(), issue_date="2027-06-16")
+        explicit = finalize(seller, seller.draft(), issue_date="2027-06-16").json
+        assert (explicit["issue_date"], explicit["number"]) == ("2027-06-16", "INV-2027-0003")
+        answer = finalize(seller, seller.draft(), issue_date="2027-06-17")
         assert codes(answer) == {("/issue_date", "issue-date-in-future")}
+
+
+def test_a_seller_who_moves_westward_over_new_year_goes_on_in_the_new_one(app: Flask) -> None:
+    with time_machine.travel(dt.datetime(2027, 12, 31, 10, 30, tzinfo=dt.UTC), tick=True):
+        seller = sign_up(app, time_zone="Pacific/Kiritimati")
+        assert seller.invoice()["number"] == "INV-2028-0001"
+        seller.patch("/v1/organization", {"time_zone": "Pacific/Midway"})
+        issued = seller.invoice()
+        assert (issued["issue_date"], issued["number"]) == ("2028-01-01", "INV-2028-0002")

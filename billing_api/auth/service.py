@@ -54,6 +54,9 @@ class RefreshTokenReused(InvalidRefreshToken):
 
 _TWINS_APART = dt.timedelta(milliseconds=100)
 """How far apart a client may send two of several requests that it means to send at one moment."""
+_TWINS_WITHIN = dt.timedelta(seconds=2)
+"""How long after the exchange the last of them may be sent. Without an end, a thief who goes on sending would put off
+the end of the session for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +156,7 @@ def refresh(token: str, lifetime: dt.timedelta) -> Grant:
         raise InvalidRefreshToken()
     if held.used_at is not None:
         if was_unused or unit().started_at <= held.used_at:
-            # Where there is one twin there may be more: whoever is sent until shortly after this one is a twin too.
-            held.used_at = clock.now() + _TWINS_APART
+            _await_more_twins(held)
             raise RefreshTokenInExchange()
         _end(session, "refresh token reused")
         raise RefreshTokenReused()
@@ -206,6 +208,17 @@ def _new_token(session: Session, lifetime: dt.timedelta) -> str:
     )
     db.session.flush()
     return token
+
+
+def _await_more_twins(spent: RefreshToken) -> None:
+    """Where there is one twin there may be more: whoever is sent until shortly after this one is a twin too."""
+    successors = sa.select(sa.func.min(RefreshToken.created_at)).where(
+        RefreshToken.organization_id == unit().tenant,
+        RefreshToken.session_id == spent.session_id,
+        RefreshToken.created_at > spent.created_at,
+    )
+    exchanged_at = db.session.scalar(successors) or clock.now()
+    spent.used_at = min(clock.now() + _TWINS_APART, exchanged_at + _TWINS_WITHIN)
 
 
 def _end(session: Session, reason: str) -> None:

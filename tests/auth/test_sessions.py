@@ -1,6 +1,7 @@
 """Signing up, logging in, refreshing and logging out: what a session gives, and when it ends."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -227,6 +228,22 @@ def test_of_sixteen_refreshes_at_once_one_succeeds_and_its_successor_works(
     client = app.test_client()
     assert whoami(client, won[0].json["access_token"]).status_code == 200
     assert refresh(client, won[0].json["refresh_token"]).status_code == 200
+
+
+def test_a_thief_who_keeps_sending_cannot_put_off_the_end_of_the_session(app: Flask, tenant: Tenant) -> None:
+    """Plant the flaw by letting each twin wait for another without end."""
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: refresh(app.test_client(), tenant.refresh_token), range(4)))
+    (won,) = [answer for answer in answers if answer.status_code == 200]
+    client, codes = app.test_client(), set()
+    patience = time.monotonic() + 20
+    while "refresh-token-reused" not in codes:
+        codes.add(refresh(client, tenant.refresh_token).json["code"])
+        assert time.monotonic() < patience
+        time.sleep(0.03)
+    assert codes <= {"refresh-token-in-exchange", "refresh-token-reused"}
+    assert refresh(client, won.json["refresh_token"]).status_code == 401
+    assert whoami(client, won.json["access_token"]).status_code == 401
 
 
 def test_of_eight_sign_ups_with_one_address_one_succeeds(app: Flask, tenant: Tenant) -> None:

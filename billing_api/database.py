@@ -1,8 +1,8 @@
 """The database: the models' common ground, the one place that commits, and the tenant of each transaction.
 
 A unit of work knows its tenant, its actor and its limits, and sends them in front of its first statement, in the same
-message: a read is one round trip (autocommit, an implicit transaction), and nothing outlives the transaction, which
-keeps it right behind a pooler in transaction mode.
+message; a read begins its transaction there too. Nothing outlives the transaction, which keeps it right behind a pooler
+in transaction mode.
 """
 
 import datetime as dt
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import sqlalchemy as sa
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from sqlalchemy import event, orm
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -216,8 +217,9 @@ def refusal_of(constraint: str | None) -> BillingError | None:
 
 
 def watch(engine: sa.Engine) -> None:
-    """Let each unit of work announce its tenant and limits through this engine, and read without BEGIN and COMMIT."""
+    """Let each unit of work announce its tenant and limits through this engine; reads begin in the same message."""
     event.listen(engine, "checkout", _choose_mode)
+    event.listen(engine, "reset", _end_snapshot)
     event.listen(engine, "before_cursor_execute", _announce, retval=True)
 
 
@@ -235,11 +237,17 @@ def _choose_mode(connection: Any, _record: object, _proxy: object) -> None:
     connection.autocommit = unit().is_read_only
 
 
+def _end_snapshot(connection: Any, _record: object, _state: object) -> None:
+    # psycopg2 does not know of a transaction that was begun in the text of a statement.
+    if connection.autocommit and connection.info.transaction_status != TRANSACTION_STATUS_IDLE:
+        connection.cursor().execute("ROLLBACK")
+
+
 def _announce(
     connection: sa.Connection, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool
 ) -> tuple[str, Any]:
     here = unit()
-    if here.is_announced and not here.is_read_only:
+    if here.is_announced:
         return statement, parameters
     here.is_announced = True
     prefix = preamble(here)

@@ -39,6 +39,8 @@ class UnitOfWork:
     guard: str = ""
     """A statement that refuses a credential which no longer holds; sent with the tenant."""
     is_announced: bool = False
+    is_begun: bool = False
+    """Whether a read has its snapshot."""
     is_answered: bool = False
     """Whether the database has answered in this unit; what was begun is not broken off for others' silence."""
     is_limited: bool = True
@@ -76,7 +78,13 @@ def preamble(here: UnitOfWork) -> str:
         "lock_timeout": config["BILLING_LOCK_TIMEOUT_MS"],
         "idle_in_transaction_session_timeout": config["BILLING_IDLE_IN_TRANSACTION_TIMEOUT_MS"],
     }
-    if here.is_read_only:
-        settings["transaction_read_only"] = "on"
     calls = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings.items())
-    return f"SELECT {calls}; {here.guard}"
+    return f"{_snapshot(here)}SELECT {calls}; {here.guard}"
+
+
+def _snapshot(here: UnitOfWork) -> str:
+    """The beginning of a read: all of its statements see one moment, so that no document is shown half changed."""
+    if not here.is_read_only or here.is_begun:
+        return ""
+    here.is_begun = True
+    return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; "

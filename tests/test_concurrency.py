@@ -8,13 +8,14 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 
 import pytest
 from flask import Flask
 
 from billing_api.embedded import Addresses
 from tests import races
-from tests.factories import Tenant, sign_up
+from tests.factories import Tenant, line, sign_up
 from tests.live_service import LiveService, live
 from tests.races import Ledger
 from tests.service_processes import eventually
@@ -181,6 +182,43 @@ def test_events_read_while_they_are_written_come_once_and_in_order(
     assert total >= count
     assert found == [list(range(1, total + 1))] * 2
     ledger.check()
+
+
+@pytest.mark.parametrize("seconds", [1, pytest.param(10, marks=pytest.mark.slow)])
+def test_a_reader_sees_every_document_as_it_stood_at_one_moment(
+    live: LiveService, tenant: Tenant, seconds: float
+) -> None:
+    """Plant the flaw by reading in autocommit: sums stand over the lines of another version."""
+    id = tenant.draft()["id"]
+    prices = [["50.00"], ["150.00", "200.00"], ["1.00"] * 9]
+    deadline = time.monotonic() + seconds
+
+    def write() -> None:
+        for shape in itertools.cycle(prices):
+            lines = [line(quantity="1", unit_price=price) for price in shape]
+            assert live.send("PATCH", f"/v1/invoices/{id}", {"lines": lines}, tenant.headers).status == 200
+            if time.monotonic() > deadline:
+                return
+
+    def read(path: str) -> int:
+        count = 0
+        while time.monotonic() < deadline:
+            reply = live.send("GET", path, None, tenant.headers)
+            assert reply.status == 200
+            count += 1
+            for shown in reply.json.get("data", [reply.json]):
+                assert sum(Decimal(line["net"]) for line in shown["lines"]) == Decimal(shown["subtotal"])
+                assert sum(Decimal(group["taxable_amount"]) for group in shown["tax_breakdown"]) == Decimal(
+                    shown["subtotal"]
+                )
+        return count
+
+    with ThreadPoolExecutor(5) as pool:
+        writer = pool.submit(write)
+        paths = [f"/v1/invoices/{id}", "/v1/invoices", "/v1/invoices?include=customer&include_total=true"]
+        reads = [reader.result(60) for reader in [pool.submit(read, path) for path in paths]]
+        writer.result(60)
+    assert min(reads) > 0
 
 
 def test_a_dead_workers_request_leaves_its_key_free(live: LiveService, tenant: Tenant) -> None:

@@ -7,7 +7,7 @@ in transaction mode.
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -174,13 +174,13 @@ def find(
     id: uuid.UUID,
     *,
     lock: bool = False,
-    expected: int | None = None,
+    expected: Collection[int] | None = None,
     options: tuple[Any, ...] = (),
 ) -> Entity:
     """The row of this tenant with this id.
 
-    `lock` takes it FOR NO KEY UPDATE, which lets others still refer to it. `expected` is the version that the caller
-    has seen (If-Match); with the lock held, nobody can change it between this look and the UPDATE.
+    `lock` takes it FOR NO KEY UPDATE, which lets others still refer to it. `expected` are the versions that the
+    caller means (If-Match); with the lock held, nobody can change it between this look and the UPDATE.
 
     Raises:
         NotFound: there is none, or it is another tenant's.
@@ -192,7 +192,7 @@ def find(
     row = db.session.scalars(query).unique().one_or_none()
     if row is None:
         raise NotFound()
-    if expected is not None and expected != getattr(row, "version", None):
+    if expected is not None and getattr(row, "version", None) not in expected:
         raise PreconditionFailed()
     return row
 

@@ -1,7 +1,7 @@
 """The life of a customer: created, changed, archived, and deleted while unused."""
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -41,7 +41,9 @@ def read(id: uuid.UUID) -> Customer:
     return find(Customer, id)
 
 
-def edit(id: uuid.UUID, change: Callable[[Customer], Mapping[str, Any]], expected: int | None = None) -> Customer:
+def edit(
+    id: uuid.UUID, change: Callable[[Customer], Mapping[str, Any]], expected: Collection[int] | None = None
+) -> Customer:
     """Change a customer to what `change` makes of it.
 
     Raises:
@@ -50,21 +52,24 @@ def edit(id: uuid.UUID, change: Callable[[Customer], Mapping[str, Any]], expecte
     return _apply(find(Customer, id, lock=True, expected=expected), change)
 
 
-def upsert(external_id: str, values: Mapping[str, Any], expected: int | None = None) -> tuple[Customer, bool]:
+def upsert(
+    external_id: str, values: Mapping[str, Any], expected: Collection[int] | None = None
+) -> tuple[Customer, bool]:
     """Create or replace the customer with this external id; also tells whether it is new.
 
     The insert goes first and gives way to a row that is there, or is being made by another, so that of two at once
-    one creates and the other replaces.
+    one creates and the other replaces. Where versions are expected, there must be one; where none is, there must not.
 
     Raises:
         NotFound: the external id is blank, which none can be.
-        PreconditionFailed: a version was expected, and there is none, or another.
+        PreconditionFailed: there is none, or one at another version than expected.
     """
     if not external_id.strip():
         raise NotFound()
     row = {**_row(values), "external_id": external_id}
+    may_create = not expected
     while True:
-        made = None if expected is not None else _insert(row)
+        made = _insert(row) if may_create else None
         if made is not None:
             return made, True
         customer = db.session.scalars(
@@ -73,14 +78,14 @@ def upsert(external_id: str, values: Mapping[str, Any], expected: int | None = N
             .with_for_update(key_share=True)
         ).one_or_none()
         # Where the row that was in the way has been deleted since, there is room for a new one.
-        if customer is not None or expected is not None:
+        if customer is not None or not may_create:
             break
-    if customer is None or (expected is not None and customer.version != expected):
+    if customer is None or (expected is not None and customer.version not in expected):
         raise PreconditionFailed()
     return _apply(customer, lambda _: {**values, "external_id": external_id}), False
 
 
-def delete(id: uuid.UUID, expected: int | None = None) -> None:
+def delete(id: uuid.UUID, expected: Collection[int] | None = None) -> None:
     """Delete a customer that no document names.
 
     Raises:

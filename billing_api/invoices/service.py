@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -79,7 +79,9 @@ def read(id: uuid.UUID) -> Invoice:
     return find(Invoice, id, options=PARTS)
 
 
-def edit(id: uuid.UUID, change: Callable[[Mapping[str, Any]], dict[str, Any]], expected: int | None = None) -> Invoice:
+def edit(
+    id: uuid.UUID, change: Callable[[Mapping[str, Any]], dict[str, Any]], expected: Collection[int] | None = None
+) -> Invoice:
     """Make a draft what `change` makes of its body.
 
     Raises:
@@ -101,7 +103,7 @@ def edit(id: uuid.UUID, change: Callable[[Mapping[str, Any]], dict[str, Any]], e
     return invoice
 
 
-def delete(id: uuid.UUID, expected: int | None = None) -> None:
+def delete(id: uuid.UUID, expected: Collection[int] | None = None) -> None:
     """Delete a draft. Raises NotFound, PreconditionFailed, InvalidTransition."""
     invoice = find(Invoice, id, lock=True, expected=expected)
     _demand("delete", invoice)
@@ -111,7 +113,7 @@ def delete(id: uuid.UUID, expected: int | None = None) -> None:
 
 
 def finalize(
-    id: uuid.UUID, issue_date: dt.date | None, expected_total: Decimal | None, expected: int | None = None
+    id: uuid.UUID, issue_date: dt.date | None, expected_total: Decimal | None, expected: Collection[int] | None = None
 ) -> Invoice:
     """Issue a draft; an invoice that has been issued already is returned as it stands.
 

@@ -1,7 +1,7 @@
 """The organization's own affairs."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import sqlalchemy as sa
@@ -51,11 +51,11 @@ def found(id: uuid.UUID, *, name: str, country: str, currency: str, time_zone: s
     return organization
 
 
-def current(*, lock: bool = False, expected: int | None = None) -> Organization:
+def current(*, lock: bool = False, expected: Collection[int] | None = None) -> Organization:
     """The organization of this unit of work.
 
     Raises:
-        PreconditionFailed: it stands at another version than the expected one.
+        PreconditionFailed: it stands at another version than the expected ones.
     """
     query = sa.select(Organization).where(Organization.id == unit().tenant)
     if lock:
@@ -63,12 +63,12 @@ def current(*, lock: bool = False, expected: int | None = None) -> Organization:
     organization = db.session.scalars(query).one_or_none()
     if organization is None:
         raise NotFound()
-    if expected is not None and organization.version != expected:
+    if expected is not None and organization.version not in expected:
         raise PreconditionFailed()
     return organization
 
 
-def edit(change: Callable[[Organization], dict[str, Any]], expected: int | None = None) -> Organization:
+def edit(change: Callable[[Organization], dict[str, Any]], expected: Collection[int] | None = None) -> Organization:
     """Change the organization to what `change` makes of it."""
     organization = current(lock=True, expected=expected)
     values = change(organization)

@@ -101,13 +101,19 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "IfMatch": {
         "name": "If-Match",
         "in": "header",
-        "description": "The ETag of the version to change, or `*`; 412 when it has changed since.",
-        "schema": {"type": "string", "pattern": r'^(\*|(W/)?"[!#-~]{0,64}")$'},
+        "description": "The ETag of the version to change, several, or `*` for any; 412 when it has changed since.",
+        "schema": {"type": "string", "pattern": r'^(\*|(W/)?"[!#-~]{0,64}"( ?, ?(W/)?"[!#-~]{0,64}")*)$'},
     },
     "IfNoneMatch": {
         "name": "If-None-Match",
         "in": "header",
         "description": 'The ETag of the version that you hold, such as `"1"`; 304 when it still stands.',
+        "schema": {"type": "string"},
+    },
+    "IfNoneExists": {
+        "name": "If-None-Match",
+        "in": "header",
+        "description": "`*`: create, and answer 412 when it exists already. Needs no `If-Match` beside it.",
         "schema": {"type": "string"},
     },
     "DryRun": {

@@ -171,6 +171,8 @@ def _parameters(view: Callable[..., Any], path: str, method: str) -> Iterator[st
         yield "IdempotencyKey"
     if _takes_if_match(view, path, method):
         yield "IfMatch"
+    if method == "PUT" and 201 in _answered(view):
+        yield "IfNoneExists"
 
 
 def _refused(view: Callable[..., Any], path: str, method: str) -> Iterator[int]:

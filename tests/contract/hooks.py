@@ -88,6 +88,8 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
     if not is_positive(case):
         return
     case.headers.pop("If-Match", None)
+    if case.method != "GET":
+        case.headers.pop("If-None-Match", None)
     if case.operation.label == "PATCH /v1/organization":
         # It may have been made to demand one by the case before.
         case.headers["If-Match"] = "*"

@@ -66,3 +66,19 @@ def test_an_upsert_honours_if_match(tenant: Tenant) -> None:
     assert tenant.put(f"{BY_KEY}/1", {"name": "y"}, If_Match='"1"').status_code == 200
     refused(tenant.put(f"{BY_KEY}/1", {"name": "z"}, If_Match='"1"'), 412, "precondition-failed")
     assert tenant.get(path(made)).json["name"] == "y"
+
+
+def test_an_upsert_can_ask_that_there_be_one_already(tenant: Tenant) -> None:
+    refused(tenant.put(f"{BY_KEY}/1", {"name": "x"}, If_Match="*"), 412, "precondition-failed")
+    assert tenant.get(CUSTOMERS).json["data"] == []
+    tenant.customer(external_id="1")
+    assert tenant.put(f"{BY_KEY}/1", {"name": "y"}, If_Match="*").headers["ETag"] == '"2"'
+    assert tenant.put(f"{BY_KEY}/1", {"name": "z"}, If_Match='"1", "2"').headers["ETag"] == '"3"'
+
+
+def test_an_upsert_can_ask_that_there_be_none_yet(tenant: Tenant) -> None:
+    made = tenant.put(f"{BY_KEY}/1", {"name": "x"}, If_None_Match="*")
+    assert made.status_code == 201
+    refused(tenant.put(f"{BY_KEY}/1", {"name": "y"}, If_None_Match="*"), 412, "precondition-failed")
+    refused(tenant.put(f"{BY_KEY}/2", {"name": "y"}, If_None_Match="*", If_Match="*"), 412, "precondition-failed")
+    assert tenant.get(CUSTOMERS).json["data"] == [made.json]

@@ -9,7 +9,21 @@ from tests.factories import Tenant
 from tests.web.refusals import codes, refused
 
 KINDS = ["customer", "draft", "organization"]
-STALE = ['"2"', '"0"', '"01"', '"x"', '""', 'W/"1"', '"1", "2"', 'W/"1", "1"', '"-1"', '"99999999999"', '"\u00b9"']
+STALE = [
+    '"2"',
+    '"0"',
+    '"01"',
+    '"x"',
+    '""',
+    'W/"1"',
+    '"2", "3"',
+    'W/"1", "2"',
+    '"1,"',
+    '"2,1"',
+    '"-1"',
+    '"99999999999"',
+    '"\u00b9"',
+]
 NO_TAG = ["", "1", "x", '"1', '1"', "'1'", '"1" "2"', '"1",', 'w/"1"', '"a b"', "*, *", '"\x01"']
 
 
@@ -56,11 +70,31 @@ def test_a_tag_that_is_not_the_present_one_is_412_and_changes_nothing(tenant: Te
     old = tag_of(tenant, path)
     assert change(tenant, path).status_code == 200
     before = tenant.get(path).json
-    for tag in (old, '"99"', f"W/{tag_of(tenant, path)}", f'{tag_of(tenant, path)}, "99"', '"x"'):
+    for tag in (old, '"99"', f"W/{tag_of(tenant, path)}", f'"99", W/{tag_of(tenant, path)}', '"x"'):
         refused(change(tenant, path, If_Match=tag), 412, "precondition-failed")
     assert tenant.get(path).json == before
     assert change(tenant, path, If_Match="*").status_code == 200
     assert change(tenant, path, If_Match=f" {tag_of(tenant, path)} ").status_code == 200
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_of_several_tags_is_enough(tenant: Tenant, kind: str) -> None:
+    path = place_of(tenant, kind)
+    for tags in ('{}, "99"', '"99",{}', 'W/"7" , "a,b", {}', "{0}, {0}"):
+        answer = change(tenant, path, If_Match=tags.format(tag_of(tenant, path)))
+        assert answer.status_code == 200, (tags, answer.text)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_who_asks_that_there_be_none_changes_nothing(tenant: Tenant, kind: str) -> None:
+    path = place_of(tenant, kind)
+    before = tenant.get(path).json
+    refused(change(tenant, path, If_None_Match="*"), 412, "precondition-failed")
+    refused(change(tenant, path, If_None_Match="*", If_Match="*"), 412)
+    refused(change(tenant, path, If_None_Match="*", If_Match=tag_of(tenant, path)), 412)
+    if kind != "organization":
+        refused(tenant.delete(path, If_None_Match=" * "), 412)
+    assert tenant.get(path).json == before
 
 
 @pytest.mark.parametrize("tag", STALE)
@@ -127,6 +161,10 @@ def test_an_organization_may_demand_the_tag_of_every_change(tenant: Tenant) -> N
     refused(tenant.delete(customer), 428)
     refused(tenant.post(f"{draft}/finalize"), 428)
     assert tenant.post("/v1/customers", {"name": "new"}).status_code == 201, "what is made has no version yet"
+    by_key = "/v1/customers/by-external-id/a"
+    refused(tenant.put(by_key, {"name": "x"}), 428)
+    assert tenant.put(by_key, {"name": "x"}, If_None_Match="*").status_code == 201
+    refused(tenant.put(by_key, {"name": "x"}, If_None_Match='"x"'), 428)
     assert tenant.get(customer).status_code == 200
     assert tenant.post("/v1/invoices/preview", tenant.invoice_body()).status_code == 200
 

@@ -115,7 +115,7 @@ def admit(principal: Principal, scope: str | None) -> None:
     """Let the principal in: its tenant becomes the transaction's.
 
     The database refuses a session that has ended, or a role that has changed, with the first statement, so that a
-    revoked token dies at once and a read still costs one round trip. A write asks before anything else is looked at.
+    revoked token dies at once and it costs no round trip of its own. A write asks before anything else is looked at.
     """
     if scope is not None and not principal.may(scope):
         raise InsufficientScope(

@@ -26,7 +26,8 @@ from config import ROOT, Config
 _SO_ATTACH_FILTER = 26
 _BPF_RETURN = 0x06
 
-_VITAL = (b"GET /health/live ", b"HEAD /health/live")
+_VITAL = (b"GET /health/live ", b"HEAD /health/live ")
+_HEAD_BYTES = 8192
 
 _config = Config.from_env(os.environ)
 
@@ -46,10 +47,11 @@ class PoliteWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         super().init_process()
 
     def enqueue_req(self, conn: TConn) -> None:
-        words = _first_words(conn.sock)
+        words = _words(conn.sock)
         if words is None and self.alive and not conn.initialized:
             self._await_words(conn)
-        elif words in _VITAL:
+        # Only a whole head: one that comes to a halt would keep all others from the one thread.
+        elif words and words.startswith(_VITAL) and words.endswith(b"\r\n\r\n"):
             done = self._vital.submit(self.handle, conn)
             done.add_done_callback(lambda future: self.method_queue.defer(self.finish_request, conn, future))
         else:
@@ -84,10 +86,10 @@ class PoliteWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             listener.close()
 
 
-def _first_words(client: socket.socket) -> bytes | None:
-    """What a client has sent so far, as much as tells the vital question; None when it has sent nothing yet."""
+def _words(client: socket.socket) -> bytes | None:
+    """What a client has sent so far, as much as a head may be; None when it has sent nothing yet."""
     try:
-        return client.recv(len(_VITAL[0]), socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        return client.recv(_HEAD_BYTES, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except BlockingIOError:
         return None
     except OSError:

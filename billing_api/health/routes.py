@@ -84,8 +84,9 @@ def metrics() -> Response:
     From the same machine, or with the metrics token where one is set.
     """
     token = current_app.config["BILLING_METRICS_TOKEN"]
-    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    is_known = token is not None and secrets.compare_digest(given.encode(), token.encode())
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    is_bearer = scheme.lower() == "bearer"
+    is_known = token is not None and is_bearer and secrets.compare_digest(given.encode(), token.encode())
     if not is_known and not (token is None and _is_local()):
         raise Forbidden("Metrics are for this machine, or for the bearer of BILLING_METRICS_TOKEN.")
     registry = REGISTRY

@@ -8,7 +8,7 @@ from typing import Any
 
 import jwt
 from flask import g, request
-from flask_jwt_extended import get_jwt_header, verify_jwt_in_request
+from flask_jwt_extended import decode_token
 from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt.exceptions import PyJWTError
 
@@ -24,9 +24,9 @@ REQUIRED_CLAIMS = frozenset(
     {"iss", "aud", "sub", "iat", "nbf", "exp", "jti", "type", "org", "sid", "scope", "client_id"}
 )
 
-_BEARER = re.compile(r"Bearer ([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)")
-"""One token in the compact form (RFC 7515) and nothing beside it: Flask-JWT-Extended takes a list of credentials,
-verifies one of them, and leaves it open which one was meant."""
+_BEARER = re.compile(r"(?i:Bearer) ([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)")
+"""One token in the compact form (RFC 7515) and nothing beside it, behind the scheme in any letters (RFC 9110, section
+11.1): Flask-JWT-Extended takes a list of credentials, verifies one of them, and knows one spelling of the scheme."""
 
 View = Callable[..., Any]
 
@@ -100,13 +100,13 @@ def authenticate() -> Principal:
     if bearer is None:
         raise _rejected()
     try:
-        verify_jwt_in_request()
+        decode_token(bearer[1])
     except (JWTExtendedException, PyJWTError, ValueError, TypeError, KeyError):
         raise _rejected() from None
     # Flask-JWT-Extended fills in a type and an id that are missing, so the claims are read as they were sent; the
     # signature over them has just been verified.
     claims = jwt.decode(bearer[1], options={"verify_signature": False})
-    if str(get_jwt_header().get("typ", "")).lower() != TOKEN_TYPE or not _is_complete(claims):
+    if str(jwt.get_unverified_header(bearer[1]).get("typ", "")).lower() != TOKEN_TYPE or not _is_complete(claims):
         raise _rejected()
     return _principal(claims)
 

@@ -46,6 +46,12 @@ def test_the_forgers_own_copy_of_a_token_is_accepted(client: FlaskClient, forger
     assert answer.status_code == 200, answer.text
 
 
+@pytest.mark.parametrize("scheme", ["bearer", "BEARER", "bEaReR"])
+def test_the_scheme_is_written_in_any_letters(client: FlaskClient, forger: Forger, scheme: str) -> None:
+    assert client.get("/v1/me", headers={"Authorization": f"{scheme} {forger.good}"}).status_code == 200
+    assert_refused(client, f"{scheme} {forger.signed({'org': 'x'})}")
+
+
 def test_about_150_forgeries_are_tried() -> None:
     assert len(TOKENS) + len(LINES) >= 150
 

@@ -1,18 +1,30 @@
 """All settings of the service: one frozen value, made from an environment mapping, every fault reported at once."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, pre_load, validate
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 ROOT = Path(__file__).resolve().parent
-KNOWN_SECRETS = frozenset({"changeme", "change-me", "secret", "development", "replace-me-with-32-random-bytes-or-more"})
-"""Secrets that have stood in an example somewhere, so that everybody knows them; `.env.example` carries the last."""
+EXAMPLE_SECRET = "replace-me-with-32-random-bytes-or-more"  # noqa: S105 - `.env.example` shows it to everybody
+SECRET_BYTES = 32
+
+LONGEST_STATEMENT_MS = 3500
+"""PostgreSQL's own limit has to come first: at four seconds of silence a wait is broken off, and the database is taken
+to be away for everybody."""
+
+_OF_COMPOSE = frozenset({"BILLING_OWNER_PASSWORD", "BILLING_SERVICE_PASSWORD"})
+_OF_KUBERNETES = re.compile(r"\w+_SERVICE_(HOST|PORT(_\w+)?)|\w+_PORT_\d+_(TCP|UDP|SCTP)(_\w+)?")
+"""What a cluster gives every process when one of its services is called billing or billing-something."""
+_OF_LINKS = re.compile(r"(tcp|udp|sctp)://.*")
+"""The value of BILLING_PORT in such a cluster."""
 
 _SIZES = validate.Range(min=1, max=256)
 
@@ -71,14 +83,18 @@ class Config:
         Raises:
             ConfigError: with every fault, not only the first.
         """
+        given = {name: text.strip() for name, text in environ.items() if text.strip()}
+        faults: list[tuple[str, str]] = []
         try:
-            values = _Settings().load(dict(environ))
+            values = _Settings().load(given)
         except ValidationError as error:
-            raise ConfigError(_sentences(error)) from None
-        config = cls(**values)
-        if faults := list(_production_faults(config, environ)):
-            raise ConfigError(faults)
-        return config
+            faults += [(name, " ".join(map(str, texts))) for name, texts in error.messages_dict.items()]
+            values = dict.fromkeys(_Settings().fields) | dict(error.valid_data or {})
+        for rule in (_unknown_names, _relation_faults, _production_faults):
+            faults += rule(values, given)
+        if faults:
+            raise ConfigError([f"{name}: {text}" for name, text in sorted(faults)])
+        return cls(**_shaped(values))
 
     @property
     def is_production(self) -> bool:
@@ -123,10 +139,14 @@ class _Settings(Schema):
         data_key="BILLING_REFRESH_TOKEN_SECONDS", load_default=30 * 86_400, validate=validate.Range(min=60)
     )
     statement_timeout_ms = fields.Integer(
-        data_key="BILLING_STATEMENT_TIMEOUT_MS", load_default=3000, validate=validate.Range(min=100, max=25_000)
+        data_key="BILLING_STATEMENT_TIMEOUT_MS",
+        load_default=3000,
+        validate=validate.Range(min=100, max=LONGEST_STATEMENT_MS),
     )
     lock_timeout_ms = fields.Integer(
-        data_key="BILLING_LOCK_TIMEOUT_MS", load_default=2000, validate=validate.Range(min=50, max=20_000)
+        data_key="BILLING_LOCK_TIMEOUT_MS",
+        load_default=None,
+        validate=validate.Range(min=50, max=LONGEST_STATEMENT_MS),
     )
     drain_seconds = fields.Float(
         data_key="BILLING_DRAIN_SECONDS", load_default=1.0, validate=validate.Range(min=0, max=60)
@@ -141,34 +161,74 @@ class _Settings(Schema):
     )
     metrics_token = fields.String(data_key="BILLING_METRICS_TOKEN", load_default=None)
 
-    @pre_load
-    def drop_empty(self, data: dict[str, str], **_: Any) -> dict[str, str]:
-        # An empty variable is what compose files and shells make of one that is not set.
-        return {name: value.strip() for name, value in data.items() if value.strip()}
 
-    @post_load
-    def shape(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        faults: dict[str, list[str]] = {}
-        for name in ("database_url", "migration_database_url"):
-            if data[name] is not None:
-                try:
-                    data[name] = driver_url(data[name])
-                except ValueError as error:
-                    faults[name.upper()] = [str(error)]
-        data["instance"] = Path(data["instance"]).expanduser().resolve()
-        data["bind"] = data["bind"] or ("0.0.0.0" if data["env"] == "production" else "127.0.0.1")  # noqa: S104 - asked for
-        data["jwt_keys_given"] = data["jwt_keys"] is not None
-        data["jwt_keys"] = Path(data["jwt_keys"] or data["instance"] / "keys").expanduser().resolve()
-        data["public_url"] = (data["public_url"] or f"http://127.0.0.1:{data['port']}").rstrip("/")
-        data["cors_origins"] = _words(data["cors_origins"])
-        data["trusted_hosts"] = _words(data["trusted_hosts"])
-        if bad := [origin for origin in data["cors_origins"] if not re.fullmatch(r"\*|https?://[^/\s]+", origin)]:
-            faults["BILLING_CORS_ORIGINS"] = [f"not an origin such as https://app.example.com: {' '.join(bad)}"]
-        if data["secret_key"] is not None and len(data["secret_key"].encode()) < 32:
-            faults["BILLING_SECRET_KEY"] = ["needs at least 32 bytes; `openssl rand -hex 32` makes them"]
-        if faults:
-            raise ValidationError(faults)
-        return data
+Values = dict[str, Any]
+"""What the schema has read, by the names of `Config`; None where a field could not be read."""
+Faults = Iterator[tuple[str, str]]
+
+
+def _shaped(values: Values) -> Values:
+    """The values as `Config` has them; only for those without a fault."""
+    instance = Path(values["instance"]).expanduser().resolve()
+    statement_ms = values["statement_timeout_ms"]
+    return values | {
+        **{name: values[name] and driver_url(values[name]) for name in ("database_url", "migration_database_url")},
+        "instance": instance,
+        "bind": values["bind"] or ("0.0.0.0" if values["env"] == "production" else "127.0.0.1"),  # noqa: S104 - asked for
+        "jwt_keys_given": values["jwt_keys"] is not None,
+        "jwt_keys": Path(values["jwt_keys"] or instance / "keys").expanduser().resolve(),
+        "public_url": values["public_url"] or f"http://127.0.0.1:{values['port']}",
+        "cors_origins": _words(values["cors_origins"]),
+        "trusted_hosts": _words(values["trusted_hosts"]),
+        "lock_timeout_ms": values["lock_timeout_ms"] or min(2000, statement_ms),
+    }
+
+
+def _unknown_names(_: Values, given: Mapping[str, str]) -> Faults:
+    """A misspelled setting would hold in silence at its default."""
+    known = [str(field.data_key) for field in _Settings().fields.values()]
+    for name, text in given.items():
+        if not name.startswith("BILLING_") or name in {*known, *_OF_COMPOSE}:
+            continue
+        if _OF_KUBERNETES.fullmatch(name) or _OF_LINKS.fullmatch(text):
+            continue
+        bare = name.removeprefix("BILLING_")
+        nearest = [bare] if bare in known else get_close_matches(name, known, 1)
+        yield name, f"is no setting; did you mean {nearest[0]}?" if nearest else "is no setting"
+
+
+def _relation_faults(values: Values, _: Mapping[str, str]) -> Faults:
+    """What a field alone cannot tell."""
+    for name in ("database_url", "migration_database_url"):
+        try:
+            driver_url(values[name] or "postgresql://")
+        except ValueError as error:
+            yield name.upper(), str(error)
+    if values["public_url"] and not _is_address(values["public_url"]):
+        text = "must be an address such as https://billing.example.com, without query, fragment or a / at its end"
+        yield "BILLING_PUBLIC_URL", text
+    origins = _words(values["cors_origins"] or "")
+    if bad := [origin for origin in origins if not re.fullmatch(r"\*|https?://[^/?#@\s]+", origin)]:
+        yield "BILLING_CORS_ORIGINS", f"not an origin such as https://app.example.com: {' '.join(bad)}"
+    if values["secret_key"] and len(values["secret_key"].encode()) < SECRET_BYTES:
+        yield "BILLING_SECRET_KEY", f"needs at least {SECRET_BYTES} bytes; `openssl rand -hex 32` makes them"
+    statement_ms = values["statement_timeout_ms"]
+    if statement_ms and (values["lock_timeout_ms"] or 0) > statement_ms:
+        yield "BILLING_LOCK_TIMEOUT_MS", f"must be at most BILLING_STATEMENT_TIMEOUT_MS, which is {statement_ms}"
+
+
+def _production_faults(values: Values, given: Mapping[str, str]) -> Faults:
+    """What is fit for a trial but not for real money."""
+    if values["env"] != "production":
+        return
+    for name in ("BILLING_SECRET_KEY", "BILLING_JWT_KEYS", "BILLING_PUBLIC_URL", "DATABASE_URL"):
+        if name not in given:
+            yield name, "must be given in production"
+    secret = values["secret_key"] or ""
+    if len(secret.encode()) >= SECRET_BYTES and (secret.lower() == EXAMPLE_SECRET or len(set(secret)) < 8):
+        yield "BILLING_SECRET_KEY", "is a known example; make one with `openssl rand -hex 32`"
+    if "*" in _words(values["cors_origins"] or ""):
+        yield "BILLING_CORS_ORIGINS", "a wildcard is refused in production"
 
 
 def driver_url(url: str) -> str:
@@ -181,8 +241,12 @@ def driver_url(url: str) -> str:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
+        # Not with the reason, which may quote a part of the password.
         raise ValueError("cannot be read as postgresql://user:password@host:port/database") from None
+    if "@" in (parsed.host or ""):
+        # What follows the first @ would be taken for the host, and be told in messages.
+        raise ValueError("has a second @; in a password it is written %40")
     if parsed.drivername not in {"postgres", "postgresql", "postgresql+psycopg2"}:
         raise ValueError(f"must begin with postgresql://, not {parsed.drivername}://")
     return parsed.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
@@ -192,25 +256,12 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(word for word in re.split(r"[\s,]+", text) if word)
 
 
-def _production_faults(config: Config, environ: Mapping[str, str]) -> list[str]:
-    """What is fit for a trial but not for real money."""
-    if not config.is_production:
-        return []
-    demands = {
-        "BILLING_SECRET_KEY: must be given in production": config.secret_key is None,
-        "BILLING_SECRET_KEY: is a known example; make one with `openssl rand -hex 32`": _is_known(config.secret_key),
-        "BILLING_JWT_KEYS: must name a folder of Ed25519 keys in production": not config.jwt_keys_given,
-        "BILLING_CORS_ORIGINS: a wildcard is refused in production": "*" in config.cors_origins,
-        "DATABASE_URL: must be given in production": config.database_url is None,
-        "BILLING_PUBLIC_URL: must be given in production": not environ.get("BILLING_PUBLIC_URL", "").strip(),
-    }
-    return [fault for fault, present in demands.items() if present]
-
-
-def _is_known(secret: str | None) -> bool:
-    return secret is not None and (secret.lower() in KNOWN_SECRETS or len(set(secret)) < 8)
-
-
-def _sentences(error: ValidationError) -> list[str]:
-    messages = error.messages if isinstance(error.messages, dict) else {"settings": error.messages}
-    return [f"{name}: {' '.join(map(str, texts))}" for name, texts in sorted(messages.items())]
+def _is_address(url: str) -> bool:
+    """Whether it is absolute and ends with a host, a port or a path to which more can be added."""
+    if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*[^\s?#/])?", url):
+        return False
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

@@ -129,9 +129,10 @@ def merged(schema: Schema, present: object, patch: Mapping[str, Any]) -> dict[st
         Invalid: with a pointer to each fault of the result.
     """
     whole = _merge(present if isinstance(present, Mapping) else schema.dump(present), patch)
-    if messages := schema.validate(whole):
-        raise invalid(messages)
-    loaded: dict[str, Any] = schema.load(whole)
+    try:
+        loaded: dict[str, Any] = schema.load(whole)
+    except ma.ValidationError as error:
+        raise invalid(error.messages) from None
     return loaded
 
 

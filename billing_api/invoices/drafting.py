@@ -115,16 +115,26 @@ def set_due_date(invoice: Invoice) -> None:
 
 def set_exchange(invoice: Invoice, seller: Organization) -> None:
     """The tax in the seller's tax currency (rule 13), where that is another one and a rate is given."""
-    target, rate = seller.tax_currency, invoice.exchange_rate
-    invoice.tax_currency = target if target != invoice.currency else None
-    invoice.tax_total_in_tax_currency = None
+    invoice.tax_currency = _other_currency(invoice, seller)
+    invoice.tax_total_in_tax_currency = set_exchange_of_groups(invoice, seller)
+
+
+def set_exchange_of_groups(invoice: Invoice, seller: Organization) -> int | None:
+    """The same for the rows of the breakdown alone; returns what the whole tax comes to."""
+    total, target = None, _other_currency(invoice, seller)
     shares: Sequence[int | None] = [None] * len(invoice.tax_breakdown)
-    if rate is not None and invoice.tax_currency:
-        source, other = money.currency(invoice.currency), money.currency(invoice.tax_currency)
-        converted = convert_taxes([group.tax_amount for group in invoice.tax_breakdown], rate, source, other)
-        invoice.tax_total_in_tax_currency, shares = converted.tax_total, converted.group_taxes
+    if invoice.exchange_rate is not None and target:
+        source, other = money.currency(invoice.currency), money.currency(target)
+        taxes = [group.tax_amount for group in invoice.tax_breakdown]
+        converted = convert_taxes(taxes, invoice.exchange_rate, source, other)
+        total, shares = converted.tax_total, converted.group_taxes
     for group, tax in zip(invoice.tax_breakdown, shares, strict=True):
         group.tax_amount_in_tax_currency = tax
+    return total
+
+
+def _other_currency(invoice: Invoice, seller: Organization) -> str | None:
+    return seller.tax_currency if seller.tax_currency != invoice.currency else None
 
 
 def _document(body: Mapping[str, Any], currency: money.Currency, parties: Parties) -> Document:

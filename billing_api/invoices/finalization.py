@@ -13,7 +13,7 @@ from billing_api.domain.money import currency, to_text
 from billing_api.domain.tax import Exemption, Tax
 from billing_api.errors import Conflict, Fault, Invalid
 from billing_api.events.service import record
-from billing_api.invoices.drafting import Parties, check_total, set_due_date, set_exchange
+from billing_api.invoices.drafting import Parties, check_total, set_due_date, set_exchange, set_exchange_of_groups
 from billing_api.invoices.models import Invoice
 from billing_api.invoices.rows import TAX_MEMBERS
 from billing_api.numbering import service as numbering
@@ -47,17 +47,21 @@ def issue(invoice: Invoice, parties: Parties, issue_date: dt.date | None, expect
     Raises:
         InvoiceNotReady, PeriodLocked, TotalMismatch, IssueDateBeforeLastNumber, and Invalid for a date in the future.
     """
-    organization = parties.organization
+    organization, asked = parties.organization, issue_date or invoice.issue_date
     # The seller may have taken another tax currency since the draft was written.
-    set_exchange(invoice, organization)
-    if faults := list(blockers(invoice, parties, issue_date)):
-        raise InvoiceNotReady(f"{len(faults)} thing{'s' * (len(faults) != 1)} to add.", faults=faults)
+    set_exchange_of_groups(invoice, organization)
+    if lacking := list(_lacking(invoice, parties, asked)):
+        # A date that is refused is told with it; alone it is refused in its own name, with the series locked.
+        faults = [*lacking, *_of_date(asked, organization)]
+        raise InvoiceNotReady(f"{len(faults)} thing{'s' * (len(faults) != 1)} to add or mend.", faults=faults)
     check_total(invoice, expected_total)
-    # The parts first: once its status has changed, the database keeps them as they are.
+    # The parts first: once its status has changed, the database keeps them as they are. Of the invoice itself nothing
+    # is written before the number is there, so that its version rises by one.
     db.session.flush()
+    # The series last: everything else is done, so that its lock is held for the shortest time.
+    _number(invoice, asked, organization)
+    set_exchange(invoice, organization)
     invoice.seller, invoice.buyer = seller_of(organization), buyer_of(parties.customer)
-    # The counter last: everything else is done, so that its lock is held for the shortest time.
-    _number(invoice, issue_date or invoice.issue_date, organization)
     status = status_when_issued(invoice.payable_amount)
     invoice.finalized_at = clock.now()
     if status == "paid":
@@ -72,16 +76,10 @@ def issue(invoice: Invoice, parties: Parties, issue_date: dt.date | None, expect
         record("invoice.paid", invoice, number=invoice.number)
 
 
-def blockers(invoice: Invoice, parties: Parties, issue_date: dt.date | None = None) -> Iterator[Fault]:
-    """Everything that finalization, on this date or on that of the draft or today, still asks for."""
-    categories = {tax.category for line in invoice.lines for tax in line.taxes}
-    on = issue_date or invoice.issue_date or clock.today(parties.organization.time_zone)
-    yield from _of_lines(invoice, parties.default_tax(on))
-    yield from _of_seller(parties.organization, categories)
-    yield from _of_buyer(parties.customer, categories)
-    yield from _of_document(invoice, parties, categories)
-    if invoice.net_terms_days is None and invoice.due_date is not None and invoice.due_date < on:
-        yield Fault("due-before-issue", f"It would be issued on {on}, after it is due.", "/due_date")
+def blockers(invoice: Invoice, parties: Parties) -> list[Fault]:
+    """Everything for which finalization would refuse a draft, as things stand."""
+    on = invoice.issue_date
+    return [*_lacking(invoice, parties, on), *_of_date(on, parties.organization)]
 
 
 def seller_of(organization: Organization) -> dict[str, Any]:
@@ -109,8 +107,7 @@ def _frozen(party: Organization | Customer | None, *names: str) -> dict[str, Any
 
 def _number(invoice: Invoice, issue_date: dt.date | None, organization: Organization) -> None:
     number = numbering.take("invoice", issue_date, organization.time_zone)
-    if organization.books_locked_until and number.issue_date <= organization.books_locked_until:
-        raise PeriodLocked(f"The books are closed up to {organization.books_locked_until}.")
+    _refuse_closed(number.issue_date, organization)
     invoice.number, invoice.number_key = number.text, number.text.casefold()
     invoice.series_id, invoice.number_period, invoice.sequence_value = number.series_id, number.period, number.value
     invoice.issue_date = number.issue_date
@@ -120,6 +117,33 @@ def _number(invoice: Invoice, issue_date: dt.date | None, organization: Organiza
     if invoice.due_date is not None and invoice.due_date < number.issue_date:
         fault = Fault("due-before-issue", f"It would be issued on {number.issue_date}, after that.", "/due_date")
         raise InvoiceNotReady("The due date lies before the date of issue.", faults=[fault])
+
+
+def _refuse_closed(on: dt.date, organization: Organization) -> None:
+    if organization.books_locked_until and on <= organization.books_locked_until:
+        raise PeriodLocked(f"The books are closed up to {organization.books_locked_until}.")
+
+
+def _lacking(invoice: Invoice, parties: Parties, asked: dt.date | None) -> Iterator[Fault]:
+    categories = {tax.category for line in invoice.lines for tax in line.taxes}
+    on = asked or clock.today(parties.organization.time_zone)
+    yield from _of_lines(invoice, parties.default_tax(on))
+    yield from _of_seller(parties.organization, categories)
+    yield from _of_buyer(parties.customer, categories)
+    yield from _of_document(invoice, parties, categories)
+    if invoice.net_terms_days is None and invoice.due_date is not None and invoice.due_date < on:
+        yield Fault("due-before-issue", f"It would be issued on {on}, after it is due.", "/due_date")
+
+
+def _of_date(asked: dt.date | None, organization: Organization) -> Iterator[Fault]:
+    closed, zone = organization.books_locked_until, organization.time_zone
+    # Left to the service the date is today or later, which only books that are closed ahead forbid.
+    if asked is None and (closed is None or closed < clock.today(zone)):
+        return
+    try:
+        _refuse_closed(numbering.foresee("invoice", asked, zone), organization)
+    except (Conflict, Invalid) as refusal:
+        yield from refusal.faults or [Fault(refusal.code, refusal.detail, "/issue_date")]
 
 
 def _of_lines(invoice: Invoice, default: tuple[Tax, Exemption] | None) -> Iterator[Fault]:

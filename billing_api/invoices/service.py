@@ -141,10 +141,10 @@ def actions(invoice: Invoice) -> list[dict[str, Any]]:
             "reason": None if is_open else f"The invoice is {invoice.status}.",
         }
         if action.name == "finalize" and is_open:
-            lacking = list(blockers(invoice, _parties(invoice.customer_id)))
+            lacking = blockers(invoice, _parties(invoice.customer_id))
             entry["blockers"] = [{"pointer": one.pointer, "code": one.code, "detail": one.detail} for one in lacking]
             if lacking:
-                entry |= {"allowed": False, "reason": "Something is lacking: see blockers."}
+                entry |= {"allowed": False, "reason": "Something stands in the way: see blockers."}
         offered.append(entry)
     return offered
 

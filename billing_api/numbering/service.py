@@ -76,6 +76,17 @@ def take(document_type: str, issue_date: dt.date | None, time_zone: str) -> Numb
     return Number(text, series.id, named, counter.last_value, on)
 
 
+def foresee(document_type: str, issue_date: dt.date | None, time_zone: str) -> dt.date:
+    """The date that `take` would give as things stand, which without a lock is no promise. Raises what it would."""
+    query = sa.select(sa.func.max(NumberCounter.last_issue_date)).join(
+        NumberSeries,
+        sa.and_(
+            NumberSeries.organization_id == NumberCounter.organization_id, NumberSeries.id == NumberCounter.series_id
+        ),
+    )
+    return _date(issue_date, clock.today(time_zone), db.session.scalar(query.where(*_of(document_type))))
+
+
 def _of(document_type: str) -> tuple[sa.ColumnElement[bool], ...]:
     return NumberSeries.organization_id == unit().tenant, NumberSeries.document_type == document_type
 

@@ -35,7 +35,7 @@ def test_a_draft_becomes_an_open_invoice(tenant: Tenant) -> None:
     assert (shown["due_date"], shown["supply_date"], shown["overdue"]) == ("2026-03-11", "2026-03-01", True)
     assert shown["finalized_at"] is not None
     assert [shown[name] for name in ("paid_at", "voided_at", "marked_uncollectible_at")] == [None] * 3
-    assert shown["version"] > draft["version"]
+    assert shown["version"] == draft["version"] + 1
     assert answer.headers["ETag"] == f'"{shown["version"]}"'
     changed = {
         "status", "number", "due_date", "supply_date", "overdue", "finalized_at", "seller", "buyer", "version",
@@ -185,7 +185,7 @@ def test_it_is_issued_on_the_day_that_the_sellers_calendar_shows(app: Flask, ins
         tomorrow = str(dt.date.fromisoformat(day) + dt.timedelta(days=1))
         assert (issued["issue_date"], issued["due_date"], issued["number"]) == (day, tomorrow, f"INV-{day[:4]}-0001")
         answer = finalize(seller, seller.draft(), issue_date=tomorrow)
-        refused(answer, 422, "validation-failed")
+        refused(answer, 422, "issue-date-in-future")
         assert codes(answer) == {("/issue_date", "issue-date-in-future")}
 
 
@@ -234,3 +234,62 @@ def test_nothing_is_dated_into_books_that_are_closed(tenant: Tenant) -> None:
     refused(finalize(tenant, draft, issue_date="2026-03-10"), 409, "period-locked")
     assert tenant.get(path(draft)).json == draft
     assert finalize(tenant, draft, issue_date="2026-03-11").json["number"] == "INV-2026-0001"
+
+
+def blockers(tenant: Tenant, invoice: dict[str, Any]) -> set[tuple[str, str]]:
+    """What stands in the way of a draft, as it shows it itself."""
+    action = next(row for row in tenant.get(path(invoice)).json["actions"] if row["name"] == "finalize")
+    assert action["allowed"] is (action["blockers"] == []) is (action["reason"] is None)
+    return {(row["pointer"], row["code"]) for row in action["blockers"]}
+
+
+def test_a_date_that_would_be_refused_stands_among_the_blockers(tenant: Tenant) -> None:
+    tenant.invoice(issue_date="2026-03-10")
+    tenant.patch("/v1/organization", {"books_locked_until": "2026-03-12"})
+    for day, status, code in (
+        ("2999-01-01", 422, "issue-date-in-future"),
+        ("2026-03-09", 409, "issue-date-before-last-number"),
+        ("2025-12-31", 409, "issue-date-before-last-number"),
+        ("2026-03-12", 409, "period-locked"),
+        ("2026-03-13", 200, None),
+        (None, 200, None),
+    ):
+        draft = tenant.draft(issue_date=day)
+        expected = {("/issue_date", code)} if code else set()
+        assert blockers(tenant, draft) == expected, day
+        answer = tenant.post(f"{path(draft)}/finalize?dry_run=true")
+        assert answer.status_code == status, day
+        if status == 409:
+            assert answer.json["code"] == code
+
+
+def test_books_that_are_closed_ahead_stop_drafts_without_a_date(tenant: Tenant) -> None:
+    draft = tenant.draft()
+    tenant.patch("/v1/organization", {"books_locked_until": "2999-01-01"})
+    assert blockers(tenant, draft) == {("/issue_date", "period-locked")}
+    refused(finalize(tenant, draft), 409, "period-locked")
+
+
+@pytest.mark.parametrize(
+    ("day", "code"), [("2999-01-01", "issue-date-in-future"), ("2026-02-28", "issue-date-before-last-number")]
+)
+def test_a_date_that_is_refused_is_told_with_what_lacks(tenant: Tenant, day: str, code: str) -> None:
+    tenant.invoice(issue_date="2026-03-01")
+    draft = tenant.draft(lines=[])
+    expected = {("/lines", "required"), ("/issue_date", code)}
+    at_once = tenant.post(INVOICES, tenant.invoice_body(lines=[], issue_date=day, finalize=True))
+    for answer in (finalize(tenant, draft, issue_date=day), at_once):
+        refused(answer, 422, "invoice-not-ready")
+        assert codes(answer) == expected
+
+
+def test_finalization_is_one_version_also_when_the_tax_currency_has_changed(tenant: Tenant) -> None:
+    rate = {"rate": "0.9", "date": "2026-03-01"}
+    draft = tenant.draft(currency="USD", exchange_rate=rate)
+    assert draft["tax_total_in_tax_currency"] is None
+    tenant.patch("/v1/organization", {"tax_currency": "EUR"})
+    issued = finalize(tenant, draft).json
+    assert (issued["version"], issued["tax_total_in_tax_currency"]) == (2, "17.10")
+    assert issued["tax_breakdown"][0]["tax_amount_in_tax_currency"] == "17.10"
+    # Issued at once it has been written and issued: two.
+    assert tenant.invoice()["version"] == 2

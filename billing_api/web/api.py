@@ -63,17 +63,20 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest
         self._prepare_doc_cbks.append(self._prepare_edge_doc)
 
     def route(self, rule: str, **options: Any) -> Callable[[View], View]:
-        """Register a view; query parameters that no schema of it names are refused."""
+        """Register a view; query parameters that no schema of it names are refused, and bodies that none reads."""
         register = super().route
 
         def decorator(view: View) -> View:
             method, path = options.get("methods", ["GET"])[0], (self.url_prefix or "") + rule
             edge = {"dry_run"} if document.takes_dry_run(view, method) else set()
             known = _query_names(view) | edge
+            is_bare = method not in SAFE and not document.takes_body(view)
 
             @wraps(view)
             def strict(*args: Any, **kwargs: Any) -> Any:
                 check_query(request, known)
+                if is_bare:
+                    self.ARGUMENTS_PARSER.parse(Schema(), request, location="json")
                 return view(*args, **kwargs)
 
             described = {"edge": document.operation(self.name, view, path, method)}

@@ -153,6 +153,11 @@ def _stores_replies(view: Callable[..., Any], method: str) -> bool:
     return method == "POST" and takes_dry_run(view, method)
 
 
+def takes_body(view: Callable[..., Any]) -> bool:
+    """Whether a schema reads the body of this operation."""
+    return "json" in _arguments(view) or hasattr(view, "patched_schema")
+
+
 def _arguments(view: Callable[..., Any]) -> dict[str, Any]:
     given = getattr(view, "_apidoc", {}).get("arguments", {}).get("parameters", [])
     return {argument["in"]: argument for argument in given}

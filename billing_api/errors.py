@@ -68,7 +68,8 @@ class BillingError(Exception):
 
 
 class Malformed(BillingError):
-    """The request cannot be read: its JSON, a parameter or a header is broken. `errors` names the place."""
+    """The request cannot be read: its JSON, a parameter or a header is broken. `detail` says what is wrong and, in JSON
+    that breaks off, at which line and column; wrong parameters and headers stand in `errors` by their names."""
 
     status = 400
     code = "malformed-request"
@@ -76,8 +77,9 @@ class Malformed(BillingError):
 
 
 class Unauthenticated(BillingError):
-    """The request carries no credential, or one that is not, or no longer, good. Log in or refresh, and send
-    `Authorization: Bearer <access token>`."""
+    """The request carries no credential, or one that is not, or no longer, good. Log in with `POST /v1/auth/login`, or,
+    when the access token has expired, refresh it with `POST /v1/auth/refresh`; send `Authorization: Bearer <access
+    token>`."""
 
     status = 401
     code = "unauthenticated"
@@ -139,6 +141,9 @@ class PayloadTooLarge(BillingError):
     status = 413
     code = "payload-too-large"
     title = "The body is too large"
+
+    def __init__(self, detail: str = "A body has at most 1 MiB, which is 1,048,576 bytes.") -> None:
+        super().__init__(detail)
 
 
 class UnsupportedMediaType(BillingError):

@@ -50,19 +50,26 @@ def parse(text: str, reset: Reset = Reset.NEVER) -> Pattern:
     """
     pieces = tuple((piece, index % 2 == 1) for index, piece in enumerate(_TOKEN.split(text)) if piece or index % 2)
     tokens = [piece for piece, is_token in pieces if is_token]
-    faults = []
+    faults: list[Fault] = []
+    at = "/pattern"
     if any(not _LITERAL.fullmatch(piece) for piece, is_token in pieces if not is_token) or text != text.strip():
-        faults.append(("pattern-character", "Only letters, digits, inner spaces and . _ / - may stand around tokens."))
+        faults.append(
+            Fault("pattern-character", "Only letters, digits, inner spaces and . _ / - may stand around tokens.", at)
+        )
     if any(token not in _DATES and not _is_counter(token) for token in tokens):
-        faults.append(("pattern-token-unknown", "The tokens are {YYYY}, {YY}, {MM} and a counter such as {####}."))
+        faults.append(
+            Fault("pattern-token-unknown", "The tokens are {YYYY}, {YY}, {MM} and a counter such as {####}.", at)
+        )
     if sum(map(_is_counter, tokens)) != 1:
-        faults.append(("pattern-counter", "A pattern has exactly one counter, such as {####}."))
+        faults.append(Fault("pattern-counter", "A pattern has exactly one counter, such as {####}.", at))
     if reset is Reset.YEARLY and "YYYY" not in tokens:
-        faults.append(("pattern-needs-year", "A counter that starts anew each year needs {YYYY} in its pattern."))
+        faults.append(
+            Fault("pattern-needs-year", "A counter that starts anew each year needs {YYYY} in its pattern.", at)
+        )
     if sum(len(piece) if not is_token else _DATES.get(piece, len(piece)) for piece, is_token in pieces) > NUMBER_LENGTH:
-        faults.append(("pattern-too-long", f"A number has at most {NUMBER_LENGTH} characters."))
+        faults.append(Fault("pattern-too-long", f"A number has at most {NUMBER_LENGTH} characters.", at))
     if faults:
-        raise Invalid(faults=[Fault(code, detail, "/pattern") for code, detail in faults])
+        raise Invalid(faults=faults)
     return Pattern(text=text, pieces=pieces)
 
 

@@ -1,8 +1,12 @@
 """Start and operations: what the service is, whether it lives, whether it can work, and what its refusals mean."""
 
+import base64
+import hashlib
 import html
 import ipaddress
+import re
 import secrets
+from dataclasses import asdict
 from inspect import cleandoc
 from pathlib import Path
 from typing import Any
@@ -17,6 +21,25 @@ from billing_api.web import tokens
 from billing_api.web.api import Blueprint
 from billing_api.web.auth import public
 from billing_api.web.components import PROBLEM_CODE
+from billing_api.web.fault_codes import FAULT_CODES
+
+_CODE = re.compile(r"`([^`]+)`")
+_STYLE = (
+    "body{max-width:42rem;margin:3rem auto;padding:0 1rem;font:1.05rem/1.6 system-ui,sans-serif;color:#222}"
+    "h1{font-size:1.6rem;line-height:1.25}code{background:#f1f1f4;padding:.1em .35em;border-radius:.25em}"
+    "p.kind{color:#666}"
+)
+_DIGEST = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_PAGE_POLICY = (
+    f"default-src 'none'; style-src 'sha256-{_DIGEST}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""The page may be styled by what it came with, and by nothing else."""
+_PAGE = (
+    '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    f"<title>{{title}}</title><style>{_STYLE.replace('{', '{{').replace('}', '}}')}</style>"
+    "<h1>{title}</h1><p class=kind><code>{code}</code> &middot; HTTP {status} {place}</p><p>{detail}</p>"
+    '<p><a href="/docs">The documentation of the API</a></p></html>'
+)
 
 blueprint = Blueprint("operations", __name__, description="What runs the service, watches it, or explains it.")
 
@@ -81,14 +104,13 @@ def ready() -> dict[str, str | None]:
 def metrics() -> Response:
     """Read counters for Prometheus
 
-    From the same machine, or with the metrics token where one is set.
+    With the metrics token. Where none is set, from the same machine and through no proxy, but not in production.
     """
     token = current_app.config["BILLING_METRICS_TOKEN"]
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    is_bearer = scheme.lower() == "bearer"
-    is_known = token is not None and is_bearer and secrets.compare_digest(given.encode(), token.encode())
-    if not is_known and not (token is None and _is_local()):
-        raise Forbidden("Metrics are for this machine, or for the bearer of BILLING_METRICS_TOKEN.")
+    # A proxy on this machine that says nothing of itself looks like the machine.
+    is_open_here = token is None and current_app.config["BILLING_ENV"] != "production"
+    if not (_bears(token) or (is_open_here and _is_local())):
+        raise Forbidden("Metrics are for the bearer of BILLING_METRICS_TOKEN, in development also for this machine.")
     registry = REGISTRY
     if current_app.config["BILLING_METRICS_DIR"]:
         registry = CollectorRegistry()
@@ -120,23 +142,40 @@ def problem(code: str) -> Response:
 
     What it means and what to do about it: a page for people, JSON for programs that ask for it.
     """
+    found = _explained(code)
+    if found is None:
+        raise NotFound()
+    if request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json":
+        return jsonify({name: found[name] for name in ("code", "title", "status", "detail")})
+    shown = {name: html.escape(str(value)) for name, value in found.items()}
+    answer = Response(
+        _PAGE.format(**{**shown, "detail": _CODE.sub(r"<code>\1</code>", shown["detail"])}), mimetype="text/html"
+    )
+    answer.headers["Content-Security-Policy"] = _PAGE_POLICY
+    return answer
+
+
+def _explained(code: str) -> dict[str, Any] | None:
+    """What is known of a code: that of a refusal, or that of a fault in one."""
+    if (fault := FAULT_CODES.get(code)) is not None:
+        return {**asdict(fault), "place": "in a body; 400 in a query or a header" if fault.status == 422 else ""}
     kind = next((kind for kind in tree() if kind.code == code and kind.__doc__), None)
     if kind is None:
-        raise NotFound()
+        return None
     text = " ".join(cleandoc(kind.__doc__ or "").split())
-    if request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json":
-        return jsonify({"code": code, "title": kind.title, "status": kind.status, "detail": text})
-    title, body = html.escape(kind.title), html.escape(text)
-    page = (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
-        f"<h1>{title}</h1><p><code>{html.escape(code)}</code> &middot; HTTP {kind.status}</p><p>{body}</p></html>"
-    )
-    return Response(page, mimetype="text/html")
+    return {"code": code, "title": kind.title, "status": kind.status, "detail": text, "place": ""}
+
+
+def _bears(token: str | None) -> bool:
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    is_bearer = token is not None and scheme.lower() == "bearer"
+    return is_bearer and secrets.compare_digest(given.encode(), str(token).encode())
 
 
 def _is_local() -> bool:
-    """Whether the request comes from this machine and through no proxy, which would look like one."""
-    if "X-Forwarded-For" in request.headers or "Forwarded" in request.headers:
+    """Whether the request comes from this machine and through no proxy, which would look like it."""
+    names = {name.lower() for name, _ in request.headers}
+    if names & {"forwarded", "via", "x-real-ip"} or any(name.startswith("x-forwarded-") for name in names):
         return False
     try:
         return ipaddress.ip_address(request.remote_addr or "").is_loopback

@@ -52,5 +52,8 @@ class ProblemPageOutput(Schema):
 
     code = fields.String(required=True, metadata={"example": "validation-failed"})
     title = fields.String(required=True, metadata={"example": "The request is invalid"})
-    status = fields.Integer(required=True, metadata={"example": 422})
-    detail = fields.String(required=True)
+    status = fields.Integer(
+        required=True,
+        metadata={"example": 422, "description": "The HTTP status; of a fault in a query or header it is always 400."},
+    )
+    detail = fields.String(required=True, metadata={"description": "What it means, and what to do."})

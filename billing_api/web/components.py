@@ -4,6 +4,7 @@ from typing import Any
 
 from billing_api.errors import BillingError, tree
 from billing_api.web.errors import PROBLEM_JSON
+from billing_api.web.fault_codes import FAULT_CODES
 
 FAULT = {
     "type": "object",
@@ -16,7 +17,11 @@ FAULT = {
             "example": "/lines/0/quantity",
         },
         "parameter": {"type": "string", "description": "The query parameter or header, instead of a pointer."},
-        "code": {"type": "string", "description": "Kebab-case, stable.", "example": "required"},
+        "code": {
+            "type": "string",
+            "description": "Kebab-case, stable; `/problems/{code}` says what it means and what to do.",
+            "example": "required",
+        },
         "detail": {"type": "string", "description": "For a person.", "example": "This member is required."},
     },
 }
@@ -30,7 +35,11 @@ PROBLEM = {
         "status": {"type": "integer", "minimum": 400, "maximum": 599, "example": 422},
         "code": {
             "type": "string",
-            "description": "Kebab-case, stable; programs branch on it.",
+            "description": (
+                "Kebab-case, stable; programs branch on it. Where all faults of a body (422) or of a query (400) have "
+                "one and the same code, it is theirs, such as `unknown-member`; of several it is `validation-failed` "
+                "or `malformed-request`. The parameter of `/problems/{code}` lists them all."
+            ),
             "example": "validation-failed",
         },
         "detail": {"type": "string", "example": "1 fault in the body."},
@@ -38,7 +47,7 @@ PROBLEM = {
         "request_id": {"type": ["string", "null"], "example": "019a9c3e-6a34-7c22-9a58-3f7a4b1c2d3e"},
         "errors": {
             "type": "array",
-            "description": "Every fault at once.",
+            "description": "Every fault at once; empty where there is no place to name.",
             "items": {"$ref": "#/components/schemas/Fault"},
         },
         "current_status": {"type": "string", "description": "With `invalid-transition`: the document's status."},
@@ -129,7 +138,7 @@ CODES = "x-problem-codes"
 PROBLEM_CODE = {
     "name": "code",
     "in": "path",
-    "description": "The `code` of a problem.",
+    "description": "The `code` of a problem, or of a fault in its `errors`.",
     "schema": {"type": "string", CODES: True},
 }
 
@@ -142,11 +151,23 @@ LINE_TOO_LONG = {
         }
     },
 }
-_FAULTS = {
-    "malformed-request": {"parameter": "limit", "code": "out-of-range", "detail": "From 1 to 100."},
-    "validation-failed": {"pointer": "/lines/0/quantity", "code": "required", "detail": "This member is required."},
+_NO_DAY = {"pointer": "/issue_date", "code": "not-a-date", "detail": "There is no such day."}
+_REQUIRED = {"pointer": "/lines/0/quantity", "code": "required", "detail": "This member is required."}
+_UNKNOWN = {"pointer": "/colour", "code": "unknown-member", "detail": "There is no such member here."}
+_LIMIT = {"parameter": "limit", "code": "out-of-range", "detail": "Between 1 and 100."}
+_SELLER = {"pointer": "/seller/legal_name", "code": "required", "detail": "Give the organization its legal_name."}
+_EXAMPLES: dict[int, dict[str, tuple[str, list[dict[str, str]]]]] = {
+    400: {
+        "malformed-request": ("The body is not JSON: line 3, column 17.", []),
+        "out-of-range": ("Between 1 and 100.", [_LIMIT]),
+    },
+    422: {
+        "validation-failed": ("3 faults in the body.", [_NO_DAY, _REQUIRED, _UNKNOWN]),
+        "unknown-member": ("There is no such member here.", [_UNKNOWN]),
+        "invoice-not-ready": ("1 thing to add.", [_SELLER]),
+    },
 }
-"""A fault for each code that comes with some as a rule."""
+"""The detail and the faults with which a code comes, and codes of faults that a problem takes over."""
 
 
 def header(name: str) -> dict[str, str]:
@@ -168,8 +189,8 @@ def refusals() -> dict[str, dict[str, Any]]:
 
 
 def codes() -> list[str]:
-    """Every code of refusal that has a page, in alphabetical order."""
-    return sorted({kind.code for kind in tree() if kind.__doc__})
+    """Every code of a refusal or a fault that has a page, in alphabetical order."""
+    return sorted(FAULT_CODES.keys() | {kind.code for kind in tree() if kind.__doc__})
 
 
 def _name(status: int) -> str:
@@ -177,15 +198,18 @@ def _name(status: int) -> str:
 
 
 def _response(status: int, kinds: list[type[BillingError]]) -> dict[str, Any]:
-    titles = sorted({kind.code: kind.title for kind in kinds}.items())
+    refused = {kind.code: kind.title for kind in kinds}
+    taken_over = {code: FAULT_CODES[code].title for code in _EXAMPLES.get(status, {}) if code in FAULT_CODES}
     return {
-        "description": "; ".join(title for _, title in titles) + ".",
+        "description": "; ".join(title for _, title in sorted(refused.items())) + ".",
         "headers": {"X-Request-Id": header("X-Request-Id")}
         | {name: _header(name, status) for name in _OF_STATUS.get(status, ())},
         "content": {
             PROBLEM_JSON: {
                 "schema": {"$ref": "#/components/schemas/Problem"},
-                "examples": {code: _example(status, code, title) for code, title in titles},
+                "examples": {
+                    code: _example(status, code, title) for code, title in sorted((refused | taken_over).items())
+                },
             }
         },
     }
@@ -196,14 +220,15 @@ def _header(name: str, status: int) -> dict[str, Any]:
 
 
 def _example(status: int, code: str, title: str) -> dict[str, Any]:
+    detail, faults = _EXAMPLES.get(status, {}).get(code, (f"{title}.", []))
     problem = {
         "type": f"/problems/{code}",
         "title": title,
         "status": status,
         "code": code,
-        "detail": f"{title}.",
+        "detail": detail,
         "instance": "/v1/invoices",
         "request_id": "019a9c3e-6a34-7c22-9a58-3f7a4b1c2d3e",
-        "errors": [_FAULTS[code]] if code in _FAULTS else [],
+        "errors": faults,
     }
     return {"summary": title, "value": problem}

@@ -28,6 +28,7 @@ from billing_api.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
+from billing_api.web.fault_codes import FAULT_CODES
 from billing_api.web.observation import place
 
 PROBLEM_JSON = "application/problem+json"
@@ -83,12 +84,13 @@ def answer(error: Exception) -> Response:
 
 def problem(error: BillingError) -> Response:
     """A refusal in the form of RFC 9457."""
+    code, title, detail = _named(error)
     body = {
-        "type": f"/problems/{error.code}",
-        "title": error.title,
+        "type": f"/problems/{code}",
+        "title": title,
         "status": error.status,
-        "code": error.code,
-        "detail": error.detail,
+        "code": code,
+        "detail": detail,
         "instance": request.path,
         "request_id": g.get("request_id"),
         **error.members,
@@ -137,16 +139,29 @@ class Silence(psycopg2.OperationalError):
     """The database did not answer in time; its connection is closed."""
 
 
+def _named(error: BillingError) -> tuple[str, str, str]:
+    """Code, title and detail. What has no name of its own takes that of its faults, where these are all of one kind."""
+    codes = {fault.code for fault in error.faults}
+    known = FAULT_CODES.get(next(iter(codes))) if len(codes) == 1 else None
+    if known is None or type(error) not in {Invalid, Malformed}:
+        return error.code, error.title, error.detail
+    if len(error.faults) == 1:
+        return known.code, known.title, error.faults[0].detail
+    is_told = error.detail != f"{error.title}."
+    return known.code, known.title, error.detail if is_told else f"{known.title}."
+
+
 def _fault(fault: Fault) -> dict[str, str]:
     place = {"pointer": fault.pointer} if fault.parameter is None else {"parameter": fault.parameter}
     return {**{name: value or "" for name, value in place.items()}, "code": fault.code, "detail": fault.detail}
 
 
 def _of_http(error: HTTPException) -> BillingError:
-    refusal = _BY_STATUS.get(error.code or 500, InternalError)()
-    for name, value in error.get_headers():
-        if name in {"Allow", "Retry-After"}:
-            refusal.headers[name] = value
+    kind = _BY_STATUS.get(error.code or 500, InternalError)
+    headers = {name: value for name, value in error.get_headers() if name in {"Allow", "Retry-After"}}
+    allowed = headers.get("Allow")
+    refusal = kind(f"Allowed here: {allowed}.") if allowed and kind is MethodNotAllowed else kind()
+    refusal.headers |= headers
     return refusal
 
 

@@ -138,7 +138,8 @@ def test_what_does_not_fit_is_refused_with_every_place(
     tenant, made = only
     body = {"customer_id": made["customer_id"], "lines": [line()], **values}
     answer = tenant.call(method, INVOICES if method == "POST" else path(made), body)
-    refused(answer, 422, "validation-failed")
+    several = {code for _, code in faults}
+    refused(answer, 422, several.pop() if len(several) == 1 else "validation-failed")
     assert codes(answer) == faults
     assert tenant.get(path(made)).json == made
     assert len(tenant.get(INVOICES).json["data"]) == 1

@@ -5,6 +5,9 @@ from typing import Any
 
 from werkzeug.test import TestResponse
 
+from billing_api.errors import tree
+from billing_api.web.fault_codes import FAULT_CODES
+
 MEMBERS = {"type", "title", "status", "code", "detail", "instance", "request_id", "errors"}
 LEAKS = re.compile(
     r"Traceback|File \\?\"|\.py\b|psycopg|sqlalchemy|werkzeug|marshmallow|SELECT |INSERT |UPDATE \w+ SET|pg_"
@@ -41,6 +44,7 @@ def problem_of(answer: TestResponse) -> dict[str, Any]:
         assert ("pointer" in fault) != ("parameter" in fault)
         assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", fault["code"])
         assert fault["detail"]
+        assert fault["code"] in FAULT_CODES or fault["code"] in {kind.code for kind in tree()}, fault
     return problem
 
 

@@ -93,8 +93,9 @@ def test_what_does_not_belong_in_a_member_is_refused_by_code_and_pointer(
 ) -> None:
     for value in values:
         answer = customer(tenant, **at(pointer, value))
-        refused(answer, 422, "validation-failed")
+        problem = refused(answer, 422)
         assert (pointer, code) in codes(answer), (value, answer.text)
+        assert problem["code"] == (code if len(codes(answer)) == 1 else "validation-failed")
 
 
 @pytest.mark.parametrize(
@@ -248,7 +249,7 @@ def test_a_parameter_is_as_strict_as_a_member(
         assert answer.status_code == 200, (value, answer.text)
     for value in bad:
         answer = tenant.get(f"/v1/customers?{name}={value}")
-        refused(answer, 400, "malformed-request")
+        refused(answer, 400, code)
         assert {place for place, _ in codes(answer)} == {name}
         assert code is None or codes(answer) == {(name, code)}, (value, answer.text)
 

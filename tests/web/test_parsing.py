@@ -71,13 +71,17 @@ MALFORMED = {
 }
 
 
+NO_OBJECTS = {MALFORMED[f"{name} at the top"] for name in ("an array", "a text", "a number", "true", "null")}
+
+
 @pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED)
 def test_what_is_not_one_json_object_in_utf_8_is_400(tenant: Tenant, body: bytes) -> None:
-    refused(send(tenant, body), 400, "malformed-request")
+    code = refused(send(tenant, body), 400)["code"]
+    assert code == ("not-an-object" if body in NO_OBJECTS else "malformed-request")
 
 
 def test_depth_64_is_read_and_judged_and_depth_65_is_not_read(tenant: Tenant) -> None:
-    refused(send(tenant, nested(MAX_DEPTH)), 422, "validation-failed")
+    refused(send(tenant, nested(MAX_DEPTH)), 422)
     refused(send(tenant, nested(MAX_DEPTH + 1)), 400, "malformed-request")
 
 

@@ -108,7 +108,7 @@ def test_what_no_version_is_named_by_never_matches(tenant: Tenant, tag: str) -> 
 def test_what_is_no_tag_is_400(tenant: Tenant, header: str) -> None:
     path = place_of(tenant, "customer")
     answer = change(tenant, path, If_Match=header)
-    refused(answer, 400, "malformed-request")
+    refused(answer, 400, "wrong-format")
     assert codes(answer) == {("If-Match", "wrong-format")}
     assert tenant.get(path).json["version"] == 1
 

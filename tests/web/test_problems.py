@@ -68,7 +68,9 @@ def refusals(tenant: Tenant) -> Iterator[tuple[int, str, TestResponse]]:
     text = {"data": "x", "content_type": "text/plain", "headers": tenant.headers}
     big: dict[str, Any] = {"data": b" " * 2_000_000, "content_type": "application/json", "headers": tenant.headers}
     yield 400, "malformed-request", tenant.post_text("/v1/customers", "{")
-    yield 400, "malformed-request", tenant.get("/v1/customers?x=1")
+    yield 400, "unknown-parameter", tenant.get("/v1/customers?x=1")
+    yield 400, "malformed-request", tenant.get("/v1/customers?x=1&limit=1&limit=2")
+    yield 422, "required", tenant.post("/v1/customers", {})
     yield 400, "several-credentials", tenant.get("/v1/me", X_API_Key="bk_x")
     yield 401, "unauthenticated", tenant.client.get("/v1/me")
     yield 401, "invalid-credentials", tenant.client.post("/v1/auth/login", json={"email": "a@b.de", "password": "x"})
@@ -82,7 +84,7 @@ def refusals(tenant: Tenant) -> Iterator[tuple[int, str, TestResponse]]:
     yield 412, "precondition-failed", tenant.patch(customer, {"name": "x"}, If_Match='"9"')
     yield 413, "payload-too-large", tenant.client.post("/v1/customers", **big)
     yield 415, "unsupported-media-type", tenant.client.post("/v1/customers", **text)
-    yield 422, "validation-failed", tenant.post("/v1/customers", {})
+    yield 422, "validation-failed", tenant.post("/v1/customers", {"x": 1})
     yield (
         422,
         "customer-not-found",

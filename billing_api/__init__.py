@@ -20,6 +20,7 @@ from billing_api.extensions import migrate
 from billing_api.health.routes import blueprint as health
 from billing_api.invoices.routes import blueprint as invoices
 from billing_api.organizations.routes import blueprint as organizations
+from billing_api.role_check import watch_role
 from billing_api.web import document, errors, headers, observation, tokens
 from billing_api.web.api import Api
 from billing_api.web.app import BillingApi
@@ -60,6 +61,7 @@ def create_app(config: Config) -> Flask:
 def _settings(config: Config, secret: str) -> dict[str, object]:
     return {
         "SECRET_KEY": secret,
+        "BILLING_ENV": config.env,
         "MAX_CONTENT_LENGTH": MAX_BODY,
         # Health checks on the same machine name no host of ours.
         "TRUSTED_HOSTS": [*config.trusted_hosts, "127.0.0.1", "localhost"] if config.trusted_hosts else None,
@@ -104,6 +106,7 @@ def _bind_database(app: Flask) -> None:
     limit_silence()
     with app.app_context():
         watch(db.engine)
+        watch_role(db.engine, is_production=app.config["BILLING_ENV"] == "production")
 
 
 def _bind_resources(app: Flask) -> None:

@@ -19,7 +19,8 @@ from billing_api.database import transaction
 from billing_api.embedded import EmbeddedError
 from billing_api.errors import BillingError
 from billing_api.postgres_cluster import one_line
-from billing_api.provisioning import DatabaseAway, UnsafeRole, lent
+from billing_api.provisioning import DatabaseAway, lent
+from billing_api.role_check import UnsafeRole
 from billing_api.serving import ServingError
 from billing_api.serving import serve as run_service
 from billing_api.web import tokens

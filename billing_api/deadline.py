@@ -6,13 +6,15 @@ the client's side can tell. psycopg2 lets a callback do the waiting, and this on
 
 import select
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg2
 from psycopg2 import extensions
 
 from billing_api.circuit_breaker import breaker
-from billing_api.unit_of_work import unit
+from billing_api.unit_of_work import UnitOfWork, current, unit
 from billing_api.web.errors import Silence
 
 SILENCE_SECONDS = 4.0
@@ -24,15 +26,28 @@ _EVENTS = {extensions.POLL_READ: select.POLLIN, extensions.POLL_WRITE: select.PO
 
 
 def limit_silence() -> None:
-    """Let every wait for the database in this process end, when it is made inside a unit of work."""
+    """Let every wait for the database in this process end, when it is made inside a unit of work or to connect."""
     extensions.set_wait_callback(_wait)
+
+
+@contextmanager
+def limited_waits() -> Iterator[None]:
+    """Let what is asked here have an end too, though it belongs to no request."""
+    limit_silence()
+    token = current.set(UnitOfWork())
+    try:
+        yield
+    finally:
+        current.reset(token)
 
 
 def _wait(connection: Any) -> None:
     here = unit()
     is_silent = False
+    # With a callback, libpq's own limit for connecting does not count.
+    is_limited = here.is_limited or connection.status == extensions.STATUS_SETUP
     try:
-        _poll(connection, time.monotonic() + SILENCE_SECONDS if here.is_limited else None)
+        _poll(connection, time.monotonic() + SILENCE_SECONDS if is_limited else None)
         here.is_answered = True
     except Silence:
         is_silent = True

@@ -65,7 +65,7 @@ class Cluster:
 
 
 def connect(url: str) -> "psycopg2.extensions.connection":
-    """A connection to an address in SQLAlchemy's form, in at most two seconds.
+    """A connection to an address in SQLAlchemy's form, within two seconds, or four where `deadline` does the waiting.
 
     Raises:
         psycopg2.OperationalError: nobody answers there, or refuses.

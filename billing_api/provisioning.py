@@ -1,5 +1,6 @@
 """Bring the database to where the service can use it: reach it, migrate it, lend it to a command."""
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -11,31 +12,21 @@ from flask import Flask
 from flask_migrate import upgrade
 from sqlalchemy.engine import make_url
 
+from billing_api.deadline import limited_waits
 from billing_api.embedded import Addresses, EmbeddedPostgres, attach
 from billing_api.postgres_cluster import connect, one_line
+from billing_api.role_check import check_connection
 from config import ROOT, Config
 
 MIGRATIONS = ROOT / "migrations"
 PATIENCE_SECONDS = 5.0
 """How long a database given by its address may take to answer; an orchestrator starts us again afterwards."""
 
-ROLES_SCRIPT = "docs/docker/init-roles.sh"
-_ROLE = """
-SELECT rolname, rolsuper OR rolbypassrls, EXISTS (
-    SELECT FROM pg_class
-    WHERE relkind IN ('r', 'p') AND relnamespace = to_regnamespace('public')
-      AND pg_has_role(current_user, relowner, 'MEMBER')
-)
-FROM pg_roles WHERE rolname = current_user
-"""
+_PASSWORD = re.compile(r"(//[^\s:/@]*):[^\s@]*@")
 
 
 class DatabaseAway(Exception):
     """The database that the settings name does not answer; the message is one line without its password."""
-
-
-class UnsafeRole(Exception):
-    """The service would answer as a role that row-level security does not bind; the message is one line."""
 
 
 def located(config: Config, addresses: Addresses) -> Config:
@@ -76,10 +67,7 @@ def await_database(url: str, patience: float = PATIENCE_SECONDS) -> None:
 
 
 def check_role(config: Config) -> None:
-    """Refuse a role for which the wall between tenants does not stand.
-
-    In development the owner of the tables will do: row-level security is forced upon it. It could take the wall down,
-    so in production it, and whoever may become it, is refused.
+    """Refuse a role for which the wall between tenants does not stand; a silent database cannot hold this up.
 
     Raises:
         UnsafeRole: with what to do about it.
@@ -89,19 +77,10 @@ def check_role(config: Config) -> None:
     if url is None:
         return
     try:
-        with closing(connect(url)) as connection, connection.cursor() as cursor:
-            cursor.execute(_ROLE)
-            name, is_unbound, is_owner = cursor.fetchone() or ("", True, True)
+        with limited_waits(), closing(connect(url)) as connection:
+            check_connection(connection, is_production=config.is_production)
     except psycopg2.OperationalError as error:
         raise DatabaseAway(_complaint(url, error)) from None
-    if is_unbound:
-        reason = "is a superuser or has BYPASSRLS, so that row-level security would not keep tenants apart"
-    elif is_owner and config.is_production:
-        reason = "owns the tables, or may become their owner, which only MIGRATION_DATABASE_URL should"
-    else:
-        return
-    remedy = f"CREATE ROLE billing_service LOGIN PASSWORD '...', and name it there ({ROLES_SCRIPT} makes both roles)"
-    raise UnsafeRole(f"the role {name} of DATABASE_URL {reason}; {remedy}")
 
 
 @contextmanager
@@ -140,7 +119,7 @@ def migrate(app: Flask) -> None:
 def _complaint(url: str, error: Exception) -> str:
     parsed = make_url(url)
     reason = one_line(error).removesuffix(" Is the server running on that host and accepting TCP/IP connections?")
-    if parsed.password:
-        reason = reason.replace(str(parsed.password), "***")
+    # Only where it stands in an address: a short password is part of many words.
+    reason = _PASSWORD.sub(r"\1:***@", reason)
     place = f"{parsed.host or 'localhost'}:{parsed.port or 5432}/{parsed.database or ''}"
     return f"the database at {place} cannot be reached: {reason}"

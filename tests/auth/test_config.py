@@ -1,25 +1,15 @@
 """The settings, and what the service refuses to start with."""
 
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy.engine import make_url
 
-from billing_api import create_app, keys
+from billing_api import keys
 from billing_api.deadline import SILENCE_SECONDS
-from billing_api.embedded import Addresses
-from billing_api.postgres_cluster import connect
-from billing_api.provisioning import DatabaseAway, UnsafeRole, check_role
 from config import EXAMPLE_SECRET, LONGEST_STATEMENT_MS, ROOT, Config, ConfigError, _Settings
-from tests.service_processes import free_port
 
 SECRET = "0123456789abcdef" * 4
 PRODUCTION = {
@@ -258,74 +248,3 @@ def test_the_key_that_is_newest_by_name_signs_and_the_old_one_still_verifies(con
     assert old is not None
     assert kept is not None
     assert old.public_bytes_raw() == kept.public_bytes_raw()
-
-
-@contextmanager
-def role(addresses: Addresses, attributes: str) -> Iterator[str]:
-    """The address of the test's database for a role that is made for the while."""
-    name = f"role_{os.getpid()}"
-    url = make_url(addresses.service).set(username=name, password="x" * 20)
-    with closing(connect(addresses.superuser)) as connection, connection.cursor() as cursor:
-        cursor.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{'x' * 20}' {attributes}")
-        try:
-            yield url.render_as_string(hide_password=False)
-        finally:
-            cursor.execute(f"DROP ROLE {name}")
-
-
-@pytest.mark.parametrize("env", ["development", "production"])
-@pytest.mark.parametrize("attributes", ["SUPERUSER", "BYPASSRLS"])
-def test_a_role_that_passes_the_wall_is_refused_everywhere(
-    config: Config, addresses: Addresses, attributes: str, env: str
-) -> None:
-    with role(addresses, attributes) as url, pytest.raises(UnsafeRole, match="CREATE ROLE") as caught:
-        check_role(replace(config, env=env, database_url=url))
-    assert "\n" not in str(caught.value)
-    assert "x" * 20 not in str(caught.value)
-
-
-def test_a_role_that_may_become_the_owner_is_refused_in_production_only(
-    config: Config, addresses: Addresses, app: Flask
-) -> None:
-    owner = make_url(addresses.owner).username
-    with role(addresses, f"IN ROLE {owner}") as url:
-        check_role(replace(config, database_url=url))
-        with pytest.raises(UnsafeRole, match="owns the tables"):
-            check_role(replace(config, env="production", database_url=url))
-
-
-@pytest.mark.parametrize("env", ["development", "production"])
-def test_the_services_own_role_is_taken(config: Config, app: Flask, env: str) -> None:
-    check_role(replace(config, env=env))
-
-
-def test_a_database_that_is_away_is_not_taken_for_an_unsafe_role(config: Config) -> None:
-    with pytest.raises(DatabaseAway):
-        check_role(replace(config, database_url="postgresql+psycopg2://service:secret@127.0.0.1:1/billing"))
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["-c", "import wsgi"],
-        ["-m", "gunicorn", "--check-config", "wsgi:app"],
-        ["-c", "import sys; sys.argv[1:] = ['serve']; from billing_api.cli import main; main()"],
-    ],
-    ids=["wsgi", "gunicorn", "serve"],
-)
-def test_nothing_is_served_as_a_superuser(addresses: Addresses, app: Flask, tmp_path: Path, command: list[str]) -> None:
-    with role(addresses, "SUPERUSER") as url:
-        environ = {"PATH": os.environ["PATH"], "INSTANCE": str(tmp_path), "DATABASE_URL": url}
-        environ |= {"PORT": str(free_port()), "MIGRATION_DATABASE_URL": addresses.owner}
-        done = subprocess.run(
-            [sys.executable, *command], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=False
-        )
-    assert done.returncode != 0
-    lines = [line for line in done.stderr.splitlines() if "row-level security" in line]
-    assert len(lines) == 1, done.stderr
-    assert lines[0].startswith("billing-api: the role ")
-    assert "Traceback" not in done.stderr
-
-
-def test_a_good_role_is_served(config: Config, app: Flask) -> None:
-    assert create_app(config).test_client().get("/health/ready").status_code == 200

@@ -10,18 +10,26 @@ from billing_api.domain.tax import CATEGORIES
 from billing_api.organizations.schemas import Address
 from billing_api.web.bodies import Body, Metadata, Several
 from billing_api.web.decimals import Exact, Price, amount_field, percentage_field, plain, quantity_field, rate_field
-from billing_api.web.fields import Choice, Date, Flag, Flaw, Id, Integer, Text, currency_field, refuse
+from billing_api.web.fields import Choice, Date, Flag, Flaw, Id, Integer, Text, currency_field, locale_field, refuse
 from billing_api.web.json import read, write
 
 MAX_LINES = 1000
 MAX_ADJUSTMENTS = 100
+MAX_PARTS = 5000
 TYPE_CODES = ("380", "384", "386", "389")
 """UNTDID 1001: commercial, corrected, prepayment and self-billed invoice."""
 
 
+_CATEGORY = (
+    "Tax category (UNCL 5305): S standard, Z zero rated, E exempt, AE reverse charge, K intra-community supply, "
+    "G export, O outside the scope of tax, L Canary Islands (IGIC), M Ceuta and Melilla (IPSI), B split payment."
+)
+
+
 def tax_category_field(**kwargs: Any) -> Choice:
     """A tax category of UNCL 5305."""
-    return Choice(*CATEGORIES, shape={"description": "UNCL 5305", "example": "S"}, **kwargs)
+    hint = f"A tax category of UNCL 5305 belongs here: {', '.join(CATEGORIES)}."
+    return Choice(*CATEGORIES, hint=hint, shape={"description": _CATEGORY, "example": "S"}, **kwargs)
 
 
 class Period(Body):
@@ -66,12 +74,15 @@ class TaxInput(Body):
     name = Text(64)
 
 
+_UNIT = "A UN/ECE Recommendation 20 code, such as C62 (piece) or HUR (hour)."
+
+
 class LineInput(Body):
     """A line: what, how many, at which price, under which tax."""
 
     description = Text(4000, required=True, metadata={"example": "Consulting, October"})
     quantity = quantity_field(required=True)
-    unit = Text(3, pattern="[A-Z0-9]{1,3}", load_default="C62", metadata={"description": "UN/ECE Recommendation 20."})
+    unit = Text(3, pattern="[A-Z0-9]{1,3}", hint=_UNIT, load_default="C62", metadata={"description": _UNIT})
     unit_price = Price()
     gross_price = Price()
     price_discount = Price()
@@ -112,7 +123,7 @@ class ExchangeRate(Body):
 class EarlyPaymentDiscount(Body):
     """What the buyer may deduct when paying soon."""
 
-    percent = percentage_field(required=True)
+    percent = Exact(3, 4, maximum=Decimal(100), is_positive=True, required=True, shape=_DISCOUNT)
     days = Integer(0, 3650, required=True)
 
     @ma.post_load
@@ -120,10 +131,13 @@ class EarlyPaymentDiscount(Body):
         return {**data, "percent": plain(data["percent"])}
 
 
+_MEANS = "A UNTDID 4461 code, such as 58 (SEPA credit transfer) or 30 (credit transfer)."
+
+
 class PaymentInstructions(Body):
     """How to pay: UNTDID 4461 and the reference to quote."""
 
-    means_code = Text(3, pattern="[0-9A-Z]{1,3}", metadata={"example": "58"})
+    means_code = Text(3, pattern="[0-9A-Z]{1,3}", hint=_MEANS, metadata={"example": "58", "description": _MEANS})
     remittance_reference = Text(140)
 
 
@@ -163,7 +177,7 @@ class InvoiceBody(Body):
     project_reference = Text(128, load_default=None)
     notes = Text(16000, load_default=None)
     payment_terms = Text(4000, load_default=None)
-    locale = Text(35, pattern="[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", load_default=None)
+    locale = locale_field(load_default=None)
     delivery = fields.Nested(Delivery, load_default=None)
     early_payment_discount = fields.Nested(EarlyPaymentDiscount, load_default=None)
     payment_instructions = fields.Nested(PaymentInstructions, load_default=None)
@@ -178,6 +192,21 @@ class InvoiceBody(Body):
     exchange_rate = fields.Nested(ExchangeRate, load_default=None)
     expected_total = amount_field(metadata={"description": "Refuse unless the total comes to this."})
     metadata = Metadata(attribute="metadata_", load_default=dict)
+
+    @ma.pre_load
+    def count_parts(self, data: Any, **_: Any) -> Any:
+        # Before any of them is judged: what a thousand lines may have each would be half a minute of work.
+        lines = data.get("lines") if isinstance(data, dict) else None
+        parts = [
+            len(line[name])
+            for line in (lines if isinstance(lines, list) else [])
+            for name in ("allowances", "charges")
+            if isinstance(line, dict) and isinstance(line.get(name), list)
+        ]
+        if sum(parts) > MAX_PARTS:
+            detail = f"All lines together have at most {MAX_PARTS} allowances and charges."
+            raise ma.ValidationError({"lines": [Flaw("wrong-number-of-items", detail)]})
+        return data
 
     @ma.validates_schema(skip_on_field_errors=True)
     def choose_one(self, data: dict[str, Any], **_: Any) -> None:

@@ -98,3 +98,12 @@ def test_whoever_may_read_may_preview(tenant: Tenant, other: Tenant) -> None:
     assert tenant.colleague("viewer").post(PREVIEW, {"lines": [line()]}).json["total"] == "119.00"
     refused(tenant.call("GET", PREVIEW), 405)
     assert tenant.client.post(PREVIEW, json={}).status_code == 401
+
+
+def test_all_lines_together_have_a_bound(tenant: Tenant) -> None:
+    """Each line may have a hundred of each, but not all of them: that would be half a minute of work."""
+    parts = [{"amount": "0.01"}] * 51
+    lines = [line(charges=parts) for _ in range(99)]
+    answer = tenant.post("/v1/invoices/preview", {"currency": "EUR", "lines": lines})
+    assert codes(answer) == {("/lines", "wrong-number-of-items")}
+    assert tenant.post("/v1/invoices/preview", {"currency": "EUR", "lines": lines[:98]}).status_code == 200

@@ -44,9 +44,9 @@ class Exact(StrictField):
         super().__init__(shape={"anyOf": [text, number], "example": "19", **(shape or {})}, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Decimal:
-        number = self._number(value)
         # Zeros at the end are not decimals: 1.50000000 is 1.5, and no figure is lost with them.
-        places = -int(money.trimmed(number).as_tuple().exponent)
+        number = money.trimmed(self._number(value))
+        places = -int(number.as_tuple().exponent)
         if places > self.places:
             raise refuse("too-many-decimals", f"At most {self.places} decimals.")
         if abs(number) >= 10**self.whole:
@@ -59,12 +59,11 @@ class Exact(StrictField):
 
     @staticmethod
     def _number(value: Any) -> Decimal:
-        text = value.text if isinstance(value, Number) else value
-        if isinstance(text, int) and not isinstance(text, bool):
-            return Decimal(text)
-        if not isinstance(text, str) or len(text) > 40 or not _FORM.fullmatch(text):
-            raise refuse("not-a-decimal", 'A decimal number such as "12.50" belongs here.')
-        return Decimal(text)
+        if isinstance(value, Number | int) and not isinstance(value, bool):
+            return Decimal(value)
+        if not isinstance(value, str) or len(value) > 40 or not _FORM.fullmatch(value):
+            raise refuse("not-a-decimal", 'A decimal number such as "12.50" belongs here, with a point, not a comma.')
+        return Decimal(value)
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         # A JSON column keeps the text.
@@ -72,11 +71,9 @@ class Exact(StrictField):
 
 
 def plain(value: Decimal, at_least: int = 0) -> str:
-    """The number without trailing zeros, but with at least so many decimals."""
-    whole, _, fraction = f"{value:f}".partition(".")
+    """The number without trailing zeros, but with at least so many decimals; zero has no sign."""
+    whole, _, fraction = f"{value or Decimal(0):f}".partition(".")
     fraction = fraction.rstrip("0").ljust(at_least, "0")
-    if not fraction and whole == "-0":
-        return "0"
     return f"{whole}.{fraction}" if fraction else whole
 
 

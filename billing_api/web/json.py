@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, NoReturn
 
 import orjson
@@ -15,7 +15,8 @@ from billing_api.errors import Malformed
 MAX_DEPTH = 64
 _MAX_DIGITS = 64
 _MAX_EXPONENT = 400
-"""Beyond any binary double; ten to the power of a billion is a short text and a number that fills the memory."""
+"""Beyond any binary double, and beyond what any member takes, in both directions: a larger one is read as this one, and
+refused like it. Ten to the power of a billion is a short text and a number that fills the memory."""
 # The closing quote is optional, so that an open string is read to the end once, and not again from each quote in it.
 _PIECES = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
@@ -34,19 +35,13 @@ class ExactJson(JSONProvider):
 
 
 class Number(Decimal):
-    """A JSON number that is not a plain integer, with the text in which it stood."""
+    """A JSON number that was not written as a plain integer, exactly as its digits say."""
 
-    __slots__ = ("text",)
-    text: str
-
-    def __new__(cls, text: str) -> "Number":
-        number = super().__new__(cls, text)
-        number.text = text
-        return number
+    __slots__ = ()
 
 
 def write(value: Any) -> str:
-    """A value as JSON for a column: fractions as the text in which they stood, dates and ids as texts."""
+    """A value as JSON for a column: fractions as the text of their digits, dates and ids as texts."""
     return json.dumps(value, ensure_ascii=False, default=_plain)
 
 
@@ -81,7 +76,7 @@ def _plain(value: Any) -> int | str:
     if not isinstance(value, Number):
         return str(value)
     # `30.0` is a whole number also where it is read again, and only text keeps a fraction exact.
-    return int(value) if value == value.to_integral_value() else value.text
+    return int(value) if value == value.to_integral_value() else f"{value:f}"
 
 
 def _refuse_depth(text: str) -> None:
@@ -110,13 +105,8 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _number(text: str) -> Number:
     if len(text) > _MAX_DIGITS:
         raise Malformed(f"A number has more than {_MAX_DIGITS} characters.")
-    try:
-        number = Number(text)
-    except InvalidOperation:
-        raise Malformed("A number's exponent is too large.") from None
-    if abs(number.adjusted()) > _MAX_EXPONENT:
-        raise Malformed("A number's exponent is too large.")
-    return number
+    digits, _, exponent = text.lower().partition("e")
+    return Number(f"{digits}e{max(-_MAX_EXPONENT, min(int(exponent or 0), _MAX_EXPONENT))}")
 
 
 def _integer(text: str) -> int:

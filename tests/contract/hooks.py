@@ -23,8 +23,6 @@ RULES = frozenset(
         "not-a-date", "out-of-range", "not-a-choice", "required", "not-an-email",
         # Of check digits, and of the state that a tax id of the European Union begins with.
         "not-an-iban", "not-an-eu-vat-id",
-        # A number is read from its digits: 1e-7 is none.
-        "not-a-decimal",
     }
 )  # fmt: skip
 """Codes of faults that a body can have although it fits its schema."""

@@ -1,5 +1,6 @@
 """What a decimal number is on the way in: one form as text, the same digits as a JSON number, and never rounded."""
 
+import re
 from typing import Any
 
 import pytest
@@ -85,9 +86,75 @@ def test_a_json_number_and_its_text_are_the_same_decimal(tenant: Tenant, text: s
         assert answer.json["lines"][0]["quantity"] == shown
 
 
-@pytest.mark.parametrize("written", ["1e2", "1E2", "1.5e0"])
-def test_a_number_for_a_decimal_has_no_exponent(tenant: Tenant, written: str) -> None:
-    body = f'{{"lines": [{{"description": "x", "unit_price": "1", "quantity": {written}}}]}}'
-    answer = tenant.post_text(PREVIEW, body)
+def with_number(member: str, written: str) -> str:
+    """A body of which this member is a JSON number, exactly as it is written here."""
+    members = {"description": '"x"', "quantity": "1", "unit_price": "1", "tax_rate": "19", member: written}
+    pairs = ", ".join(f'"{name}": {value}' for name, value in members.items())
+    return f'{{"lines": [{{{pairs}}}]}}'
+
+
+@pytest.mark.parametrize(
+    ("member", "written", "shown"),
+    [
+        ("quantity", "1e2", "100"),
+        ("quantity", "1E+2", "100"),
+        ("quantity", "1.50E1", "15"),
+        ("quantity", "25e-1", "2.5"),
+        ("quantity", "-1e-6", "-0.000001"),
+        ("quantity", "0e999999999", "0"),
+        ("quantity", "1.5" + "0" * 60, "1.5"),
+        ("unit_price", "1e-7", "0.0000001"),
+        ("unit_price", "1.234e3", "1234.00"),
+        ("tax_rate", "1.9e+1", "19"),
+    ],
+)
+def test_a_json_number_with_an_exponent_is_read_exactly(tenant: Tenant, member: str, written: str, shown: str) -> None:
+    answer = tenant.post_text(PREVIEW, with_number(member, written))
+    assert answer.status_code == 200, answer.text
+    assert answer.json["lines"][0][member] == shown
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [
+        ("1e-7", "too-many-decimals"),
+        ("1e-999999", "too-many-decimals"),
+        ("1e-9999999999999999999999", "too-many-decimals"),
+        ("1e12", "out-of-range"),
+        ("1e999999", "out-of-range"),
+        ("-1E+999999999999", "out-of-range"),
+        ("1e9999999999999999999999", "out-of-range"),
+    ],
+)
+def test_an_exponent_takes_a_number_no_further_than_its_digits_would(tenant: Tenant, written: str, code: str) -> None:
+    answer = tenant.post_text(PREVIEW, with_number("quantity", written))
     refused(answer, 422)
-    assert codes(answer) == {("/lines/0/quantity", "not-a-decimal")}
+    assert codes(answer) == {("/lines/0/quantity", code)}
+
+
+def test_a_number_with_an_exponent_is_the_same_when_the_draft_is_changed(tenant: Tenant) -> None:
+    draft = tenant.draft()
+    body = with_number("unit_price", "1e-7").replace("{", f'{{"customer_id": "{draft["customer_id"]}", ', 1)
+    made = tenant.post_text("/v1/invoices", body)
+    assert made.status_code == 201, made.text
+    changed = tenant.patch(made.json["links"]["self"], {"notes": "x"})
+    assert changed.status_code == 200, changed.text
+    assert changed.json["lines"][0]["unit_price"] == "0.0000001"
+
+
+@pytest.mark.parametrize("zero", ["-0", "-0.0", "-0.00", "-0.000000"])
+def test_zero_has_no_sign(tenant: Tenant, zero: str) -> None:
+    members = ("quantity", "unit_price", "gross_price", "price_discount", "tax_rate")
+    adjustment = {"percent": zero, "base_amount": zero}
+    body = {"customer_id": tenant.customer()["id"], "prepaid_amount": zero, "rounding_amount": zero}
+    body["lines"] = [line(**dict.fromkeys(members, zero), tax_category="Z", allowances=[adjustment])]
+    body["allowances"] = [{"amount": zero, "tax_category": "Z", "tax_rate": zero}]
+    body["early_payment_discount"] = {"percent": zero, "days": 7}
+    for answer in (tenant.post(PREVIEW, body), made := tenant.post("/v1/invoices", body)):
+        assert answer.status_code in {200, 201}, answer.text
+        assert re.findall(r'"-0[.0]*"', answer.text) == []
+        assert answer.json["lines"][0]["unit_price"] == "0.00"
+    assert re.findall(r'"-0[.0]*"', tenant.get(made.json["links"]["self"]).text) == []
+    for written in (zero, f'"{zero}"'):
+        shown = tenant.post_text(PREVIEW, with_number("quantity", written))
+        assert shown.json["lines"][0]["quantity"] == "0"

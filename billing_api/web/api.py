@@ -131,7 +131,7 @@ def merged(schema: Schema, present: object, patch: Mapping[str, Any]) -> dict[st
     Raises:
         Invalid: with a pointer to each fault of the result.
     """
-    whole = _merge(present if isinstance(present, Mapping) else schema.dump(present), patch)
+    whole = _merge(present if isinstance(present, Mapping) else schema.dump(present), patch, schema)
     try:
         loaded: dict[str, Any] = schema.load(whole)
     except ma.ValidationError as error:
@@ -139,16 +139,18 @@ def merged(schema: Schema, present: object, patch: Mapping[str, Any]) -> dict[st
     return loaded
 
 
-def _merge(target: Any, patch: Any) -> Any:
-    """RFC 7396, section 2."""
+def _merge(target: Any, patch: Any, schema: ma.Schema | None) -> Any:
+    """RFC 7396, section 2; but null for a member that the schema does not know stays, to be refused like any value.
+    Without a schema the names are the client's own."""
     if not isinstance(patch, Mapping):
         return patch
     result = dict(target) if isinstance(target, Mapping) else {}
+    known = {field.data_key or name: field for name, field in schema.fields.items()} if schema else patch
     for name, value in patch.items():
-        if value is None:
+        if value is None and name in known:
             result.pop(name, None)
         else:
-            result[name] = _merge(result.get(name), value)
+            result[name] = _merge(result.get(name), value, getattr(known.get(name), "schema", None))
     return result
 
 

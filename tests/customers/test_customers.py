@@ -104,6 +104,18 @@ def test_put_replaces_the_whole_and_keeps_id_and_birth(tenant: Tenant) -> None:
     assert tenant.get(path(made)).json == answer.json
 
 
+def test_null_for_a_member_that_is_none_is_refused_as_any_value(tenant: Tenant) -> None:
+    made = tenant.customer(metadata={"a": "1"}, billing_address={"country": "DE"})
+    patch = {"foo": None, "billing_address": {"bar": None}, "contact": {"qux": None}, "phone": None}
+    answer = tenant.patch(path(made), {**patch, "metadata": {"b": None}})
+    refused(answer, 422)
+    unknown = {"/foo", "/billing_address/bar", "/contact/qux"}
+    assert codes(answer) == {(pointer, "unknown-member") for pointer in unknown}
+    known = tenant.patch(path(made), {"phone": None, "metadata": {"b": None}, "contact": {"email": None}})
+    assert known.status_code == 200, known.text
+    assert known.json["metadata"] == {"a": "1"}
+
+
 def test_patch_merges_at_every_depth_and_null_removes(tenant: Tenant) -> None:
     made = tenant.post(CUSTOMERS, WHOLE).json
     patch = {

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -46,6 +46,14 @@ class CustomerArchived(Invalid):
     title = "The customer is archived"
 
 
+class InvoiceNotFound(Invalid):
+    """The organization has no invoice with this id. Mend the id, or leave it out and name the earlier document by its
+    number alone."""
+
+    code = "invoice-not-found"
+    title = "There is no such invoice"
+
+
 PARTS = (
     selectinload(Invoice.lines).selectinload(InvoiceLine.taxes),
     selectinload(Invoice.adjustments),
@@ -57,15 +65,14 @@ PARTS = (
 def preview(body: Mapping[str, Any]) -> Invoice:
     """The invoice that this body would make; nothing is kept."""
     invoice = Invoice()
-    write(invoice, body, _parties(body["customer_id"]))
+    _fill(invoice, body)
     return invoice
 
 
 def create(body: Mapping[str, Any]) -> Invoice:
     """A draft, or, when the body says `finalize`, an issued invoice."""
     invoice = Invoice(id=uuid7())
-    parties = _parties(body["customer_id"], keep=True)
-    write(invoice, body, parties)
+    parties = _fill(invoice, body, keep=True)
     db.session.add(invoice)
     db.session.flush()
     record("invoice.created", invoice, customer_id=str(invoice.customer_id))
@@ -94,7 +101,7 @@ def edit(
     # The old parts leave before the new ones come, whose positions would meet theirs.
     invoice.lines, invoice.adjustments, invoice.tax_breakdown = [], [], []
     db.session.flush()
-    write(invoice, body, _parties(body["customer_id"], keep=True))
+    _fill(invoice, body, keep=True)
     touch(invoice)
     db.session.flush()
     names = before.keys() | invoice.request.keys()
@@ -124,7 +131,7 @@ def finalize(
     if invoice.status in {"open", "paid"}:
         return invoice
     _demand("finalize", invoice)
-    issue(invoice, _parties(invoice.customer_id), issue_date, expected_total)
+    issue(invoice, _parties(invoice), issue_date, expected_total)
     return invoice
 
 
@@ -141,7 +148,7 @@ def actions(invoice: Invoice) -> list[dict[str, Any]]:
             "reason": None if is_open else f"The invoice is {invoice.status}.",
         }
         if action.name == "finalize" and is_open:
-            lacking = blockers(invoice, _parties(invoice.customer_id))
+            lacking = blockers(invoice, _parties(invoice))
             entry["blockers"] = [{"pointer": one.pointer, "code": one.code, "detail": one.detail} for one in lacking]
             if lacking:
                 entry |= {"allowed": False, "reason": "Something stands in the way: see blockers."}
@@ -198,20 +205,58 @@ def _overdue(filters: Mapping[str, Any]) -> list[sa.ColumnElement[bool]]:
     return [late if filters["overdue"] else sa.not_(sa.func.coalesce(late, sa.false()))]
 
 
-def _parties(customer_id: uuid.UUID | None, *, keep: bool = False) -> Parties:
-    """The seller, and the buyer by the id that a body names; `keep` lets nobody delete the buyer before the commit."""
-    query = sa.select(Customer).where(Customer.organization_id == unit().tenant, Customer.id == customer_id)
+def _parties(invoice: Invoice) -> Parties:
+    return Parties(organizations.current(), _customer(invoice.customer_id))
+
+
+def _customer(id: uuid.UUID | None, *, keep: bool = False) -> Customer | None:
+    """The customer with this id; `keep` lets nobody delete it before the commit."""
+    if id is None:
+        return None
+    query = sa.select(Customer).where(Customer.organization_id == unit().tenant, Customer.id == id)
     if keep:
         # FOR KEY SHARE, which the foreign key takes anyway, but too late for a clear refusal.
         query = query.with_for_update(read=True, key_share=True)
-    customer = db.session.scalars(query).one_or_none() if customer_id else None
-    if customer_id and customer is None:
-        fault = Fault("customer-not-found", "There is no such customer.", "/customer_id")
-        raise CustomerNotFound(faults=[fault])
+    return db.session.scalars(query).one_or_none()
+
+
+def _fill(invoice: Invoice, body: Mapping[str, Any], *, keep: bool = False) -> Parties:
+    """Make the invoice what the body asks for, or refuse all that is wrong with it at once."""
+    parties = Parties(organizations.current(), _customer(body["customer_id"], keep=keep))
+    refusals: list[Invalid] = [*_of_customer(body["customer_id"], parties.customer, keep), *_of_preceding(body)]
+    try:
+        write(invoice, body, parties)
+    except Invalid as refusal:
+        refusals.append(refusal)
+    if len(refusals) == 1:
+        raise refusals[0]
+    if refusals:
+        raise Invalid(faults=[fault for refusal in refusals for fault in refusal.faults])
+    return parties
+
+
+def _of_customer(id: uuid.UUID | None, customer: Customer | None, keep: bool) -> Iterator[Invalid]:
+    if id and customer is None:
+        yield CustomerNotFound(faults=[Fault("customer-not-found", "There is no such customer.", "/customer_id")])
     if keep and customer is not None and customer.archived:
-        fault = Fault("customer-archived", "This customer is archived.", "/customer_id")
-        raise CustomerArchived(faults=[fault])
-    return Parties(organizations.current(), customer)
+        yield CustomerArchived(faults=[Fault("customer-archived", "This customer is archived.", "/customer_id")])
+
+
+def _of_preceding(body: Mapping[str, Any]) -> Iterator[Invalid]:
+    named = [
+        (index, uuid.UUID(id)) for index, one in enumerate(body["preceding_invoices"]) if (id := one.get("invoice_id"))
+    ]
+    if not named:
+        return
+    query = sa.select(Invoice.id).where(
+        Invoice.organization_id == unit().tenant, Invoice.id.in_({id for _, id in named})
+    )
+    known = set(db.session.scalars(query))
+    places = [f"/preceding_invoices/{index}/invoice_id" for index, id in named if id not in known]
+    if places:
+        yield InvoiceNotFound(
+            faults=[Fault("invoice-not-found", "There is no such invoice.", place) for place in places]
+        )
 
 
 def _demand(action: str, invoice: Invoice) -> None:

@@ -259,6 +259,57 @@ def test_what_is_created_must_name_what_exists(tenant: Tenant, other: Tenant, na
     assert tenant.get(INVOICES).json["data"] == []
 
 
+NOBODY = "01a1fede-cd57-7b60-8000-000000000000"
+
+
+def test_all_that_is_wrong_with_a_body_is_told_at_once(tenant: Tenant, other: Tenant) -> None:
+    archived = tenant.customer(archived=True)["id"]
+    made = tenant.draft()
+    wrong: dict[str, Any] = {
+        "lines": [line(), line(unit_price="1", gross_price="3", price_discount="1")],
+        "allowances": [{"reason": "x"}],
+        "charges": [{"amount": "1.234"}],
+    }
+    figures = {("/allowances/0/amount", "amount-missing"), ("/charges/0/amount", "too-many-decimals")}
+    (price,) = codes(tenant.post(INVOICES, {**tenant.invoice_body(), "lines": wrong["lines"]}))
+    figures.add(price)
+    for id, code in (
+        (NOBODY, "customer-not-found"),
+        (other.customer()["id"], "customer-not-found"),
+        (archived, "customer-archived"),
+    ):
+        whose = {("/customer_id", code)}
+        for body, faults, name in (
+            ({"lines": [line()]}, whose, code),
+            ({"lines": [line()], "expected_total": "1"}, whose | {("/expected_total", "total-mismatch")}, None),
+            (wrong, whose | figures, None),
+        ):
+            for method, where in (("POST", INVOICES), ("PUT", path(made))):
+                answer = tenant.call(method, where, {"customer_id": id, **body})
+                refused(answer, 422, name or "validation-failed")
+                assert codes(answer) == faults
+    assert tenant.get(path(made)).json == made
+    refused(tenant.post(INVOICES, tenant.invoice_body(expected_total="1")), 422, "total-mismatch")
+
+
+def test_an_earlier_invoice_is_named_by_an_id_that_there_is(tenant: Tenant, other: Tenant) -> None:
+    ids = [tenant.draft()["id"], NOBODY, None, other.draft()["id"]]
+    named = [{"number": str(n), **({"invoice_id": id} if id else {})} for n, id in enumerate(ids)]
+    faults = {(f"/preceding_invoices/{n}/invoice_id", "invoice-not-found") for n in (1, 3)}
+    body = tenant.invoice_body(preceding_invoices=named)
+    for where in (INVOICES, f"{INVOICES}/preview"):
+        answer = tenant.post(where, body)
+        refused(answer, 422, "invoice-not-found")
+        assert codes(answer) == faults
+    answer = tenant.post(INVOICES, {**body, "customer_id": NOBODY})
+    refused(answer, 422, "validation-failed")
+    assert codes(answer) == faults | {("/customer_id", "customer-not-found")}
+    made = tenant.draft(preceding_invoices=named[::2])
+    assert made["preceding_invoices"][0]["invoice_id"] == ids[0]
+    answer = tenant.patch(path(made), {"preceding_invoices": [named[1]]})
+    assert codes(answer) == {("/preceding_invoices/0/invoice_id", "invoice-not-found")}
+
+
 def test_another_organization_finds_no_draft_of_ours(tenant: Tenant, other: Tenant) -> None:
     made = tenant.draft()
     for answer in (

@@ -5,17 +5,8 @@ from typing import Any
 from marshmallow import fields
 
 from billing_api.organizations.schemas import OrganizationOutput
-from billing_api.web.fields import (
-    Choice,
-    Email,
-    Id,
-    Instant,
-    Schema,
-    Text,
-    country_field,
-    currency_field,
-    time_zone_field,
-)
+from billing_api.web.fields import Choice, Email, Id, Instant, Schema, Text
+from billing_api.web.lists import country_field, currency_field, time_zone_field
 
 
 def password_field(**kwargs: Any) -> Text:

@@ -8,18 +8,8 @@ from marshmallow import fields
 from billing_api.domain.treatment import TREATMENTS
 from billing_api.organizations.schemas import Address, Contact, ElectronicAddress, TaxId
 from billing_api.web.bodies import Body, Metadata, Several
-from billing_api.web.fields import (
-    LINKS,
-    Choice,
-    Date,
-    Email,
-    Flag,
-    Id,
-    Instant,
-    Integer,
-    Text,
-    currency_field,
-)
+from billing_api.web.fields import LINKS, Choice, Date, Email, Flag, Id, Instant, Integer, Text
+from billing_api.web.lists import currency_field, locale_field
 from billing_api.web.pagination import PageQuery, sort_field
 
 
@@ -77,7 +67,7 @@ class CustomerInput(Body):
     contact = fields.Nested(Contact, load_default=None)
     electronic_address = fields.Nested(ElectronicAddress, load_default=None)
     currency = currency_field(load_default=None)
-    locale = Text(35, pattern="[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", load_default=None, metadata={"example": "de-DE"})
+    locale = locale_field(load_default=None)
     net_terms_days = Integer(0, 3650, load_default=None)
     tax_treatment = Choice(*TREATMENTS, load_default="standard")
     exemption = fields.Nested(Exemption, load_default=None)

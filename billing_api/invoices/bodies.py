@@ -10,8 +10,9 @@ from billing_api.domain.tax import CATEGORIES
 from billing_api.organizations.schemas import Address
 from billing_api.web.bodies import Body, Metadata, Several
 from billing_api.web.decimals import Exact, Price, amount_field, percentage_field, plain, quantity_field, rate_field
-from billing_api.web.fields import Choice, Date, Flag, Flaw, Id, Integer, Text, currency_field, locale_field, refuse
+from billing_api.web.fields import Choice, Date, Flag, Flaw, Id, Integer, Text, refuse
 from billing_api.web.json import read, write
+from billing_api.web.lists import currency_field, locale_field
 
 MAX_LINES = 1000
 MAX_ADJUSTMENTS = 100
@@ -120,11 +121,26 @@ class ExchangeRate(Body):
             raise refuse("exchange-rate-not-positive", "A rate of exchange must be above 0.", "/rate")
 
 
+_BELOW_1 = r"0\.([1-9][0-9]{0,3}|0[1-9][0-9]{0,2}|00[1-9][0-9]?|000[1-9])0*"
+_DISCOUNT = {
+    "anyOf": [
+        {"type": "string", "maxLength": 40, "pattern": rf"^(100(\.0+)?|{_BELOW_1}|[1-9][0-9]?(\.[0-9]{{1,4}}0*)?)$"},
+        {"type": "number", "exclusiveMinimum": 0, "maximum": 100},
+    ],
+    "example": "2",
+}
+
+
 class EarlyPaymentDiscount(Body):
     """What the buyer may deduct when paying soon."""
 
     percent = Exact(3, 4, maximum=Decimal(100), is_positive=True, required=True, shape=_DISCOUNT)
     days = Integer(0, 3650, required=True)
+
+    @ma.validates_schema(skip_on_field_errors=True)
+    def be_positive(self, data: dict[str, Any], **_: Any) -> None:
+        if data["percent"] <= 0:
+            raise refuse("out-of-range", "Above 0, and at most 100.", "/percent")
 
     @ma.post_load
     def keep_as_json(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:

@@ -20,7 +20,8 @@ from billing_api.invoices.bodies import (
 from billing_api.organizations.schemas import OrganizationOutput
 from billing_api.web.bodies import Metadata
 from billing_api.web.decimals import Exact, Money, Price, amount_field
-from billing_api.web.fields import LINKS, Choice, Date, FlagText, Flaw, Id, Instant, Schema, Text, currency_field
+from billing_api.web.fields import LINKS, Choice, Date, FlagText, Flaw, Id, Instant, Schema, Text
+from billing_api.web.lists import currency_field
 from billing_api.web.pagination import PageQuery, sort_field
 
 
@@ -230,7 +231,12 @@ class InvoiceFilter(PageQuery):
     """Which invoices, in which order. Several statuses stand with commas between them."""
 
     sort = sort_field("created_at", "updated_at", "issue_date", "total")
-    status = Text(64, pattern=rf"({'|'.join(STATUSES)})(,({'|'.join(STATUSES)}))*", metadata={"example": "open,paid"})
+    status = Text(
+        64,
+        pattern=rf"({'|'.join(STATUSES)})(,({'|'.join(STATUSES)}))*",
+        hint=f"One or more of {', '.join(STATUSES)}, with commas and no spaces between them.",
+        metadata={"example": "open,paid"},
+    )
     customer_id = Id()
     currency = currency_field()
     number = Text(64)

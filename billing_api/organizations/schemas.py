@@ -8,21 +8,8 @@ from marshmallow import fields
 from stdnum import iban
 
 from billing_api.web.bodies import Body, Several
-from billing_api.web.fields import (
-    LINKS,
-    Choice,
-    Date,
-    Email,
-    Flag,
-    Id,
-    Instant,
-    Integer,
-    Text,
-    country_field,
-    currency_field,
-    refuse,
-    time_zone_field,
-)
+from billing_api.web.fields import LINKS, Choice, Date, Email, Flag, Id, Instant, Integer, Text, refuse
+from billing_api.web.lists import country_field, currency_field, time_zone_field
 
 
 class Address(Body):
@@ -46,7 +33,13 @@ class TaxId(Body):
     """A tax identifier: what kind it is, and itself. Only of `eu_vat` the form is looked at: whether a number has been
     given out is for VIES to say."""
 
-    type = Text(32, pattern="[a-z][a-z0-9_]*", required=True, metadata={"example": "eu_vat"})
+    type = Text(
+        32,
+        pattern="[a-z][a-z0-9_]*",
+        hint="The kind of number in small letters, digits and underscores, such as eu_vat, gb_vat or de_steuernummer.",
+        required=True,
+        metadata={"example": "eu_vat"},
+    )
     value = Text(64, required=True, metadata={"example": "DE136695976"})
 
     @ma.validates_schema(skip_on_field_errors=True)
@@ -63,19 +56,27 @@ class Contact(Body):
     phone = Text(64)
 
 
+_SCHEME = "A scheme of the EAS list, of four digits or capitals, such as 0204 (Leitweg-ID)."
+
+
 class ElectronicAddress(Body):
     """Where electronic documents are sent: a scheme of the EAS list and the address in it."""
 
-    scheme_id = Text(8, pattern="[0-9A-Z]{4}", required=True, metadata={"example": "0204"})
+    scheme_id = Text(8, pattern="[0-9A-Z]{4}", hint=_SCHEME, required=True, metadata={"example": "0204"})
     value = Text(255, required=True)
+
+
+_AN_IBAN = "DE75512108001245126199"
+_IBAN = f"An IBAN, which begins with its country and two check digits, such as {_AN_IBAN}."
+_BIC = "A BIC of 8 or 11 capitals and digits, such as SOLADEST600."
 
 
 class BankAccount(Body):
     """Where the seller is paid."""
 
     account_holder = Text(255)
-    iban = Text(42, pattern="[A-Z]{2}[0-9]{2}[A-Za-z0-9 ]{8,38}", metadata={"example": "DE75512108001245126199"})
-    bic = Text(11, pattern="[A-Z0-9]{8}([A-Z0-9]{3})?", metadata={"example": "SOLADEST600"})
+    iban = Text(42, pattern="[A-Z]{2}[0-9]{2}[A-Za-z0-9 ]{8,38}", hint=_IBAN, metadata={"example": _AN_IBAN})
+    bic = Text(11, pattern="[A-Z0-9]{8}([A-Z0-9]{3})?", hint=_BIC, metadata={"example": "SOLADEST600"})
     bank_name = Text(255)
 
     @ma.validates_schema(skip_on_field_errors=True)

@@ -10,7 +10,7 @@ import jwt
 from flask import g, request
 from flask_jwt_extended import decode_token
 from flask_jwt_extended.exceptions import JWTExtendedException
-from jwt.exceptions import PyJWTError
+from jwt.exceptions import ExpiredSignatureError, PyJWTError
 
 from billing_api import database
 from billing_api.domain.access import SCOPES, Principal, role_of
@@ -95,12 +95,15 @@ def authenticate() -> Principal:
     ):
         raise SeveralCredentials()
     if "Authorization" not in request.headers:
-        raise Unauthenticated()
+        raise Unauthenticated("Send a credential: `Authorization: Bearer <access token>`.")
     bearer = _BEARER.fullmatch(request.headers["Authorization"])
     if bearer is None:
         raise _rejected()
     try:
         decode_token(bearer[1])
+    except ExpiredSignatureError:
+        # Only a signature of ours is looked at for its time, so that this tells a forger nothing.
+        raise _rejected("The access token has expired. Refresh it, or log in again.") from None
     except (JWTExtendedException, PyJWTError, ValueError, TypeError, KeyError):
         raise _rejected() from None
     # Flask-JWT-Extended fills in a type and an id that are missing, so the claims are read as they were sent; the
@@ -157,7 +160,7 @@ def _principal(claims: dict[str, Any]) -> Principal:
     return principal
 
 
-def _rejected() -> Unauthenticated:
-    return Unauthenticated(
-        "The access token is not valid, or no longer.", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'}
-    )
+def _rejected(
+    detail: str = "The access token is not valid. Log in, and send `Authorization: Bearer <access token>`.",
+) -> Unauthenticated:
+    return Unauthenticated(detail, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})

@@ -9,15 +9,12 @@ import datetime as dt
 import re
 import uuid
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import Any
-from zoneinfo import available_timezones
 
 import marshmallow as ma
 from email_validator import EmailNotValidError, validate_email
 from marshmallow import fields
 
-from billing_api.domain.money import CURRENCY_CODES
 from billing_api.web.json import Number
 
 
@@ -90,18 +87,20 @@ _SPOKEN = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
 
 
 class Text(StrictField):
-    """Text as it stands, `minimum` to `maximum` characters; no NUL and no lone surrogates, which no column can hold."""
+    """Text as it stands, `minimum` to `maximum` characters; no NUL and no lone surrogates, which no column can hold.
+    Where it has a `pattern`, the `hint` says in words what belongs there."""
 
     def __init__(
         self,
         maximum: int = 255,
         minimum: int = 1,
         pattern: str | None = None,
+        hint: str = "",
         *,
         shape: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        self.minimum, self.maximum = minimum, maximum
+        self.minimum, self.maximum, self.hint = minimum, maximum, hint
         self.pattern = re.compile(pattern) if pattern else None
         limits: dict[str, Any] = {"type": "string", "maxLength": maximum}
         if minimum:
@@ -120,55 +119,25 @@ class Text(StrictField):
         if self.minimum and not value.strip():
             raise refuse("blank", "More than spaces belongs here.")
         if self.pattern and not self.pattern.fullmatch(value):
-            raise refuse("wrong-format", f"The form is {self.pattern.pattern}.")
+            raise refuse("wrong-format", self.hint)
         return value
 
 
 class Choice(StrictField):
-    """One of a few words."""
+    """One of a few words; of many, the `hint` says which list they are taken from."""
 
-    def __init__(self, *choices: str, show: bool = True, shape: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *choices: str, hint: str = "", show: bool = True, shape: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> None:
         self.choices = frozenset(choices)
+        self.hint = hint or f"One of these words belongs here: {', '.join(choices)}."
         words = {"enum": list(choices)} if show else {}
         super().__init__(shape={"type": "string", **words, **(shape or {})}, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         if not isinstance(value, str) or value not in self.choices:
-            few = f": {', '.join(sorted(self.choices))}" if len(self.choices) <= 20 else ""
-            raise refuse("not-a-choice", f"One of the known words belongs here{few}.")
+            raise refuse("not-a-choice", self.hint)
         return value
-
-
-COUNTRIES = tuple(
-    sorted(
-        line.split("\t")[0]
-        for line in files("tzdata").joinpath("zoneinfo/iso3166.tab").read_text(encoding="utf-8").splitlines()
-        if not line.startswith("#")
-    )
-)
-"""ISO 3166-1 alpha-2, as the time zone database lists it."""
-TIME_ZONES = frozenset(available_timezones() - {"localtime", "Factory"})
-
-
-def country_field(**kwargs: Any) -> Choice:
-    """An ISO 3166-1 alpha-2 code in capitals."""
-    return Choice(
-        *COUNTRIES, shape={"description": "ISO 3166-1 alpha-2", "example": "DE", "x_component": "Country"}, **kwargs
-    )
-
-
-def currency_field(**kwargs: Any) -> Choice:
-    """An ISO 4217 code in capitals, of a currency with minor units defined."""
-    return Choice(
-        *CURRENCY_CODES, shape={"description": "ISO 4217", "example": "EUR", "x_component": "Currency"}, **kwargs
-    )
-
-
-def time_zone_field(**kwargs: Any) -> Choice:
-    """A name of the IANA time zone database."""
-    pattern = "^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$"
-    shape = {"description": "IANA time zone", "format": "time-zone", "pattern": pattern, "example": "Europe/Berlin"}
-    return Choice(*TIME_ZONES, show=False, shape=shape, **kwargs)
 
 
 class Email(Text):

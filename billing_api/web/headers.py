@@ -54,7 +54,8 @@ def _look() -> Response | None:
     check_target(request)
     if isinstance(request.routing_exception, SecurityError):
         raise Malformed(
-            "This host is not served here.", faults=[Fault("unknown-host", "It is not in the list.", parameter="Host")]
+            "This host is not served here.",
+            faults=[Fault("unknown-host", "This host is not served here.", parameter="Host")],
         )
     if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
         return Response(status=204)

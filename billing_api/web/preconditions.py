@@ -55,6 +55,6 @@ def _versions(header: str) -> frozenset[int]:
     """The versions that a list of entity tags names. The comparison is a strong one: a weak tag never matches
     (RFC 9110, section 13.1.1)."""
     if not _LIST.fullmatch(header.strip()):
-        fault = Fault("wrong-format", 'Such as "3".', parameter="If-Match")
+        fault = Fault("wrong-format", 'An ETag belongs here with its quotes, such as "1".', parameter="If-Match")
         raise Malformed("If-Match is no list of entity tags.", faults=[fault])
     return frozenset(int(text) for weak, text in _TAG.findall(header) if not weak and _VERSION.fullmatch(text))

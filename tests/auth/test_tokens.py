@@ -5,6 +5,7 @@ from pathlib import Path
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -15,6 +16,8 @@ from billing_api.web.auth import REQUIRED_CLAIMS
 from config import Config
 from tests.auth.forgery import LINES, TOKENS, Forger
 from tests.factories import Tenant, sign_up
+
+EXPIRED = "The access token has expired. Refresh it, or log in again."
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +38,8 @@ def assert_refused(client: FlaskClient, authorization: str) -> None:
         assert answer.mimetype == "application/problem+json"
         assert answer.json["code"] == "unauthenticated"
         assert answer.json["detail"] in {
-            "The access token is not valid, or no longer.",
+            "The access token is not valid. Log in, and send `Authorization: Bearer <access token>`.",
+            EXPIRED,
             "The session of this token has ended.",
         }
 
@@ -64,6 +68,16 @@ def test_the_claims_that_a_token_needs_are_at_least_these() -> None:
 @pytest.mark.parametrize("name", TOKENS)
 def test_a_forged_token_is_refused(client: FlaskClient, forger: Forger, name: str) -> None:
     assert_refused(client, f"Bearer {TOKENS[name](forger)}")
+
+
+def test_that_a_token_has_expired_is_told_to_those_alone_who_hold_one_of_ours(
+    client: FlaskClient, forger: Forger
+) -> None:
+    expired = {"exp": forger.claims["iat"] - 1}
+    for key, is_told in ((None, True), (Ed25519PrivateKey.generate(), False)):
+        token = forger.signed(expired, key=key)
+        answer = client.get("/v1/me", headers={"Authorization": f"Bearer {token}"})
+        assert (answer.status_code, answer.json["detail"] == EXPIRED) == (401, is_told)
 
 
 @pytest.mark.parametrize("name", LINES)

@@ -5,9 +5,12 @@ import datetime as dt
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
+from click.core import ParameterSource
 from flask import Flask, current_app
 from flask.cli import ScriptInfo, with_appcontext
 from flask_migrate.cli import db
@@ -19,7 +22,7 @@ from billing_api.database import transaction
 from billing_api.embedded import EmbeddedError
 from billing_api.errors import BillingError
 from billing_api.postgres_cluster import one_line
-from billing_api.provisioning import DatabaseAway, lent
+from billing_api.provisioning import DatabaseAway, lent, may_hold_issued, standing_at
 from billing_api.role_check import UnsafeRole
 from billing_api.serving import ServingError
 from billing_api.serving import serve as run_service
@@ -78,10 +81,14 @@ def seed() -> None:
 
 
 @commands.command()
-@click.option("--email", required=True, help="The user whom the token is for.")
+@click.option("--email", help="The user whom the token is for; the demo user, where it is no production.")
 @with_appcontext
-def token(email: str) -> None:
+def token(email: str | None) -> None:
     """Print an access token for a user, without their password."""
+    if email is None:
+        if current_app.config["BILLING_ENV"] == "production":
+            raise click.UsageError("--email is needed in production")
+        email = demo.EMAIL
     lifetime = dt.timedelta(seconds=current_app.config["BILLING_REFRESH_TOKEN_SECONDS"])
     with transaction():
         grant = auth.open_session(email, lifetime)
@@ -104,7 +111,45 @@ def openapi(output: Path | None) -> None:
         output.write_text(text, encoding="utf-8")
 
 
-commands.add_command(db)
+@click.pass_context
+def _upgrade(context: click.Context, /, **words: Any) -> None:
+    url = current_app.config["BILLING_MIGRATION_DATABASE_URL"]
+    before = _revision(url)
+    context.invoke(db.commands["upgrade"], **words)
+    if not words["sql"]:
+        after = _revision(url)
+        click.echo(f"Upgraded from {before} to {after}" if before != after else f"Nothing to do: it stands at {after}")
+
+
+@click.pass_context
+def _downgrade(context: click.Context, /, yes: bool, **words: Any) -> None:
+    url = current_app.config["BILLING_MIGRATION_DATABASE_URL"]
+    if not (yes or words["sql"]):
+        if may_hold_issued(url):
+            sys.exit("billing-api: the database holds issued invoices, which a downgrade may destroy; --yes does it")
+        if context.get_parameter_source("revision") is ParameterSource.DEFAULT:
+            sys.exit("billing-api: name the revision to go down to, or give --yes for one step")
+    before = _revision(url)
+    context.invoke(db.commands["downgrade"], **words)
+    if not words["sql"]:
+        click.echo(f"Downgraded from {before} to {_revision(url)}")
+
+
+def _revision(url: str) -> str:
+    return ", ".join(sorted(standing_at(url))) or "nothing"
+
+
+def _wrapped(name: str, callback: Callable[..., None], *options: click.Option) -> click.Command:
+    """A command of Flask-Migrate with its own options and help, and what we do around it."""
+    inner = db.commands[name]
+    return click.Command(name, params=[*inner.params, *options], help=inner.help, callback=callback)
+
+
+_YES = click.Option(["--yes"], is_flag=True, help="Go down although something may be lost.")
+_MIGRATIONS = {"upgrade": _wrapped("upgrade", _upgrade), "downgrade": _wrapped("downgrade", _downgrade, _YES)}
+commands.add_command(
+    click.Group("db", params=db.params, help=db.help, callback=db.callback, commands={**db.commands, **_MIGRATIONS})
+)
 
 
 def _open_app() -> Flask:

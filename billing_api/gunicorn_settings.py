@@ -139,6 +139,12 @@ def _end_when_told_early(server: Arbiter) -> None:
             os._exit(0)
 
 
+def post_worker_init(worker: Worker) -> None:
+    """Say that a worker answers from now on; the supervisor waits for it."""
+    with contextlib.suppress(OSError):
+        (_config.run_dir / "serving").touch()
+
+
 def child_exit(server: Arbiter, worker: Worker) -> None:
     """Live gauges of a worker that has gone are not counted any more."""
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:

@@ -5,8 +5,10 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from typing import Any
 
 import psycopg2
+import psycopg2.errors
 from alembic.script import ScriptDirectory
 from flask import Flask
 from flask_migrate import upgrade
@@ -101,19 +103,41 @@ def lent(config: Config) -> Iterator[Config]:
 
 def is_migrated(config: Config) -> bool:
     """Whether the database is where the migrations end; asked directly, in milliseconds, for a quick start."""
-    heads = set(ScriptDirectory(str(MIGRATIONS)).get_heads())
-    with closing(connect(owner_url(config))) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass('alembic_version') IS NOT NULL")
-        if cursor.fetchone() != (True,):
-            return not heads
+    return standing_at(owner_url(config)) == set(ScriptDirectory(str(MIGRATIONS)).get_heads())
+
+
+def standing_at(url: str) -> set[str]:
+    """The migration at which the database stands, as Alembic's set of them; empty before the first."""
+    with closing(connect(url)) as connection, connection.cursor() as cursor:
+        if not _exists(cursor, "alembic_version"):
+            return set()
         cursor.execute("SELECT version_num FROM alembic_version")
-        return {row[0] for row in cursor} == heads
+        return {str(row[0]) for row in cursor}
+
+
+def may_hold_issued(url: str) -> bool:
+    """Whether there are issued invoices; true also for a role that is not shown all rows and cannot tell."""
+    with closing(connect(url)) as connection, connection.cursor() as cursor:
+        if not _exists(cursor, "invoices"):
+            return False
+        # Refused is better than an empty answer that policies made empty.
+        cursor.execute("SET row_security = off")
+        try:
+            cursor.execute("SELECT EXISTS (SELECT FROM invoices WHERE number IS NOT NULL)")
+        except psycopg2.errors.InsufficientPrivilege:
+            return True
+        return cursor.fetchone() == (True,)
 
 
 def migrate(app: Flask) -> None:
     """Apply the migrations that are missing, as the owner (the application's own settings say where)."""
     with app.app_context():
         upgrade(directory=str(MIGRATIONS))
+
+
+def _exists(cursor: Any, table: str) -> bool:
+    cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [table])
+    return bool(cursor.fetchone() == (True,))
 
 
 def _complaint(url: str, error: Exception) -> str:

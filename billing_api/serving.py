@@ -1,5 +1,6 @@
 """The supervisor behind `billing-api serve`: database, migrations, demo data, gunicorn; and how all of it ends."""
 
+import contextlib
 import os
 import queue
 import shutil
@@ -8,8 +9,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from types import FrameType
 
@@ -68,6 +67,7 @@ class _Supervisor:
         self._parent = parent
         self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._is_up = False
+        self._asked_by: int | None = None
         self._postgres: EmbeddedPostgres | None = None
         self._gunicorn: subprocess.Popen[bytes] | None = None
 
@@ -81,18 +81,21 @@ class _Supervisor:
         try:
             self._start()
             self._is_up = True
-            return self._watch()
+            self._watch()
         except _Interrupted:
-            return 0
+            pass
         finally:
             self._is_up = True
             self._end_at_once()
             lock.release()
+        self._say_goodbye()
+        return 0
 
     def _note(self, signum: int, frame: FrameType | None) -> None:
         if self._is_up:
             self._signals.put(signum)
         elif signum != signal.SIGHUP:
+            self._asked_by = signum
             raise _Interrupted
 
     def _start(self) -> None:
@@ -104,7 +107,8 @@ class _Supervisor:
         else:
             await_database(config.database_url)
             check_role(config)
-        (config.run_dir / "draining").unlink(missing_ok=True)
+        for mark in ("draining", "serving"):
+            (config.run_dir / mark).unlink(missing_ok=True)
         if config.is_production:
             self._launch()
             return
@@ -138,7 +142,7 @@ class _Supervisor:
             for engine in db.engines.values():
                 engine.dispose()
         url = f"http://{_reachable_host(self._config)}:{self._config.port}"
-        self._await_answer(f"{url}/health/live")
+        self._await_worker()
         data = self._postgres.addresses.data if self._postgres else "the database of DATABASE_URL"
         lines = [
             f"Billing API     {url}",
@@ -153,26 +157,21 @@ class _Supervisor:
         ]
         print("\n".join(lines), flush=True)
 
-    def _await_answer(self, url: str) -> None:
+    def _await_worker(self) -> None:
+        """Wait for the mark of the first worker. A request of our own would write its line above the greeting."""
         deadline = time.monotonic() + BOOT_SECONDS
-        while time.monotonic() < deadline:
+        while not (self._config.run_dir / "serving").exists():
             self._check_gunicorn()
-            try:
-                urllib.request.urlopen(url, timeout=5).close()  # noqa: S310 - our own http address
-            except urllib.error.HTTPError:
-                return  # Whatever it says, it answers.
-            except OSError:
-                time.sleep(0.05)
-            else:
-                return
-        raise ServingError(f"the service does not answer at {url} after {BOOT_SECONDS:.0f} s")
+            if time.monotonic() > deadline:
+                raise ServingError(f"no worker of the service is ready after {BOOT_SECONDS:.0f} s")
+            time.sleep(0.02)
 
     def _check_gunicorn(self) -> None:
         code = self._gunicorn.poll() if self._gunicorn else None
         if code is not None:
             raise ServingError(f"gunicorn ended by itself ({_ending(code)}); its messages are above")
 
-    def _watch(self) -> int:
+    def _watch(self) -> None:
         while True:
             signum = self._next_signal(TICK_SECONDS)
             if self._parent is not None and os.getppid() != self._parent:
@@ -180,8 +179,9 @@ class _Supervisor:
             if signum == signal.SIGHUP and not os.isatty(0):
                 self._tell_gunicorn(signal.SIGHUP)
             elif signum is not None:
+                self._asked_by = signum
                 self._leave(signum)
-                return 0
+                return
             self._check_gunicorn()
             self._keep_postgres()
 
@@ -228,7 +228,15 @@ class _Supervisor:
             end(self._gunicorn, (signal.SIGQUIT, 1.0))
         if self._postgres:
             self._postgres.stop()
-        (self._config.run_dir / "draining").unlink(missing_ok=True)
+        for mark in ("draining", "serving"):
+            (self._config.run_dir / mark).unlink(missing_ok=True)
+
+    def _say_goodbye(self) -> None:
+        """Tell whoever pressed Ctrl-C that nothing runs any more. Otherwise there may be nobody left to read it."""
+        if self._asked_by in (signal.SIGINT, signal.SIGTERM) and not self._config.is_production:
+            # Not through `print`, whose buffer Python would try to write again at its end when the reader has gone.
+            with contextlib.suppress(OSError):
+                os.write(1, b"Stopped.\n")
 
 
 def _check_port(config: Config) -> None:

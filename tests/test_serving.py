@@ -26,6 +26,7 @@ def refusal(instance: Path, port: int, *words: str, **more: str) -> tuple[int, l
 def test_it_says_where_everything_is_and_refuses_a_second_start_and_a_taken_port(
     service: Service, tmp_path: Path
 ) -> None:
+    assert service.banner[0].startswith("Billing API "), "nothing stands above it"
     text = "\n".join(service.banner)
     assert f"http://127.0.0.1:{service.port}\n" in text
     assert f"http://127.0.0.1:{service.port}/docs" in text

@@ -31,9 +31,11 @@ def test_nothing_outlives_a_kill_of_the_top_process(service: Service) -> None:
 
 def test_ctrl_c_ends_everything_without_a_word_of_complaint(service: Service) -> None:
     members = family(service.process.pid)
+    before = service.output.read_text()
     os.killpg(service.process.pid, signal.SIGINT)
     assert await_end(members) == set()
     assert service.process.wait(1) == 0
+    assert service.output.read_text().removeprefix(before) == "Stopped.\n"
 
 
 @pytest.mark.slow

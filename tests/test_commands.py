@@ -1,0 +1,90 @@
+"""The commands of `billing-api` that touch the database, as they are typed."""
+
+import base64
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from billing_api import demo
+from billing_api.embedded import Addresses
+from config import ROOT, Config
+from tests.schema import application, connected, scratch
+from tests.service_processes import COMMAND, environment, free_port
+from tests.tenancy.conftest import furnished
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def there(addresses: Addresses) -> Iterator[Addresses]:
+    """A database before its first migration."""
+    with scratch(addresses) as found:
+        yield found
+
+
+@pytest.fixture
+def run(there: Addresses, tmp_path: Path) -> Run:
+    def typed(*words: str, **more: str) -> "subprocess.CompletedProcess[str]":
+        urls = {"DATABASE_URL": there.service, "MIGRATION_DATABASE_URL": there.owner}
+        settings = environment(tmp_path, free_port(), **{**urls, **more})
+        return subprocess.run(
+            [*COMMAND, *words], env=settings, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    return typed
+
+
+def test_an_upgrade_says_from_where_to_where_it_went(run: Run) -> None:
+    assert run("db", "upgrade", "0002").stdout == "Upgraded from nothing to 0002\n"
+    assert run("db", "upgrade", "0003").stdout == "Upgraded from 0002 to 0003\n"
+    again = run("db", "upgrade", "0003")
+    assert (again.returncode, again.stdout, again.stderr) == (0, "Nothing to do: it stands at 0003\n", "")
+
+
+def test_a_downgrade_wants_to_know_how_far(run: Run) -> None:
+    run("db", "upgrade", "0003")
+    refused = run("db", "downgrade")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == "billing-api: name the revision to go down to, or give --yes for one step\n"
+    assert run("db", "downgrade", "0002").stdout == "Downgraded from 0003 to 0002\n"
+    assert run("db", "downgrade", "--yes").stdout == "Downgraded from 0002 to 0001\n"
+
+
+def test_a_downgrade_leaves_a_database_with_issued_invoices_alone_unless_told_twice(
+    run: Run, there: Addresses, config: Config, tmp_path: Path
+) -> None:
+    with application(config, there, tmp_path / "app") as app:
+        furnished(app)
+    for url in (there.owner, there.service):
+        refused = run("db", "downgrade", "0003", MIGRATION_DATABASE_URL=url)
+        assert (refused.returncode, refused.stderr.count("\n")) == (1, 1), refused.stderr
+        assert refused.stderr.startswith("billing-api: the database holds issued invoices")
+    with connected(there.owner) as cursor:
+        cursor.execute("SELECT count(*) > 0 FROM invoices")
+        assert cursor.fetchone() == (True,)
+    assert run("db", "downgrade", "0003", "--yes").stdout.endswith(" to 0003\n")
+
+
+def test_a_token_is_for_the_demo_user_unless_in_production(run: Run, config: Config, tmp_path: Path) -> None:
+    run("db", "upgrade")
+    missing = run("token")
+    assert (missing.returncode, missing.stdout, missing.stderr.count("\n")) == (1, "", 1)
+    run("seed")
+    printed = run("token")
+    payload = printed.stdout.split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    assert claims["sub"]
+    production = {
+        "BILLING_ENV": "production",
+        "BILLING_SECRET_KEY": "0123456789abcdef" * 4,
+        "BILLING_JWT_KEYS": str(tmp_path / "keys"),
+        "BILLING_PUBLIC_URL": "https://billing.example.com",
+    }
+    refused = run("token", **production)
+    assert refused.returncode == 2
+    assert "--email is needed in production" in refused.stderr
+    named = run("token", "--email", demo.EMAIL, **production)
+    assert (named.returncode, named.stdout.count(".")) == (0, 2)

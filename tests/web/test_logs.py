@@ -82,6 +82,7 @@ def production(config: Config, app: Flask, tmp_path_factory: pytest.TempPathFact
         "BILLING_JWT_KEYS": str(config.jwt_keys),
         "BILLING_PUBLIC_URL": "https://billing.example.com",
         "BILLING_DRAIN_SECONDS": "0",
+        "BILLING_METRICS_TOKEN": f"{CANARY}-metrics",
         "INSTANCE": str(place / "instance"),
         "PORT": str(port),
         "WORKERS": "1",
@@ -180,7 +181,7 @@ def test_every_line_is_one_json_object_and_none_tells_a_secret(production: Produ
 
 def test_nothing_greets_anybody_in_production(production: Production) -> None:
     text = "\n".join(production.lines())
-    for word in ("Ctrl-C", "curl", "Demo login", "Access token", "demo@"):
+    for word in ("Ctrl-C", "Stopped.", "curl", "Demo login", "Access token", "demo@"):
         assert word not in text
 
 
@@ -198,7 +199,7 @@ def test_a_line_says_what_operators_need(production: Production) -> None:
 
 def series(service: Production) -> set[str]:
     """The names and labels of all that is counted for requests."""
-    status, answer = service.send("GET", "/metrics")
+    status, answer = service.send("GET", "/metrics", Authorization=f"Bearer {CANARY}-metrics")
     assert status == 200
     return {line.rpartition(" ")[0] for line in answer["text"].splitlines() if line.startswith("billing_request")}
 

@@ -4,8 +4,10 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import sqlalchemy as sa
 from uuid_utils.compat import uuid7
 
+from billing_api.database import Model
 from billing_api.domain import money
 from billing_api.domain.groups import Group
 from billing_api.domain.tax import Exemption, Tax, TaxKey, exemption, key
@@ -20,6 +22,12 @@ _LINE_PLAIN = (
 
 TAX_MEMBERS = ("taxes", "tax_category", "tax_rate")
 """By which a line says itself how it is taxed."""
+
+_OWN = frozenset({
+    "organization_id", "id", "invoice_id", "line_id", "status", "request", "issued_on", "version", "created_at",
+    "updated_at",
+})  # fmt: skip
+"""What tells two rows apart that say the same."""
 
 
 def set_parts(
@@ -56,6 +64,18 @@ def set_parts(
 def period(given: Mapping[str, dt.date] | None) -> tuple[dt.date | None, dt.date | None]:
     """The two days of a period, or none."""
     return (given["start_date"], given["end_date"]) if given else (None, None)
+
+
+def content(invoice: Invoice) -> list[Any]:
+    """All that an invoice says and what it comes to, to be compared: without ids and what only its life adds."""
+    lines: list[list[Model]] = [[line, *line.taxes, *line.allowances, *line.charges] for line in invoice.lines]
+    rows: list[Sequence[Model]] = [[invoice], *lines, invoice.allowances, invoice.charges, invoice.tax_breakdown]
+    return [[_values(row) for row in several] for several in rows]
+
+
+def _values(row: Model) -> dict[str, Any]:
+    names = (column.key for column in sa.inspect(type(row)).column_attrs)
+    return {name: getattr(row, name) for name in names if name not in _OWN}
 
 
 def _line_row(invoice: Invoice, position: int, given: Mapping[str, Any], computed: LineTotals) -> InvoiceLine:

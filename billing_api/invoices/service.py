@@ -20,6 +20,7 @@ from billing_api.invoices.drafting import Parties, write
 from billing_api.invoices.finalization import blockers, issue
 from billing_api.invoices.models import Invoice
 from billing_api.invoices.parts import InvoiceLine
+from billing_api.invoices.rows import content
 from billing_api.organizations import service as organizations
 from billing_api.unit_of_work import unit
 
@@ -89,7 +90,8 @@ def read(id: uuid.UUID) -> Invoice:
 def edit(
     id: uuid.UUID, change: Callable[[Mapping[str, Any]], dict[str, Any]], expected: Collection[int] | None = None
 ) -> Invoice:
-    """Make a draft what `change` makes of its body.
+    """Make a draft what `change` makes of its body. What changes nothing, neither what was asked for nor a figure that
+    comes of it today, leaves it as it stands.
 
     Raises:
         NotFound, PreconditionFailed, InvalidTransition, Invalid
@@ -98,15 +100,19 @@ def edit(
     _demand("update", invoice)
     before = invoice.request
     body = change(before)
+    # Computed twice only where it may be for nothing: a thousand lines take a second.
+    if _stated(before) == _stated({"currency": before["currency"], **body["request"]}):
+        fresh = Invoice()
+        _fill(fresh, body, keep=True)
+        if content(fresh) == content(invoice):
+            return invoice
     # The old parts leave before the new ones come, whose positions would meet theirs.
     invoice.lines, invoice.adjustments, invoice.tax_breakdown = [], [], []
     db.session.flush()
     _fill(invoice, body, keep=True)
     touch(invoice)
     db.session.flush()
-    names = before.keys() | invoice.request.keys()
-    changed = sorted(name for name in names if before.get(name) != invoice.request.get(name))
-    record("invoice.updated", invoice, changed=changed)
+    record("invoice.updated", invoice, changed=_changed(before, invoice.request))
     return invoice
 
 
@@ -203,6 +209,14 @@ def _overdue(filters: Mapping[str, Any]) -> list[sa.ColumnElement[bool]]:
     due = Invoice.payable_amount - Invoice.amount_paid - Invoice.amount_credited > 0
     late = sa.and_(Invoice.status == "open", Invoice.due_date.is_not(None), Invoice.due_date < today, due)
     return [late if filters["overdue"] else sa.not_(sa.func.coalesce(late, sa.false()))]
+
+
+def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+
+
+def _stated(request: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in request.items() if value}
 
 
 def _parties(invoice: Invoice) -> Parties:

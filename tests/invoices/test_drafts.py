@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.events.reading import events, last
+from tests.events.reading import events, facts, last
 from tests.factories import Tenant, line
 from tests.web.refusals import codes, refused
 
@@ -158,6 +158,59 @@ def test_a_patch_computes_anew_and_keeps_what_it_does_not_name(tenant: Tenant) -
     shown = tenant.patch(path(made), {"charges": [{"percent": "50", "tax_category": "S", "tax_rate": "19"}]}).json
     assert (shown["total_without_tax"], shown["tax_total"], shown["total"]) == ("2700", "513", "3213")
     assert shown["lines"][0]["allowances"][0]["percent"] == "10"
+
+
+RICH: dict[str, Any] = {
+    **WHOLE,
+    "lines": [
+        {**LINE, "allowances": [{"percent": "10"}, {"amount": "1.5"}], "charges": [{"amount": "0.99", "reason": "x"}]},
+        line(tax_rate=None, taxes=[{"rate": "5", "name": "a"}, {"rate": "2", "name": "b"}], charges=[{"amount": "1"}]),
+        line(tax_rate="7", quantity=0.333333),
+    ],
+    "allowances": [{"percent": "3"}, {"amount": "1", "tax_category": "S", "tax_rate": "7"}],
+    "charges": [{"amount": "4.90"}],
+    "prepaid_amount": "1",
+    "cash_rounding_increment": "0.05",
+    "exchange_rate": {"rate": "0.9", "date": "2026-03-01"},
+}
+
+
+@pytest.mark.parametrize("body", [{}, RICH], ids=["plain", "rich"])
+def test_a_change_that_changes_nothing_leaves_the_version(tenant: Tenant, body: dict[str, Any]) -> None:
+    made = tenant.draft(**body)
+    start = last(tenant)
+    whole = {"customer_id": made["customer_id"], "lines": [line()], **body}
+    for method, same in (
+        ("PATCH", {}),
+        ("PATCH", {"lines": whole["lines"], "metadata": made["metadata"], "currency": "EUR"}),
+        ("PATCH", {"net_terms_days": None} if body else {"notes": None}),
+        ("PUT", whole),
+        ("PUT", {**whole, "rounding_amount": None}),
+    ):
+        answer = tenant.call(method, path(made), same)
+        assert (answer.status_code, answer.json) == (200, made)
+        assert answer.headers["ETag"] == '"1"'
+    assert (events(tenant, start), tenant.get(path(made)).json) == ([], made)
+    refused(tenant.patch(path(made), {}, If_Match='"2"'), 412)
+    assert tenant.patch(path(made), {"notes": "other"}).json["version"] == 2
+
+
+@pytest.mark.parametrize("part", ["description", "allowances", "metadata"])
+def test_a_change_of_any_part_is_one(tenant: Tenant, part: str) -> None:
+    made = tenant.draft(**RICH)
+    other = {"description": "y", "allowances": RICH["lines"][0]["allowances"][::-1], "metadata": {}}[part]
+    changed = tenant.patch(path(made), {"lines": [{**RICH["lines"][0], part: other}, *RICH["lines"][1:]]}).json
+    assert changed["version"] == 2
+
+
+def test_saving_anew_takes_what_has_changed_around_a_draft(tenant: Tenant) -> None:
+    made = tenant.draft()
+    tenant.patch("/v1/organization", {"net_terms_days": 7})
+    start = last(tenant)
+    saved = tenant.patch(path(made), {}).json
+    assert (saved["net_terms_days"], saved["version"]) == (7, 2)
+    assert facts(events(tenant, start)) == [("invoice.updated", [], {})]
+    assert tenant.patch(path(made), {}).json == saved
 
 
 def test_a_deleted_draft_is_gone(tenant: Tenant) -> None:

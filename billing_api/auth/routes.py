@@ -19,12 +19,12 @@ blueprint = Blueprint("auth", __name__, url_prefix="/v1", description="Sign up, 
 @public(409)
 @blueprint.arguments(SignUpInput())
 @blueprint.response(201, GrantOutput())
-def sign_up(values: dict[str, Any]) -> dict[str, Any]:
+def sign_up(values: dict[str, Any]) -> Any:
     """Sign up
 
     Founds an organization with its owner, who is logged in at once.
     """
-    return _granted(service.sign_up(values, _lifetime()))
+    return _granted(service.sign_up(values, _lifetime())), 201, {"Location": "/v1/me"}
 
 
 @blueprint.route("/auth/login", methods=["POST"])

@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import fields
 
 from billing_api.organizations.schemas import OrganizationOutput
-from billing_api.web.fields import Choice, Email, Id, Instant, Schema, Text
+from billing_api.web.fields import LINKS, Choice, Email, Id, Instant, Schema, Text
 from billing_api.web.lists import country_field, currency_field, time_zone_field
 
 
@@ -67,6 +67,7 @@ class UserOutput(Schema):
     created_at = Instant(required=True)
     updated_at = Instant(required=True)
     version = fields.Integer(required=True)
+    links = fields.Function(lambda user: {"self": "/v1/me"}, metadata=LINKS)
 
 
 class GrantOutput(Schema):

@@ -1,8 +1,13 @@
 """What an event looks like from outside."""
 
+from typing import Any
+
 from marshmallow import fields
 
-from billing_api.web.fields import Id, Instant, IntegerText, Schema
+from billing_api.web.fields import LINKS, Id, Instant, IntegerText, Schema
+
+_ADDRESSES = {"customer": "/v1/customers/{}", "invoice": "/v1/invoices/{}", "organization": "/v1/organization"}
+"""Where the objects of a kind stand; others have no address of their own."""
 
 
 class EventQuery(Schema):
@@ -19,6 +24,14 @@ class Reference(Schema):
     id = Id(required=True, allow_none=True)
 
 
+def _links(event: Any) -> dict[str, str]:
+    links = {"self": f"/v1/events?after={event.sequence - 1}&limit=1"}
+    address = _ADDRESSES.get(event.object["type"])
+    if address and not event.type.endswith(".deleted"):
+        links["object"] = address.format(event.object["id"])
+    return links
+
+
 class EventOutput(Schema):
     """One fact, without personal data."""
 
@@ -31,3 +44,4 @@ class EventOutput(Schema):
     actor = fields.Nested(Reference, required=True)
     request_id = fields.String(required=True, allow_none=True)
     created_at = Instant(required=True)
+    links = fields.Function(_links, metadata=LINKS)

@@ -50,20 +50,26 @@ blueprint = Blueprint("operations", __name__, description="What runs the service
 def index() -> dict[str, Any]:
     """Find everything
 
-    The addresses at which to begin.
+    The addresses at which to begin; where one has braces, put in what they name (RFC 6570).
     """
     paths = {
+        "customer_by_external_id": "/v1/customers/by-external-id/{external_id}",
         "customers": "/v1/customers",
         "docs": "/docs",
         "events": "/v1/events",
+        "invoice_preview": "/v1/invoices/preview",
         "invoices": "/v1/invoices",
         "jwks": "/.well-known/jwks.json",
         "live": "/health/live",
         "login": "/v1/auth/login",
+        "logout": "/v1/auth/logout",
         "me": "/v1/me",
+        "metrics": "/metrics",
         "openapi": "/openapi.json",
         "organization": "/v1/organization",
+        "problem": "/problems/{code}",
         "ready": "/health/ready",
+        "refresh": "/v1/auth/refresh",
         "sign_up": "/v1/auth/sign-up",
     }
     return {"name": "billing_api", "version": current_app.config["API_VERSION"], "links": paths}

@@ -12,7 +12,7 @@ class IndexOutput(Schema):
     version = fields.String(required=True, metadata={"example": "0.1.0"})
     links = fields.Dict(
         keys=fields.String(),
-        values=fields.String(metadata={"format": "uri-reference"}),
+        values=fields.String(metadata={"description": "A path, or a template of one (RFC 6570)."}),
         required=True,
         metadata={"example": {"customers": "/v1/customers", "docs": "/docs"}},
     )

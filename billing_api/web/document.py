@@ -215,7 +215,7 @@ def _headers(view: Callable[..., Any], method: str, status: int) -> Iterator[str
     _, schema = getattr(view, "answers_with", (200, None))
     members = schema.fields.keys() if schema is not None else set()
     yield "X-Request-Id"
-    if status == 201 and "links" in members:
+    if status == 201:
         yield "Location"
     if members >= {"id", "version"} and getattr(view, "stores_replies", False):
         # What a preview shows is kept nowhere and has no version.

@@ -92,7 +92,7 @@ def test_an_event_names_who_did_it_in_which_request_and_when(tenant: Tenant) -> 
     assert second["request_id"] == named.headers["X-Request-Id"]
     assert made.json["created_at"] <= first["created_at"] <= named.json["created_at"]
     assert set(first) == {
-        "id", "sequence", "type", "object", "changed", "data", "actor", "request_id", "created_at"
+        "id", "sequence", "type", "object", "changed", "data", "actor", "request_id", "created_at", "links"
     }  # fmt: skip
 
 

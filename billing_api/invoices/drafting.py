@@ -51,11 +51,16 @@ class Parties:
         given = (asked, self.customer.net_terms_days if self.customer else None)
         return next((days for days in given if days is not None), self.organization.net_terms_days)
 
+    @property
+    def exempt(self) -> Exemption:
+        """Why the seller charges no tax at all; nothing where it does."""
+        return Exemption(reason=None if self.organization.tax_registered else self.organization.exemption_reason)
+
     def default_tax(self, asked: dt.date | None) -> tuple[Tax, Exemption] | None:
         """The tax, on a date of issue or today, of a line that names none, and the reason for it; None where only the
         line could say, as where the customer's exemption has ended."""
         if not self.organization.tax_registered:
-            return Tax(category="E"), Exemption(reason=self.organization.exemption_reason)
+            return Tax(category="E"), self.exempt
         category = CATEGORY_OF[self.customer.tax_treatment] if self.customer else None
         if category is None:
             return None
@@ -84,7 +89,7 @@ def write(invoice: Invoice, body: Mapping[str, Any], parties: Parties) -> None:
     invoice.billing_period_start, invoice.billing_period_end = period(body["billing_period"])
     _set_terms(invoice, body, parties)
     _set_totals(invoice, body, totals, currency)
-    set_parts(invoice, body, document, totals, parties.default_tax(body["issue_date"]))
+    set_parts(invoice, body, document, totals, parties.default_tax(body["issue_date"]), parties.exempt)
     rate = body["exchange_rate"] or {}
     invoice.exchange_rate, invoice.exchange_rate_date = rate.get("rate"), rate.get("date")
     invoice.exchange_rate_source = rate.get("source")

@@ -36,9 +36,10 @@ def set_parts(
     document: Document,
     totals: Totals,
     default: tuple[Tax, Exemption] | None,
+    exempt: Exemption,
 ) -> None:
     """Give the invoice its parts in place of those that it had; `default` is the tax of lines that name none, with its
-    reason."""
+    reason, and `exempt` the seller's own reason for E where a line names none."""
     adjustments: list[InvoiceAdjustment] = []
     lines = []
     for position, (given, computed) in enumerate(zip(body["lines"], totals.lines, strict=True), start=1):
@@ -58,7 +59,7 @@ def set_parts(
             row.parts = [] if row.tax_category else _parts(entry, document.currency)
             adjustments.append(row)
     invoice.lines, invoice.adjustments = lines, adjustments
-    invoice.tax_breakdown = _breakdown(body["lines"], document, totals.groups, default)
+    invoice.tax_breakdown = _breakdown(body["lines"], document, totals.groups, default, exempt)
 
 
 def period(given: Mapping[str, dt.date] | None) -> tuple[dt.date | None, dt.date | None]:
@@ -144,6 +145,7 @@ def _breakdown(
     document: Document,
     groups: Sequence[Group],
     default: tuple[Tax, Exemption] | None,
+    exempt: Exemption,
 ) -> list[InvoiceTaxGroup]:
     reasons: dict[TaxKey, list[Exemption]] = {}
     for given, line in zip(lines, document.lines, strict=True):
@@ -151,11 +153,14 @@ def _breakdown(
         if default and not given.keys() & set(TAX_MEMBERS) and not (reason.reason or reason.code):
             reason = default[1]
         for tax in line.taxes:
-            reasons.setdefault(key(tax), []).append(reason)
+            stated = reason if reason.reason or reason.code or tax.category != "E" else exempt
+            reasons.setdefault(key(tax), []).append(stated)
     rows = []
     for position, group in enumerate(groups):
         same = TaxKey(category=group.category, name=group.name, rate=group.rate)
-        shown = exemption(group.category, reasons.get(same, []))
+        # A group of which no line speaks, but an allowance or a charge.
+        unsaid = [exempt] if group.category == "E" else []
+        shown = exemption(group.category, reasons.get(same, unsaid))
         rows.append(
             InvoiceTaxGroup(
                 id=uuid7(),

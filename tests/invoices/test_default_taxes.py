@@ -82,6 +82,27 @@ def test_a_small_business_charges_no_tax_and_says_why(app: Flask) -> None:
     assert issued["seller"]["tax_ids"] == []
 
 
+def test_a_small_business_says_why_on_lines_that_name_the_category_too(app: Flask) -> None:
+    seller = sign_up(app, is_ready=False)
+    small = {"tax_registered": False, "exemption_reason": "§ 19 UStG"}
+    seller.patch("/v1/organization", small)
+    named = {**PLAIN, "tax_category": "E"}
+
+    def reasons(**values: Any) -> list[str | None]:
+        return [row["exemption_reason"] for row in seller.draft(**values)["tax_breakdown"]]
+
+    assert reasons(lines=[named]) == reasons(lines=[{**PLAIN, "taxes": [{"category": "E"}]}]) == ["§ 19 UStG"]
+    assert reasons(lines=[named, PLAIN]) == ["§ 19 UStG"]
+    assert reasons(lines=[{**named, "exemption_reason": "Book"}]) == ["Book"]
+    assert reasons(lines=[{**named, "exemption_reason_code": "VATEX-EU-132"}]) == [None]
+    assert reasons(lines=[{**PLAIN, "tax_category": "AE"}]) == ["Reverse charge"]
+    charge = {"amount": "1", "tax_category": "E"}
+    assert reasons(lines=[{**PLAIN, "tax_category": "Z"}], charges=[charge]) == ["§ 19 UStG", None]
+    # The reason is that of a seller who charges no tax, and of nobody else.
+    seller.patch("/v1/organization", {**small, "tax_registered": True})
+    assert reasons(lines=[named]) == ["Exempt from tax"]
+
+
 def test_a_line_of_a_customer_with_the_usual_taxes_must_name_its_own(tenant: Tenant) -> None:
     draft = tenant.draft(lines=[PLAIN])
     assert (draft["lines"][0]["tax_category"], draft["tax_breakdown"], draft["total"]) == (None, [], "100.00")

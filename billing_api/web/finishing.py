@@ -6,6 +6,7 @@ from copy import deepcopy
 from typing import Any
 
 from billing_api.web.components import CODES, codes
+from billing_api.web.descriptions import describe
 from billing_api.web.document import PATCHED
 
 _SCHEMAS = "#/components/schemas/"
@@ -26,6 +27,8 @@ def finished(document: Json) -> Json:
     for name in _shown(whole):
         _describe_output(schemas[name])
     schemas |= _hoisted(whole)
+    for name, schema in schemas.items():
+        describe(name, schema.get("properties", {}))
     whole["tags"].sort(key=lambda tag: _rank(tag["name"]))
     _name_codes(whole)
     _link(whole)

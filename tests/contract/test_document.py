@@ -1,5 +1,6 @@
 """The OpenAPI document is complete, for every rule that the service answers, and the committed one is up to date."""
 
+import re
 import subprocess
 from collections.abc import Iterator
 from typing import Any
@@ -8,6 +9,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from billing_api.domain.access import SCOPES
 from billing_api.errors import tree
+from billing_api.web.descriptions import DESCRIPTIONS, names
 from billing_api.web.fault_codes import FAULT_CODES
 from config import ROOT
 from tests.contract.operations import Operation, document, lacking, operations
@@ -152,6 +154,29 @@ def expected_refusals(one: Operation) -> set[int]:
         if "Idempotency-Key" in one.parameters():
             expected |= {409, 422}
     return expected
+
+
+def test_every_member_of_every_body_says_what_it_means(document: dict[str, Any]) -> None:
+    schemas = {name: schema for name, schema in document["components"]["schemas"].items() if "properties" in schema}
+    assert len(schemas) > 40
+    missing = [
+        f"{name}.{member}"
+        for name, schema in schemas.items()
+        for member, shape in schema["properties"].items()
+        if not re.fullmatch(r"[A-Z`0-9].*\.", shape.get("description", ""))
+    ]
+    assert missing == [], "in billing_api/web/descriptions.json"
+
+
+def test_every_description_of_a_member_is_shown(document: dict[str, Any]) -> None:
+    shown = {
+        entry
+        for name, schema in document["components"]["schemas"].items()
+        for member, shape in schema.get("properties", {}).items()
+        for entry in names(name, member)
+        if DESCRIPTIONS.get(entry) == shape["description"]
+    }
+    assert DESCRIPTIONS.keys() - shown == set()
 
 
 def test_every_write_says_how_it_is_repeated_tried_and_guarded(operations: list[Operation]) -> None:

@@ -56,13 +56,13 @@ class Contact(Body):
     phone = Text(64)
 
 
-_SCHEME = "A scheme of the EAS list, of four digits or capitals, such as 0204 (Leitweg-ID)."
+_SCHEME = "A scheme of the EAS list, of four digits or AN, AQ, AS, AU, EM, such as 0204 (Leitweg-ID)."
 
 
 class ElectronicAddress(Body):
     """Where electronic documents are sent: a scheme of the EAS list and the address in it."""
 
-    scheme_id = Text(8, pattern="[0-9A-Z]{4}", hint=_SCHEME, required=True, metadata={"example": "0204"})
+    scheme_id = Text(4, pattern="[0-9]{4}|A[NQSU]|EM", hint=_SCHEME, required=True, metadata={"example": "0204"})
     value = Text(255, required=True)
 
 

@@ -39,9 +39,9 @@ class Period(Body):
     start_date = Date(required=True)
     end_date = Date(required=True)
 
-    @ma.validates_schema(skip_on_field_errors=True)
+    @ma.validates_schema(skip_on_field_errors=False)
     def run_forward(self, data: dict[str, Any], **_: Any) -> None:
-        if data["end_date"] < data["start_date"]:
+        if {"start_date", "end_date"} <= data.keys() and data["end_date"] < data["start_date"]:
             raise refuse("period-runs-backwards", "The period ends before it begins.", "/end_date")
 
 
@@ -61,9 +61,9 @@ class AdjustmentInput(LineAdjustmentInput):
     tax_category = tax_category_field()
     tax_rate = rate_field()
 
-    @ma.validates_schema(skip_on_field_errors=True)
-    def rate_needs_category(self, data: dict[str, Any], **_: Any) -> None:
-        if "tax_rate" in data and "tax_category" not in data:
+    @ma.validates_schema(skip_on_field_errors=False, pass_original=True)
+    def rate_needs_category(self, data: dict[str, Any], original: dict[str, Any], **_: Any) -> None:
+        if "tax_rate" in data and original.get("tax_category") is None:
             raise refuse("required", "A rate needs its category.", "/tax_category")
 
 
@@ -102,7 +102,7 @@ class LineInput(Body):
     order_line_reference = Text(128, load_default=None)
     metadata = Metadata(attribute="metadata_", load_default=dict)
 
-    @ma.validates_schema(skip_on_field_errors=True)
+    @ma.validates_schema(skip_on_field_errors=False)
     def name_taxes_once(self, data: dict[str, Any], **_: Any) -> None:
         if "taxes" in data and ("tax_category" in data or "tax_rate" in data):
             raise refuse("taxes-twice", "Give tax_category and tax_rate, or taxes, and not both.", "/taxes")
@@ -115,9 +115,9 @@ class ExchangeRate(Body):
     date = Date(required=True)
     source = Text(128, metadata={"example": "ECB"})
 
-    @ma.validates_schema(skip_on_field_errors=True)
+    @ma.validates_schema(skip_on_field_errors=False)
     def be_positive(self, data: dict[str, Any], **_: Any) -> None:
-        if data["rate"] <= 0:
+        if data.get("rate", 1) <= 0:
             raise refuse("exchange-rate-not-positive", "A rate of exchange must be above 0.", "/rate")
 
 
@@ -137,9 +137,9 @@ class EarlyPaymentDiscount(Body):
     percent = Exact(3, 4, maximum=Decimal(100), is_positive=True, required=True, shape=_DISCOUNT)
     days = Integer(0, 3650, required=True)
 
-    @ma.validates_schema(skip_on_field_errors=True)
+    @ma.validates_schema(skip_on_field_errors=False)
     def be_positive(self, data: dict[str, Any], **_: Any) -> None:
-        if data["percent"] <= 0:
+        if data.get("percent", 1) <= 0:
             raise refuse("out-of-range", "Above 0, and at most 100.", "/percent")
 
     @ma.post_load
@@ -224,7 +224,7 @@ class InvoiceBody(Body):
             raise ma.ValidationError({"lines": [Flaw("wrong-number-of-items", detail)]})
         return data
 
-    @ma.validates_schema(skip_on_field_errors=True)
+    @ma.validates_schema(skip_on_field_errors=False)
     def choose_one(self, data: dict[str, Any], **_: Any) -> None:
         wrong: dict[str, list[str]] = {}
         for one, other in (("due_date", "net_terms_days"), ("rounding_amount", "cash_rounding_increment")):

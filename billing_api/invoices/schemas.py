@@ -250,12 +250,12 @@ class InvoiceFilter(PageQuery):
     updated_since = Instant()
     include = Choice("customer")
 
-    @ma.validates_schema(skip_on_field_errors=True)
-    def amounts_need_currency(self, data: dict[str, Any], **_: Any) -> None:
-        for name in ("total_min", "total_max"):
-            if name in data and "currency" not in data:
-                flaw = Flaw("currency-required", "An amount can only be compared in a named currency.")
-                raise ma.ValidationError({name: [flaw]})
+    @ma.validates_schema(skip_on_field_errors=False, pass_original=True)
+    def amounts_need_currency(self, data: dict[str, Any], original: dict[str, Any], **_: Any) -> None:
+        flaw = Flaw("currency-required", "An amount can only be compared in a named currency.")
+        alone = {"total_min", "total_max"} & data.keys() if "currency" not in original else set()
+        if alone:
+            raise ma.ValidationError({name: [flaw] for name in sorted(alone)})
 
 
 class InvoiceQuery(Schema):

@@ -42,9 +42,11 @@ class TaxId(Body):
     )
     value = Text(64, required=True, metadata={"example": "DE136695976"})
 
-    @ma.validates_schema(skip_on_field_errors=True)
+    @ma.validates_schema(skip_on_field_errors=False)
     def be_of_the_union(self, data: dict[str, Any], **_: Any) -> None:
-        if data["type"] == "eu_vat" and not _EU_VAT.fullmatch(re.sub(r"[ .-]", "", data["value"])):
+        if data.get("type") != "eu_vat" or "value" not in data:
+            return
+        if not _EU_VAT.fullmatch(re.sub(r"[ .-]", "", data["value"])):
             raise refuse("not-an-eu-vat-id", "It begins with its state, such as DE136695976.", "/value")
 
 
@@ -79,7 +81,7 @@ class BankAccount(Body):
     bic = Text(11, pattern="[A-Z0-9]{8}([A-Z0-9]{3})?", hint=_BIC, metadata={"example": "SOLADEST600"})
     bank_name = Text(255)
 
-    @ma.validates_schema(skip_on_field_errors=True)
+    @ma.validates_schema(skip_on_field_errors=False)
     def have_true_check_digits(self, data: dict[str, Any], **_: Any) -> None:
         # One digit mistyped on an invoice sends its payment astray.
         if "iban" in data and not iban.is_valid(data["iban"], check_country=False):
@@ -128,9 +130,9 @@ class OrganizationInput(Body):
         # In a merge patch null means "remove", so an absent member is how a null one is written.
         return {name: value for name, value in data.items() if value is not None}
 
-    @ma.validates_schema(skip_on_field_errors=True)
+    @ma.validates_schema(skip_on_field_errors=False)
     def require_reason(self, data: dict[str, Any], **_: Any) -> None:
-        if not data["tax_registered"] and not data["exemption_reason"]:
+        if data.get("tax_registered") is False and data.get("exemption_reason", "") is None:
             raise refuse("required", "A business that charges no tax must say why.", "/exemption_reason")
 
 

@@ -164,8 +164,10 @@ def _of_lines(invoice: Invoice, default: tuple[Tax, Exemption] | None) -> Iterat
 def _of_seller(seller: Organization, categories: set[str]) -> Iterator[Fault]:
     if not seller.legal_name:
         yield Fault("required", "Give the organization its legal_name.", "/seller/legal_name")
-    if not (seller.address and seller.address.get("country")):
+    if not seller.address:
         yield Fault("required", "Give the organization its address.", "/seller/address")
+    elif not seller.address.get("country"):
+        yield Fault("required", "Give the organization's address its country.", "/seller/address/country")
     if categories & _TAXED and seller.tax_registered and not seller.tax_ids:
         yield Fault("required", "Give the organization a tax id, or tax_registered: false.", "/seller/tax_ids")
 
@@ -173,9 +175,11 @@ def _of_seller(seller: Organization, categories: set[str]) -> Iterator[Fault]:
 def _of_buyer(buyer: Customer | None, categories: set[str]) -> Iterator[Fault]:
     if buyer and buyer.archived:
         yield Fault("customer-archived", "The customer is archived: PATCH it with archived: false.", "/customer_id")
-    address = (buyer.billing_address if buyer else None) or {}
-    if not address.get("country"):
+    address = buyer.billing_address if buyer else None
+    if not address:
         yield Fault("required", "Give the customer a billing_address with its country.", "/buyer/billing_address")
+    elif not address.get("country"):
+        yield Fault("required", "Give the billing_address its country.", "/buyer/billing_address/country")
     if categories & _BUYER_TAXED and not (buyer and buyer.tax_ids):
         yield Fault(
             "required", "Reverse charge and intra-community supply need the customer's tax id.", "/buyer/tax_ids"

@@ -214,7 +214,7 @@ class InvoiceOutput(Schema):
     version = fields.Integer(required=True, allow_none=True)
     links = fields.Method("link", metadata=LINKS)
     actions = fields.List(
-        fields.Nested(ActionOutput), metadata={"description": "Not in lists and previews.", "x_optional": True}
+        fields.Nested(ActionOutput), metadata={"description": "Not in lists; empty in previews.", "x_optional": True}
     )
     customer = fields.Nested(CustomerOutput, metadata={"description": "With include=customer.", "x_optional": True})
 

@@ -13,14 +13,14 @@ from billing_api.web.lists import country_field, currency_field, time_zone_field
 
 
 class Address(Body):
-    """A postal address."""
+    """A postal address. Only an invoice that is issued asks for its country."""
 
     line1 = Text(255)
     line2 = Text(255)
     postal_code = Text(32)
     city = Text(128)
     region = Text(128)
-    country = country_field(required=True)
+    country = country_field()
 
 
 _EU_VAT = re.compile(

@@ -75,7 +75,9 @@ class Timestamped:
 class Versioned(Timestamped):
     """A row that changes: `version` is its ETag, and stands in the WHERE of each UPDATE."""
 
-    version: Mapped[int] = mapped_column(sa.Integer, default=1)
+    version: Mapped[int] = mapped_column(
+        sa.Integer, sa.CheckConstraint("version >= 1", name="version_positive"), default=1
+    )
 
     @orm.declared_attr.directive
     def __mapper_args__(cls) -> dict[str, Any]:  # noqa: N805 - SQLAlchemy calls it with the class

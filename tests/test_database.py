@@ -90,7 +90,13 @@ def test_no_column_of_an_issued_invoice_can_be_changed_but_those_that_money_move
 def test_an_issued_invoice_cannot_be_deleted_nor_become_a_draft_again(issuer: Issuer, status: str) -> None:
     issuer.run("BEGIN")
     if status != "draft":
-        assert issuer.run("UPDATE invoices SET status = %s WHERE id = %s", given=(status, issuer.issued)) == 1
+        settled = {
+            "void": "voided_at = now()",
+            "paid": "paid_at = now(), amount_paid = payable_amount",
+            "uncollectible": "marked_uncollectible_at = now()",
+        }
+        change = f"UPDATE invoices SET status = %s, {settled.get(status, 'updated_at = now()')} WHERE id = %s"  # noqa: S608
+        assert issuer.run(change, given=(status, issuer.issued)) == 1
         assert issuer.refused("DELETE FROM invoices WHERE id = %s", given=(issuer.issued,))
     else:
         assert issuer.refused("UPDATE invoices SET status = 'draft' WHERE id = %s", given=(issuer.issued,))

@@ -31,11 +31,11 @@ def convert_taxes(group_taxes: Sequence[int], rate: Decimal, source: Currency, t
     numerator, denominator = rate.as_integer_ratio()
     numerator, denominator = numerator * 10**target.decimals, denominator * 10**source.decimals
     total = rounded(sum(group_taxes) * numerator, denominator)
-    if abs(total) > AMOUNT_LIMIT:
+    shares = _share(total, group_taxes, numerator, denominator)
+    # Groups of both signs may each be large where their sum is small.
+    if any(abs(tax) > AMOUNT_LIMIT for tax in (total, *shares)):
         raise Invalid(faults=[Fault("amount-too-large", "The tax would pass 10^15 minor units.", pointer)])
-    return TaxInCurrency(
-        currency=target, tax_total=total, group_taxes=_share(total, group_taxes, numerator, denominator)
-    )
+    return TaxInCurrency(currency=target, tax_total=total, group_taxes=shares)
 
 
 def _share(total: int, group_taxes: Sequence[int], numerator: int, denominator: int) -> tuple[int, ...]:

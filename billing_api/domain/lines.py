@@ -14,6 +14,9 @@ from billing_api.domain.money import Currency, add, rounded, subtract
 from billing_api.domain.tax import Tax, TaxKey, faults_of, key, order
 from billing_api.errors import Fault
 
+PRICE_LIMIT = Decimal(10**15)
+"""A price lies below this, in major units."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
@@ -98,6 +101,10 @@ def _price(line: Line, pointer: str, faults: list[Fault]) -> Price | None:
         return Price(unit_price=unit)
     if gross is None:
         gross = add(unit or Decimal(0), discount or Decimal(0))
+        if gross >= PRICE_LIMIT:
+            detail = "The unit price and the price discount would pass 10^15 together."
+            faults.append(Fault("amount-too-large", detail, f"{pointer}/price_discount"))
+            return None
     if discount is None:
         discount = Decimal(0) if unit is None else subtract(gross, unit)
     member = "price_discount" if unit is None and line.price_discount is not None else "unit_price"

@@ -250,5 +250,6 @@ def _refuse_too_large(totals: Totals) -> None:
     sums += [totals.tax_total, totals.total, totals.payable_amount]
     sums += [amount for group in totals.groups for amount in (group.taxable_amount, group.tax_amount)]
     sums += [one.net for several in (totals.lines, totals.allowances, totals.charges) for one in several]
+    sums += [amount for line in totals.lines for amount in (line.allowance_total, line.charge_total)]
     if any(abs(amount) > AMOUNT_LIMIT for amount in sums):
         raise Invalid(faults=[Fault("amount-too-large", "A total would pass 10^15 minor units.", "/lines")])

@@ -11,16 +11,23 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from billing_api import clock
 from billing_api.database import Amount, Instant, Model, Owned, Versioned, owned_by
+from billing_api.domain.document_types import INVOICE_TYPES
 from billing_api.domain.lifecycle import STATUSES
-from billing_api.domain.money import AMOUNT_LIMIT
-from billing_api.invoices.parts import InvoiceAdjustment, InvoiceLine, InvoiceTaxGroup
+from billing_api.invoices.parts import (
+    InvoiceAdjustment,
+    InvoiceLine,
+    InvoiceTaxGroup,
+    amounts_in_range,
+    period_runs_forward,
+)
 
 _STATUSES = ", ".join(f"'{status}'" for status in STATUSES)
+_TYPES = ", ".join(f"'{code}'" for code in INVOICE_TYPES)
 _AMOUNTS = (
     "subtotal", "allowance_total", "charge_total", "total_without_tax", "tax_total", "total", "prepaid_amount",
-    "rounding_amount", "payable_amount", "amount_paid", "amount_credited",
+    "rounding_amount", "cash_rounding_increment", "payable_amount", "amount_paid", "amount_credited",
+    "tax_total_in_tax_currency",
 )  # fmt: skip
-_IN_RANGE = " AND ".join(f"{name} BETWEEN {-AMOUNT_LIMIT} AND {AMOUNT_LIMIT}" for name in _AMOUNTS)
 
 
 class Invoice(Owned, Versioned, Model):
@@ -33,30 +40,61 @@ class Invoice(Owned, Versioned, Model):
         sa.UniqueConstraint("organization_id", "number_key"),
         sa.UniqueConstraint("organization_id", "series_id", "number_period", "sequence_value"),
         sa.CheckConstraint(f"status IN ({_STATUSES})", name="status_known"),
+        sa.CheckConstraint(f"type_code IN ({_TYPES})", name="type_code_known"),
         sa.CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency_form"),
         sa.CheckConstraint(
-            "(status = 'draft') = (finalized_at IS NULL) AND (status = 'draft') = (number IS NULL) "
-            "AND (number IS NULL) = (sequence_value IS NULL) AND (number IS NULL) = (number_key IS NULL)",
-            name="draft_has_no_number",
+            "num_nulls(finalized_at, number, number_key, series_id, number_period, sequence_value) "
+            "= CASE status WHEN 'draft' THEN 6 ELSE 0 END",
+            name="numbered_when_issued",
+        ),
+        sa.CheckConstraint("sequence_value >= 1", name="sequence_value_positive"),
+        sa.CheckConstraint(
+            "status = 'draft' OR (num_nulls(issue_date, due_date, seller, buyer) = 0 "
+            "AND num_nonnulls(supply_date, billing_period_start) > 0)",
+            name="issued_is_complete",
         ),
         sa.CheckConstraint(
-            "status = 'draft' OR (issue_date IS NOT NULL AND seller IS NOT NULL AND buyer IS NOT NULL)",
-            name="issued_is_complete",
+            "status <> 'draft' OR (num_nonnulls(paid_at, voided_at, marked_uncollectible_at) = 0 "
+            "AND amount_paid = 0 AND amount_credited = 0)",
+            name="draft_is_not_settled",
+        ),
+        sa.CheckConstraint(
+            "(status <> 'paid' OR paid_at IS NOT NULL) AND (status <> 'void' OR voided_at IS NOT NULL) "
+            "AND (status <> 'uncollectible' OR marked_uncollectible_at IS NOT NULL)",
+            name="status_has_its_moment",
+        ),
+        sa.CheckConstraint(
+            "status <> 'paid' OR payable_amount - amount_paid - amount_credited = 0", name="paid_owes_nothing"
         ),
         sa.CheckConstraint(
             "total_without_tax = subtotal - allowance_total + charge_total AND total = total_without_tax + tax_total "
             "AND payable_amount = total - prepaid_amount + rounding_amount",
             name="sums_add_up",
         ),
-        sa.CheckConstraint(_IN_RANGE, name="amounts_in_range"),
+        amounts_in_range(*_AMOUNTS),
+        sa.CheckConstraint("cash_rounding_increment > 0", name="cash_rounding_increment_positive"),
         sa.CheckConstraint(
             "status = 'draft' OR payable_amount - amount_paid - amount_credited >= 0", name="amount_due_not_negative"
         ),
         sa.CheckConstraint(
             "amount_paid >= least(payable_amount, 0) AND amount_credited >= 0", name="settled_not_negative"
         ),
-        sa.CheckConstraint("billing_period_start <= billing_period_end", name="billing_period_runs_forward"),
+        period_runs_forward(),
+        sa.CheckConstraint("net_terms_days BETWEEN 0 AND 3650", name="net_terms_days_range"),
         sa.CheckConstraint("due_date IS NULL OR issue_date IS NULL OR due_date >= issue_date", name="due_after_issue"),
+        sa.CheckConstraint("due_date = issue_date + net_terms_days", name="due_as_terms_say"),
+        sa.CheckConstraint("tax_currency ~ '^[A-Z]{3}$' AND tax_currency <> currency", name="tax_currency_form"),
+        sa.CheckConstraint("exchange_rate > 0", name="exchange_rate_positive"),
+        sa.CheckConstraint(
+            "(exchange_rate IS NULL) = (exchange_rate_date IS NULL) "
+            "AND (exchange_rate_source IS NULL OR exchange_rate IS NOT NULL)",
+            name="exchange_rate_complete",
+        ),
+        sa.CheckConstraint(
+            "(tax_total_in_tax_currency IS NULL) = (tax_currency IS NULL OR exchange_rate IS NULL) "
+            "AND (status = 'draft' OR tax_total = 0 OR tax_currency IS NULL OR exchange_rate IS NOT NULL)",
+            name="tax_in_tax_currency",
+        ),
         sa.Index("ix_invoices_organization_id_created_at", "organization_id", "created_at", "id"),
         sa.Index("ix_invoices_organization_id_updated_at", "organization_id", "updated_at", "id"),
         sa.Index("ix_invoices_organization_id_customer_id", "organization_id", "customer_id", "created_at", "id"),

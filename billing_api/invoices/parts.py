@@ -10,12 +10,42 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from billing_api.database import Amount, Model, Owned
-from billing_api.domain.tax import CATEGORIES
+from billing_api.domain.money import AMOUNT_LIMIT
+from billing_api.domain.tax import CATEGORIES, RateRule
 
 if TYPE_CHECKING:
     from billing_api.invoices.models import Invoice
 
 _CATEGORIES = ", ".join(f"'{code}'" for code in CATEGORIES)
+_UNTAXED = ", ".join(f"'{code}'" for code, one in CATEGORIES.items() if one.rate_rule is RateRule.ZERO)
+
+
+def amounts_in_range(*names: str) -> sa.CheckConstraint:
+    """No amount lies further from zero than the arithmetic lets it."""
+    each = (f"{name} BETWEEN {-AMOUNT_LIMIT} AND {AMOUNT_LIMIT}" for name in names)
+    return sa.CheckConstraint(" AND ".join(each), name="amounts_in_range")
+
+
+def period_runs_forward() -> sa.CheckConstraint:
+    """A billing period has both its days, and ends no earlier than it begins."""
+    return sa.CheckConstraint(
+        "(billing_period_start IS NULL) = (billing_period_end IS NULL) AND billing_period_start <= billing_period_end",
+        name="billing_period_runs_forward",
+    )
+
+
+def _taxed(prefix: str = "") -> tuple[sa.CheckConstraint, ...]:
+    """What a category demands of the rate beside it; the prefix is that of both columns."""
+    category, rate = f"{prefix}category", f"{prefix}rate"
+    fits = (
+        f"{rate} BETWEEN 0 AND 1000 AND ({category} <> 'S' OR {rate} > 0) "
+        f"AND ({category} NOT IN ({_UNTAXED}) OR {rate} = 0)"
+    )
+    return (
+        sa.CheckConstraint(f"{category} IN ({_CATEGORIES})", name=f"{category}_known"),
+        sa.CheckConstraint(f"({category} = 'O') = ({rate} IS NULL)", name="only_out_of_scope_has_no_rate"),
+        sa.CheckConstraint(fits, name="rate_fits_category"),
+    )
 
 
 def _belongs_to(table: str, column: str) -> sa.ForeignKeyConstraint:
@@ -35,7 +65,13 @@ class InvoiceLine(Owned, Model):
         sa.CheckConstraint("position BETWEEN 1 AND 1000", name="position_range"),
         sa.CheckConstraint("base_quantity > 0", name="base_quantity_positive"),
         sa.CheckConstraint("gross IS NOT NULL OR net = amount - allowance_total + charge_total", name="net_adds_up"),
-        sa.CheckConstraint("billing_period_start <= billing_period_end", name="billing_period_runs_forward"),
+        sa.CheckConstraint(
+            "(gross_price IS NULL) = (price_discount IS NULL) AND unit_price = gross_price - price_discount "
+            "AND (gross_price IS NULL OR unit_price BETWEEN 0 AND gross_price)",
+            name="prices_agree",
+        ),
+        amounts_in_range("amount", "allowance_total", "charge_total", "net", "gross"),
+        period_runs_forward(),
     )
 
     invoice_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid)
@@ -108,9 +144,8 @@ class InvoiceLineTax(Owned, Model):
         _belongs_to("invoices", "invoice_id"),
         sa.UniqueConstraint("organization_id", "line_id", "position"),
         sa.Index("ix_invoice_line_taxes_organization_id_invoice_id", "organization_id", "invoice_id"),
-        sa.CheckConstraint(f"category IN ({_CATEGORIES})", name="category_known"),
-        sa.CheckConstraint("(category = 'O') = (rate IS NULL)", name="only_out_of_scope_has_no_rate"),
-        sa.CheckConstraint("rate >= 0 AND (category <> 'S' OR rate > 0)", name="rate_fits_category"),
+        sa.CheckConstraint("position >= 0", name="position_not_negative"),
+        *_taxed(),
     )
 
     line_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid)
@@ -130,9 +165,19 @@ class InvoiceAdjustment(Owned, Model):
     __table_args__ = (
         _belongs_to("invoices", "invoice_id"),
         _belongs_to("invoice_lines", "line_id"),
-        sa.CheckConstraint(f"tax_category IN ({_CATEGORIES})", name="tax_category_known"),
+        sa.UniqueConstraint(
+            "organization_id",
+            "invoice_id",
+            "line_id",
+            "is_charge",
+            "position",
+            postgresql_nulls_not_distinct=True,
+        ),
+        sa.CheckConstraint("position >= 0", name="position_not_negative"),
+        *_taxed("tax_"),
+        sa.CheckConstraint("tax_rate IS NULL OR tax_category IS NOT NULL", name="tax_rate_has_category"),
         sa.CheckConstraint("line_id IS NULL OR tax_category IS NULL", name="tax_on_document_only"),
-        sa.Index("ix_invoice_adjustments_organization_id_invoice_id", "organization_id", "invoice_id"),
+        amounts_in_range("amount", "base_amount"),
         sa.Index("ix_invoice_adjustments_organization_id_line_id", "organization_id", "line_id"),
     )
 
@@ -166,8 +211,10 @@ class InvoiceTaxGroup(Owned, Model):
     __table_args__ = (
         _belongs_to("invoices", "invoice_id"),
         sa.UniqueConstraint("organization_id", "invoice_id", "position"),
-        sa.CheckConstraint(f"category IN ({_CATEGORIES})", name="category_known"),
-        sa.CheckConstraint("(category = 'O') = (rate IS NULL)", name="only_out_of_scope_has_no_rate"),
+        sa.CheckConstraint("position >= 0", name="position_not_negative"),
+        *_taxed(),
+        sa.CheckConstraint("coalesce(rate, 0) > 0 OR tax_amount = 0", name="no_tax_without_rate"),
+        amounts_in_range("taxable_amount", "tax_amount", "tax_amount_in_tax_currency"),
     )
 
     invoice_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid)

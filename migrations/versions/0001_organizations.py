@@ -27,6 +27,16 @@ END
 $$
 """
 
+# What a CHECK cannot say, because it does not know the row as it was; each trigger has its condition.
+REFUSE_RETURN = """
+CREATE FUNCTION refuse_return() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% does not go back', TG_TABLE_NAME
+        USING ERRCODE = 'check_violation', CONSTRAINT = TG_NAME, TABLE = TG_TABLE_NAME;
+END
+$$
+"""
+
 
 def upgrade() -> None:
     op.create_table(
@@ -56,6 +66,7 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.TIMESTAMP(timezone=True), nullable=False),
         sa.Column("updated_at", sa.TIMESTAMP(timezone=True), nullable=False),
+        sa.CheckConstraint("version >= 1", name=op.f("ck_organizations_version_positive")),
         sa.CheckConstraint(
             "cancellation_mode IN ('credit_note', 'void')", name=op.f("ck_organizations_cancellation_mode_known")
         ),
@@ -82,6 +93,7 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.TIMESTAMP(timezone=True), nullable=False),
         sa.Column("updated_at", sa.TIMESTAMP(timezone=True), nullable=False),
+        sa.CheckConstraint("version >= 1", name=op.f("ck_users_version_positive")),
         sa.CheckConstraint("role IN ('viewer', 'accountant', 'admin', 'owner')", name=op.f("ck_users_role_known")),
         sa.CheckConstraint("status IN ('active', 'disabled')", name=op.f("ck_users_status_known")),
         sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name=op.f("fk_users_organization_id")),
@@ -140,6 +152,16 @@ def upgrade() -> None:
     wall("refresh_tokens", reveal="digest = nullif(current_setting('app.token_digest', true), '')")
     grant("refresh_tokens", "SELECT, INSERT, UPDATE")
     op.execute(ASSERT_SESSION)
+    op.execute(REFUSE_RETURN)
+    op.execute(
+        "CREATE TRIGGER ended_for_good BEFORE UPDATE ON sessions FOR EACH ROW "
+        "WHEN (OLD.ended_at IS NOT NULL AND NEW.ended_at IS DISTINCT FROM OLD.ended_at) "
+        "EXECUTE FUNCTION refuse_return()"
+    )
+    op.execute(
+        "CREATE TRIGGER spent_for_good BEFORE UPDATE ON refresh_tokens FOR EACH ROW "
+        "WHEN (OLD.used_at IS NOT NULL AND NEW.used_at IS NULL) EXECUTE FUNCTION refuse_return()"
+    )
     # Readiness compares the schema with the one that the code needs.
     grant("alembic_version", "SELECT")
 
@@ -150,3 +172,4 @@ def downgrade() -> None:
     op.drop_table("sessions")
     op.drop_table("users")
     op.drop_table("organizations")
+    op.execute("DROP FUNCTION refuse_return")

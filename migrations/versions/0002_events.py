@@ -33,6 +33,10 @@ def upgrade() -> None:
     )
     wall("event_counters")
     grant("event_counters", "SELECT, INSERT, UPDATE")
+    op.execute(
+        "CREATE TRIGGER never_backwards BEFORE UPDATE ON event_counters FOR EACH ROW "
+        "WHEN (NEW.last_sequence < OLD.last_sequence) EXECUTE FUNCTION refuse_return()"
+    )
     op.create_table(
         "events",
         sa.Column("sequence", sa.BigInteger(), nullable=False),

@@ -41,6 +41,7 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.TIMESTAMP(timezone=True), nullable=False),
         sa.Column("updated_at", sa.TIMESTAMP(timezone=True), nullable=False),
+        sa.CheckConstraint("version >= 1", name=op.f("ck_customers_version_positive")),
         sa.CheckConstraint("currency IS NULL OR currency ~ '^[A-Z]{3}$'", name=op.f("ck_customers_currency_form")),
         sa.CheckConstraint(
             "tax_treatment IN ('standard', 'exempt', 'reverse_charge', 'intra_community_supply', "

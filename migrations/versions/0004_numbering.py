@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.TIMESTAMP(timezone=True), nullable=False),
         sa.Column("updated_at", sa.TIMESTAMP(timezone=True), nullable=False),
+        sa.CheckConstraint("version >= 1", name=op.f("ck_number_series_version_positive")),
         sa.CheckConstraint(
             "document_type IN ('invoice', 'credit_note')", name=op.f("ck_number_series_document_type_known")
         ),
@@ -58,6 +59,13 @@ def upgrade() -> None:
     )
     wall("number_counters")
     grant("number_counters", "SELECT, INSERT, UPDATE")
+    op.execute(
+        "CREATE TRIGGER never_backwards BEFORE UPDATE ON number_counters FOR EACH ROW "
+        "WHEN (NEW.last_value < OLD.last_value OR NEW.last_issue_date < OLD.last_issue_date "
+        "OR (NEW.last_issue_date IS NULL AND OLD.last_issue_date IS NOT NULL) "
+        "OR (NEW.series_id, NEW.period) IS DISTINCT FROM (OLD.series_id, OLD.period)) "
+        "EXECUTE FUNCTION refuse_return()"
+    )
 
 
 def downgrade() -> None:

@@ -1,4 +1,7 @@
-"""Invoices and their parts, frozen once issued."""
+"""Invoices."""
+
+from collections.abc import Iterator
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,68 +14,37 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-PARTS = {
-    "invoice_lines": "",
-    "invoice_line_taxes": "of_a_line",
-    "invoice_adjustments": "of_a_line",
-    "invoice_tax_groups": "",
-}
-
-# What money does to an issued invoice; everything else stands for ever. `issued_on` is computed from the date of issue,
-# and only after this trigger has run.
-FREEZE_INVOICE = """
-CREATE FUNCTION freeze_invoice() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE
-    movable CONSTANT text[] := ARRAY[
-        'status', 'version', 'updated_at', 'amount_paid', 'amount_credited',
-        'paid_at', 'voided_at', 'marked_uncollectible_at', 'issued_on'
-    ];
-BEGIN
-    IF OLD.status = 'draft' THEN
-        RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
-    END IF;
-    IF TG_OP = 'UPDATE' AND NEW.status <> 'draft' AND to_jsonb(OLD) - movable = to_jsonb(NEW) - movable THEN
-        RETURN NEW;
-    END IF;
-    RAISE EXCEPTION 'an issued invoice cannot be changed' USING ERRCODE = 'BA409';
-END
-$$
-"""
-
-# Once a statement and not once a row: a thousand lines ask once. FOR SHARE waits for a finalization that is under way,
-# so that no part slips into an invoice while it is being issued. A whole that is gone takes its parts with it. A part
-# counts to the invoice that it names and to the one of its line, and one that moves to the invoice that it leaves.
-FREEZE_PARTS = """
-CREATE FUNCTION freeze_parts() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE
-    parts text := 'SELECT * FROM touched';
-    wholes text := 'SELECT organization_id, invoice_id FROM parts';
-    found record;
-BEGIN
-    IF TG_OP = 'UPDATE' THEN
-        parts := parts || ' UNION ALL SELECT * FROM previous';
-    END IF;
-    IF TG_ARGV[0] = 'of_a_line' THEN
-        wholes := wholes || ' UNION ALL SELECT l.organization_id, l.invoice_id FROM parts p '
-            'JOIN invoice_lines l ON (l.organization_id, l.id) = (p.organization_id, p.line_id)';
-    END IF;
-    FOR found IN EXECUTE
-        'WITH parts AS (' || parts || ') SELECT status FROM invoices i '
-        'WHERE (i.organization_id, i.id) IN (' || wholes || ') FOR SHARE OF i'
-    LOOP
-        IF found.status <> 'draft' THEN
-            RAISE EXCEPTION 'an issued invoice cannot be changed' USING ERRCODE = 'BA409';
-        END IF;
-    END LOOP;
-    RETURN NULL;
-END
-$$
-"""
+AMOUNTS = (
+    "subtotal", "allowance_total", "charge_total", "total_without_tax", "tax_total", "total", "prepaid_amount",
+    "rounding_amount", "cash_rounding_increment", "payable_amount", "amount_paid", "amount_credited",
+    "tax_total_in_tax_currency",
+)  # fmt: skip
 
 
 def upgrade() -> None:
     op.create_table(
         "invoices",
+        *_identity(),
+        *_words(),
+        *_figures(),
+        *_life(),
+        *_checks_of_life(),
+        *_checks_of_terms(),
+        *_checks_of_figures(),
+        *_keys(),
+    )
+    _make_indexes()
+    wall("invoices")
+    grant("invoices")
+
+
+def downgrade() -> None:
+    op.drop_table("invoices")
+
+
+def _identity() -> tuple[sa.Column[Any], ...]:
+    """Which invoice it is, of whom, and when."""
+    return (
         sa.Column("customer_id", sa.Uuid(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("type_code", sa.Text(), nullable=False),
@@ -94,6 +66,12 @@ def upgrade() -> None:
         sa.Column("supply_date", sa.Date(), nullable=True),
         sa.Column("billing_period_start", sa.Date(), nullable=True),
         sa.Column("billing_period_end", sa.Date(), nullable=True),
+    )
+
+
+def _words() -> tuple[sa.Column[Any], ...]:
+    """What it says beside its figures."""
+    return (
         sa.Column("purchase_order_reference", sa.Text(), nullable=True),
         sa.Column("buyer_reference", sa.Text(), nullable=True),
         sa.Column("contract_reference", sa.Text(), nullable=True),
@@ -106,6 +84,12 @@ def upgrade() -> None:
         sa.Column("payment_instructions", postgresql.JSONB(none_as_null=True), nullable=True),
         sa.Column("preceding_invoices", postgresql.JSONB(), nullable=False),
         sa.Column("metadata", postgresql.JSONB(), nullable=False),
+    )
+
+
+def _figures() -> tuple[sa.Column[Any], ...]:
+    """Amounts, and the tax in a second currency."""
+    return (
         sa.Column("prices_include_tax", sa.Boolean(), nullable=False),
         sa.Column("subtotal", sa.BigInteger(), nullable=False),
         sa.Column("allowance_total", sa.BigInteger(), nullable=False),
@@ -124,6 +108,12 @@ def upgrade() -> None:
         sa.Column("exchange_rate_date", sa.Date(), nullable=True),
         sa.Column("exchange_rate_source", sa.Text(), nullable=True),
         sa.Column("tax_total_in_tax_currency", sa.BigInteger(), nullable=True),
+    )
+
+
+def _life() -> tuple[sa.Column[Any], ...]:
+    """The parties as they stay, and what happened to it."""
+    return (
         sa.Column("seller", postgresql.JSONB(none_as_null=True), nullable=True),
         sa.Column("buyer", postgresql.JSONB(none_as_null=True), nullable=True),
         sa.Column("request", postgresql.JSONB(), nullable=False),
@@ -136,53 +126,79 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.TIMESTAMP(timezone=True), nullable=False),
         sa.Column("updated_at", sa.TIMESTAMP(timezone=True), nullable=False),
-        sa.CheckConstraint(
-            "(status = 'draft') = (finalized_at IS NULL) AND (status = 'draft') = (number IS NULL) AND "
-            "(number IS NULL) = (sequence_value IS NULL) AND (number IS NULL) = (number_key IS NULL)",
-            name=op.f("ck_invoices_draft_has_no_number"),
-        ),
-        sa.CheckConstraint("currency ~ '^[A-Z]{3}$'", name=op.f("ck_invoices_currency_form")),
-        sa.CheckConstraint(
-            "status = 'draft' OR (issue_date IS NOT NULL AND seller IS NOT NULL AND buyer IS NOT NULL)",
-            name=op.f("ck_invoices_issued_is_complete"),
-        ),
-        sa.CheckConstraint(
-            "status = 'draft' OR payable_amount - amount_paid - amount_credited >= 0",
-            name=op.f("ck_invoices_amount_due_not_negative"),
-        ),
-        sa.CheckConstraint(
-            "amount_paid >= least(payable_amount, 0) AND amount_credited >= 0",
-            name=op.f("ck_invoices_settled_not_negative"),
-        ),
-        sa.CheckConstraint(
-            "status IN ('draft', 'open', 'paid', 'uncollectible', 'void')", name=op.f("ck_invoices_status_known")
-        ),
-        sa.CheckConstraint(
-            "billing_period_start <= billing_period_end", name=op.f("ck_invoices_billing_period_runs_forward")
-        ),
-        sa.CheckConstraint(
-            "due_date IS NULL OR issue_date IS NULL OR due_date >= issue_date", name=op.f("ck_invoices_due_after_issue")
-        ),
-        sa.CheckConstraint(
-            "subtotal BETWEEN -1000000000000000 AND 1000000000000000 AND "
-            "allowance_total BETWEEN -1000000000000000 AND 1000000000000000 AND "
-            "charge_total BETWEEN -1000000000000000 AND 1000000000000000 AND "
-            "total_without_tax BETWEEN -1000000000000000 AND 1000000000000000 AND "
-            "tax_total BETWEEN -1000000000000000 AND 1000000000000000 AND "
-            "total BETWEEN -1000000000000000 AND 1000000000000000 AND "
-            "prepaid_amount BETWEEN -1000000000000000 AND 1000000000000000 AND "
-            "rounding_amount BETWEEN -1000000000000000 AND 1000000000000000 AND "
-            "payable_amount BETWEEN -1000000000000000 AND 1000000000000000 AND "
-            "amount_paid BETWEEN -1000000000000000 AND 1000000000000000 AND "
-            "amount_credited BETWEEN -1000000000000000 AND 1000000000000000",
-            name=op.f("ck_invoices_amounts_in_range"),
-        ),
-        sa.CheckConstraint(
-            "total_without_tax = subtotal - allowance_total + charge_total AND "
-            "total = total_without_tax + tax_total AND "
-            "payable_amount = total - prepaid_amount + rounding_amount",
-            name=op.f("ck_invoices_sums_add_up"),
-        ),
+    )
+
+
+def _checks_of_life() -> Iterator[sa.CheckConstraint]:
+    """What goes with which status."""
+    yield _check("status_known", "status IN ('draft', 'open', 'paid', 'uncollectible', 'void')")
+    yield _check("type_code_known", "type_code IN ('380', '384', '386', '389')")
+    yield _check(
+        "numbered_when_issued",
+        "num_nulls(finalized_at, number, number_key, series_id, number_period, sequence_value) "
+        "= CASE status WHEN 'draft' THEN 6 ELSE 0 END",
+    )
+    yield _check("sequence_value_positive", "sequence_value >= 1")
+    yield _check(
+        "issued_is_complete",
+        "status = 'draft' OR (num_nulls(issue_date, due_date, seller, buyer) = 0 "
+        "AND num_nonnulls(supply_date, billing_period_start) > 0)",
+    )
+    yield _check(
+        "draft_is_not_settled",
+        "status <> 'draft' OR (num_nonnulls(paid_at, voided_at, marked_uncollectible_at) = 0 "
+        "AND amount_paid = 0 AND amount_credited = 0)",
+    )
+    yield _check(
+        "status_has_its_moment",
+        "(status <> 'paid' OR paid_at IS NOT NULL) AND (status <> 'void' OR voided_at IS NOT NULL) "
+        "AND (status <> 'uncollectible' OR marked_uncollectible_at IS NOT NULL)",
+    )
+    yield _check("paid_owes_nothing", "status <> 'paid' OR payable_amount - amount_paid - amount_credited = 0")
+    yield _check("version_positive", "version >= 1")
+
+
+def _checks_of_terms() -> Iterator[sa.CheckConstraint]:
+    yield _check(
+        "billing_period_runs_forward",
+        "(billing_period_start IS NULL) = (billing_period_end IS NULL) AND billing_period_start <= billing_period_end",
+    )
+    yield _check("net_terms_days_range", "net_terms_days BETWEEN 0 AND 3650")
+    yield _check("due_after_issue", "due_date IS NULL OR issue_date IS NULL OR due_date >= issue_date")
+    yield _check("due_as_terms_say", "due_date = issue_date + net_terms_days")
+
+
+def _checks_of_figures() -> Iterator[sa.CheckConstraint]:
+    yield _check("currency_form", "currency ~ '^[A-Z]{3}$'")
+    yield _check(
+        "sums_add_up",
+        "total_without_tax = subtotal - allowance_total + charge_total AND total = total_without_tax + tax_total "
+        "AND payable_amount = total - prepaid_amount + rounding_amount",
+    )
+    yield _check("amounts_in_range", " AND ".join(f"{name} BETWEEN {-(10**15)} AND {10**15}" for name in AMOUNTS))
+    yield _check("cash_rounding_increment_positive", "cash_rounding_increment > 0")
+    yield _check("amount_due_not_negative", "status = 'draft' OR payable_amount - amount_paid - amount_credited >= 0")
+    yield _check("settled_not_negative", "amount_paid >= least(payable_amount, 0) AND amount_credited >= 0")
+    yield _check("tax_currency_form", "tax_currency ~ '^[A-Z]{3}$' AND tax_currency <> currency")
+    yield _check("exchange_rate_positive", "exchange_rate > 0")
+    yield _check(
+        "exchange_rate_complete",
+        "(exchange_rate IS NULL) = (exchange_rate_date IS NULL) "
+        "AND (exchange_rate_source IS NULL OR exchange_rate IS NOT NULL)",
+    )
+    yield _check(
+        "tax_in_tax_currency",
+        "(tax_total_in_tax_currency IS NULL) = (tax_currency IS NULL OR exchange_rate IS NULL) "
+        "AND (status = 'draft' OR tax_total = 0 OR tax_currency IS NULL OR exchange_rate IS NOT NULL)",
+    )
+
+
+def _check(name: str, condition: str) -> sa.CheckConstraint:
+    return sa.CheckConstraint(condition, name=op.f(f"ck_invoices_{name}"))
+
+
+def _keys() -> tuple[sa.Constraint, ...]:
+    return (
         sa.ForeignKeyConstraint(
             ["organization_id", "customer_id"],
             ["customers.organization_id", "customers.id"],
@@ -204,6 +220,9 @@ def upgrade() -> None:
             name=op.f("uq_invoices_organization_id_series_id_number_period_sequence_value"),
         ),
     )
+
+
+def _make_indexes() -> None:
     op.create_index(
         "ix_invoices_organization_id_created_at", "invoices", ["organization_id", "created_at", "id"], unique=False
     )
@@ -232,235 +251,3 @@ def upgrade() -> None:
     op.create_index(
         "ix_invoices_organization_id_updated_at", "invoices", ["organization_id", "updated_at", "id"], unique=False
     )
-    wall("invoices")
-    grant("invoices")
-    op.create_table(
-        "invoice_lines",
-        sa.Column("invoice_id", sa.Uuid(), nullable=False),
-        sa.Column("position", sa.Integer(), nullable=False),
-        sa.Column("description", sa.Text(), nullable=True),
-        sa.Column("details", sa.Text(), nullable=True),
-        sa.Column("sku", sa.Text(), nullable=True),
-        sa.Column("order_line_reference", sa.Text(), nullable=True),
-        sa.Column("quantity", sa.Numeric(precision=18, scale=6), nullable=False),
-        sa.Column("unit", sa.Text(), nullable=False),
-        sa.Column("unit_price", sa.Numeric(precision=23, scale=8), nullable=False),
-        sa.Column("gross_price", sa.Numeric(precision=23, scale=8), nullable=True),
-        sa.Column("price_discount", sa.Numeric(precision=23, scale=8), nullable=True),
-        sa.Column("base_quantity", sa.Numeric(precision=20, scale=8), nullable=False),
-        sa.Column("billing_period_start", sa.Date(), nullable=True),
-        sa.Column("billing_period_end", sa.Date(), nullable=True),
-        sa.Column("exemption_reason", sa.Text(), nullable=True),
-        sa.Column("exemption_reason_code", sa.Text(), nullable=True),
-        sa.Column("metadata", postgresql.JSONB(), nullable=False),
-        sa.Column("amount", sa.BigInteger(), nullable=False),
-        sa.Column("allowance_total", sa.BigInteger(), nullable=False),
-        sa.Column("charge_total", sa.BigInteger(), nullable=False),
-        sa.Column("net", sa.BigInteger(), nullable=False),
-        sa.Column("gross", sa.BigInteger(), nullable=True),
-        sa.Column("organization_id", sa.Uuid(), nullable=False),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.CheckConstraint("base_quantity > 0", name=op.f("ck_invoice_lines_base_quantity_positive")),
-        sa.CheckConstraint(
-            "billing_period_start <= billing_period_end", name=op.f("ck_invoice_lines_billing_period_runs_forward")
-        ),
-        sa.CheckConstraint(
-            "gross IS NOT NULL OR net = amount - allowance_total + charge_total",
-            name=op.f("ck_invoice_lines_net_adds_up"),
-        ),
-        sa.CheckConstraint("position BETWEEN 1 AND 1000", name=op.f("ck_invoice_lines_position_range")),
-        sa.ForeignKeyConstraint(
-            ["organization_id", "invoice_id"],
-            ["invoices.organization_id", "invoices.id"],
-            name=op.f("fk_invoice_lines_organization_id_invoice_id"),
-            ondelete="CASCADE",
-        ),
-        sa.ForeignKeyConstraint(
-            ["organization_id"], ["organizations.id"], name=op.f("fk_invoice_lines_organization_id")
-        ),
-        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_invoice_lines")),
-        sa.UniqueConstraint(
-            "organization_id",
-            "invoice_id",
-            "position",
-            name=op.f("uq_invoice_lines_organization_id_invoice_id_position"),
-        ),
-    )
-    wall("invoice_lines")
-    grant("invoice_lines")
-    op.create_table(
-        "invoice_line_taxes",
-        sa.Column("line_id", sa.Uuid(), nullable=False),
-        sa.Column("invoice_id", sa.Uuid(), nullable=False),
-        sa.Column("position", sa.Integer(), nullable=False),
-        sa.Column("category", sa.Text(), nullable=False),
-        sa.Column("rate", sa.Numeric(precision=8, scale=4), nullable=True),
-        sa.Column("name", sa.Text(), nullable=True),
-        sa.Column("organization_id", sa.Uuid(), nullable=False),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.CheckConstraint(
-            "(category = 'O') = (rate IS NULL)", name=op.f("ck_invoice_line_taxes_only_out_of_scope_has_no_rate")
-        ),
-        sa.CheckConstraint(
-            "category IN ('S', 'Z', 'E', 'AE', 'K', 'G', 'O', 'L', 'M', 'B')",
-            name=op.f("ck_invoice_line_taxes_category_known"),
-        ),
-        sa.CheckConstraint(
-            "rate >= 0 AND (category <> 'S' OR rate > 0)", name=op.f("ck_invoice_line_taxes_rate_fits_category")
-        ),
-        sa.ForeignKeyConstraint(
-            ["organization_id", "invoice_id"],
-            ["invoices.organization_id", "invoices.id"],
-            name=op.f("fk_invoice_line_taxes_organization_id_invoice_id"),
-            ondelete="CASCADE",
-        ),
-        sa.ForeignKeyConstraint(
-            ["organization_id", "line_id"],
-            ["invoice_lines.organization_id", "invoice_lines.id"],
-            name=op.f("fk_invoice_line_taxes_organization_id_line_id"),
-            ondelete="CASCADE",
-        ),
-        sa.ForeignKeyConstraint(
-            ["organization_id"], ["organizations.id"], name=op.f("fk_invoice_line_taxes_organization_id")
-        ),
-        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_invoice_line_taxes")),
-        sa.UniqueConstraint(
-            "organization_id",
-            "line_id",
-            "position",
-            name=op.f("uq_invoice_line_taxes_organization_id_line_id_position"),
-        ),
-    )
-    op.create_index(
-        "ix_invoice_line_taxes_organization_id_invoice_id",
-        "invoice_line_taxes",
-        ["organization_id", "invoice_id"],
-        unique=False,
-    )
-    wall("invoice_line_taxes")
-    grant("invoice_line_taxes")
-    op.create_table(
-        "invoice_adjustments",
-        sa.Column("invoice_id", sa.Uuid(), nullable=False),
-        sa.Column("line_id", sa.Uuid(), nullable=True),
-        sa.Column("is_charge", sa.Boolean(), nullable=False),
-        sa.Column("position", sa.Integer(), nullable=False),
-        sa.Column("amount", sa.BigInteger(), nullable=False),
-        sa.Column("percent", sa.Numeric(precision=12, scale=4), nullable=True),
-        sa.Column("base_amount", sa.BigInteger(), nullable=True),
-        sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("reason_code", sa.Text(), nullable=True),
-        sa.Column("tax_category", sa.Text(), nullable=True),
-        sa.Column("tax_rate", sa.Numeric(precision=8, scale=4), nullable=True),
-        sa.Column("parts", postgresql.JSONB(), nullable=False),
-        sa.Column("organization_id", sa.Uuid(), nullable=False),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.CheckConstraint(
-            "tax_category IN ('S', 'Z', 'E', 'AE', 'K', 'G', 'O', 'L', 'M', 'B')",
-            name=op.f("ck_invoice_adjustments_tax_category_known"),
-        ),
-        sa.CheckConstraint(
-            "line_id IS NULL OR tax_category IS NULL", name=op.f("ck_invoice_adjustments_tax_on_document_only")
-        ),
-        sa.ForeignKeyConstraint(
-            ["organization_id", "invoice_id"],
-            ["invoices.organization_id", "invoices.id"],
-            name=op.f("fk_invoice_adjustments_organization_id_invoice_id"),
-            ondelete="CASCADE",
-        ),
-        sa.ForeignKeyConstraint(
-            ["organization_id", "line_id"],
-            ["invoice_lines.organization_id", "invoice_lines.id"],
-            name=op.f("fk_invoice_adjustments_organization_id_line_id"),
-            ondelete="CASCADE",
-        ),
-        sa.ForeignKeyConstraint(
-            ["organization_id"], ["organizations.id"], name=op.f("fk_invoice_adjustments_organization_id")
-        ),
-        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_invoice_adjustments")),
-    )
-    op.create_index(
-        "ix_invoice_adjustments_organization_id_invoice_id",
-        "invoice_adjustments",
-        ["organization_id", "invoice_id"],
-        unique=False,
-    )
-    op.create_index(
-        "ix_invoice_adjustments_organization_id_line_id",
-        "invoice_adjustments",
-        ["organization_id", "line_id"],
-        unique=False,
-    )
-    wall("invoice_adjustments")
-    grant("invoice_adjustments")
-    op.create_table(
-        "invoice_tax_groups",
-        sa.Column("invoice_id", sa.Uuid(), nullable=False),
-        sa.Column("position", sa.Integer(), nullable=False),
-        sa.Column("category", sa.Text(), nullable=False),
-        sa.Column("rate", sa.Numeric(precision=8, scale=4), nullable=True),
-        sa.Column("name", sa.Text(), nullable=True),
-        sa.Column("taxable_amount", sa.BigInteger(), nullable=False),
-        sa.Column("tax_amount", sa.BigInteger(), nullable=False),
-        sa.Column("tax_amount_in_tax_currency", sa.BigInteger(), nullable=True),
-        sa.Column("exemption_reason", sa.Text(), nullable=True),
-        sa.Column("exemption_reason_code", sa.Text(), nullable=True),
-        sa.Column("organization_id", sa.Uuid(), nullable=False),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.CheckConstraint(
-            "(category = 'O') = (rate IS NULL)", name=op.f("ck_invoice_tax_groups_only_out_of_scope_has_no_rate")
-        ),
-        sa.CheckConstraint(
-            "category IN ('S', 'Z', 'E', 'AE', 'K', 'G', 'O', 'L', 'M', 'B')",
-            name=op.f("ck_invoice_tax_groups_category_known"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["organization_id", "invoice_id"],
-            ["invoices.organization_id", "invoices.id"],
-            name=op.f("fk_invoice_tax_groups_organization_id_invoice_id"),
-            ondelete="CASCADE",
-        ),
-        sa.ForeignKeyConstraint(
-            ["organization_id"], ["organizations.id"], name=op.f("fk_invoice_tax_groups_organization_id")
-        ),
-        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_invoice_tax_groups")),
-        sa.UniqueConstraint(
-            "organization_id",
-            "invoice_id",
-            "position",
-            name=op.f("uq_invoice_tax_groups_organization_id_invoice_id_position"),
-        ),
-    )
-    wall("invoice_tax_groups")
-    grant("invoice_tax_groups")
-    op.execute(FREEZE_INVOICE)
-    op.execute(
-        "CREATE TRIGGER keep_frozen BEFORE UPDATE OR DELETE ON invoices FOR EACH ROW EXECUTE FUNCTION freeze_invoice()"
-    )
-    op.execute(FREEZE_PARTS)
-    for table, place in PARTS.items():
-        _freeze(table, place)
-
-
-def downgrade() -> None:
-    op.drop_table("invoice_tax_groups")
-    op.drop_table("invoice_adjustments")
-    op.drop_table("invoice_line_taxes")
-    op.drop_table("invoice_lines")
-    op.drop_table("invoices")
-    op.execute("DROP FUNCTION freeze_invoice")
-    op.execute("DROP FUNCTION freeze_parts")
-
-
-def _freeze(table: str, place: str) -> None:
-    """Refuse every statement that touches a part of an issued invoice. A transition table serves one event, so there
-    are three triggers."""
-    for event, rows in (
-        ("INSERT", "NEW TABLE AS touched"),
-        ("UPDATE", "OLD TABLE AS previous NEW TABLE AS touched"),
-        ("DELETE", "OLD TABLE AS touched"),
-    ):
-        op.execute(
-            f"CREATE TRIGGER keep_frozen_{event.lower()} AFTER {event} ON {table} REFERENCING {rows} "
-            f"FOR EACH STATEMENT EXECUTE FUNCTION freeze_parts('{place}')"
-        )

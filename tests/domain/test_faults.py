@@ -13,6 +13,7 @@ from tests.domain.build import adjust, document, line, tax
 
 D = Decimal
 HUGE = "10000000000000.01"
+MUCH = adjust("9000000000000")
 
 
 def faults(given: Document) -> list[tuple[str, str | None]]:
@@ -52,6 +53,7 @@ LINES = [
     (line("1", "1", "19", charges=(adjust(HUGE),)), "amount-too-large", "/charges/0/amount"),
     (line("1", "10000000000000", "19", charges=(adjust(None, "101"),)), "amount-too-large", "/charges/0/percent"),
     (line("1", "10000000000000", "19", charges=(adjust("1"),)), "amount-too-large", ""),
+    (line("0", "999999999999999", "19", price_discount=D(1)), "amount-too-large", "/price_discount"),
 ]
 
 
@@ -84,6 +86,7 @@ DOCUMENTS = [
     (document(rounding_amount=D(0), cash_rounding_increment=D(1)), "rounding-given-twice", "/cash_rounding_increment"),
     (document(*[line("1", "6000000000000", "19")] * 2), "amount-too-large", "/lines"),
     (document(line("1", "9000000000000", "19")), "amount-too-large", "/lines"),
+    (document(line("1", "1", "19", allowances=(MUCH, MUCH), charges=(MUCH, MUCH))), "amount-too-large", "/lines"),
     (
         document(line("1", "1", tax("8", components="6 2")), line("1", "1", tax("8", components="5 3"))),
         "components-mismatch",
@@ -135,3 +138,10 @@ def test_a_rate_of_exchange_must_be_positive_and_its_result_not_too_large() -> N
         with pytest.raises(Invalid) as refusal:
             convert_taxes([100], Decimal(rate), euro, euro)
         assert [(fault.code, fault.pointer) for fault in refusal.value.faults] == [(code, "/exchange_rate/rate")]
+
+
+def test_taxes_of_both_signs_are_not_converted_to_more_than_may_be() -> None:
+    euro = currency("EUR")
+    with pytest.raises(Invalid) as refusal:
+        convert_taxes([10**14 + 1, -(10**14)], Decimal(100), euro, euro)
+    assert [fault.code for fault in refusal.value.faults] == ["amount-too-large"]

@@ -123,28 +123,6 @@ def test_an_address_may_come_without_its_country_until_the_invoice_is_issued(ten
     assert (issued["status"], issued["buyer"]["billing_address"]["city"]) == ("open", "Lyon")
 
 
-def test_an_address_may_come_without_its_country_until_the_invoice_is_issued(tenant: Tenant) -> None:
-    town: dict[str, Any] = {"line1": "1 Main Street", "city": "Lyon"}
-    tax_ids = [{"type": "eu_vat", "value": "FR40303265045"}]
-    customer = tenant.customer(billing_address=town, shipping_address={"city": "Paris"}, tax_ids=tax_ids)
-    assert (customer["billing_address"]["city"], customer["shipping_address"]["city"]) == ("Lyon", "Paris")
-    assert tenant.patch("/v1/organization", {"address": {"country": None}}).status_code == 200
-    lines = [line(tax_category="K", tax_rate=None)]
-    made = tenant.draft(customer_id=customer["id"], lines=lines, delivery={"address": town})
-    answer = tenant.post(f"{path(made)}/finalize")
-    refused(answer, 422, "invoice-not-ready")
-    assert codes(answer) == {
-        ("/seller/address/country", "required"),
-        ("/buyer/billing_address/country", "required"),
-        ("/delivery/address/country", "required"),
-    }
-    tenant.patch("/v1/organization", {"address": {"country": "DE"}})
-    tenant.patch(f"/v1/customers/{customer['id']}", {"billing_address": {"country": "FR"}})
-    tenant.patch(path(made), {"delivery": {"address": {"country": "FR"}}})
-    issued = tenant.post(f"{path(made)}/finalize").json
-    assert (issued["status"], issued["buyer"]["billing_address"]["city"]) == ("open", "Lyon")
-
-
 @pytest.mark.parametrize(
     ("values", "faults"),
     [

@@ -82,4 +82,5 @@ def _is_server_of(pid: int, data: Path) -> bool:
         # With /proc, it is a process that ended and was not collected; without, there is no telling.
         return not Path("/proc/self").exists()
     except PermissionError:
-        return True
+        # Somebody else's process. A server runs as whoever owns its data; it would refuse them otherwise.
+        return Path(f"/proc/{pid}").stat().st_uid == data.stat().st_uid

@@ -1,0 +1,107 @@
+"""Creating invoices: issued at once, or refused with everything that is wrong."""
+
+from typing import Any
+
+import pytest
+
+from tests.events.reading import events, last
+from tests.factories import Tenant, line
+from tests.web.refusals import codes, refused
+
+INVOICES = "/v1/invoices"
+NOBODY = "01a1fede-cd57-7b60-8000-000000000000"
+
+
+def test_an_invoice_can_be_issued_in_one_request(tenant: Tenant) -> None:
+    answer = tenant.post(INVOICES, {**tenant.invoice_body(), "finalize": True})
+    assert answer.status_code == 201
+    assert (answer.json["status"], answer.json["number"][-4:]) == ("open", "0001")
+    assert answer.headers["ETag"] == f'"{answer.json["version"]}"'
+    assert tenant.get(answer.headers["Location"]).json == answer.json
+
+
+@pytest.mark.parametrize(
+    ("values", "status", "code"),
+    [
+        ({"lines": []}, 422, "invoice-not-ready"),
+        ({"lines": [{"description": "x", "quantity": "1", "unit_price": "1"}]}, 422, "invoice-not-ready"),
+        ({"issue_date": "2999-01-01"}, 422, "issue-date-in-future"),
+        ({"issue_date": "2021-06-02"}, 409, "period-locked"),
+        ({"issue_date": "2021-01-01"}, 409, "issue-date-before-last-number"),
+        ({"expected_total": "119.01"}, 422, "total-mismatch"),
+        ({"due_date": "2021-01-05"}, 422, "invoice-not-ready"),
+    ],
+)
+def test_what_cannot_be_issued_at_once_leaves_nothing(
+    tenant: Tenant, values: dict[str, Any], status: int, code: str
+) -> None:
+    tenant.invoice(issue_date="2021-06-01")
+    tenant.patch("/v1/organization", {"books_locked_until": "2021-06-02"})
+    body = tenant.invoice_body(**values)
+    start, before = last(tenant), tenant.get(INVOICES).json
+    refused(tenant.post(INVOICES, {**body, "finalize": True}), status, code)
+    assert (tenant.get(INVOICES).json, events(tenant, start)) == (before, [])
+    # No number was used up.
+    assert tenant.invoice(issue_date="2021-06-03")["number"] == "INV-2021-0002"
+
+
+@pytest.mark.parametrize("name", ["customer_id", "lines"])
+def test_what_is_created_must_name_what_exists(tenant: Tenant, other: Tenant, name: str) -> None:
+    body = tenant.invoice_body()
+    if name == "lines":
+        answer = tenant.post(INVOICES, {**body, "lines": [{"quantity": "1"}]})
+        assert codes(answer) == {("/lines/0/description", "required")}
+    else:
+        for id in (other.customer()["id"], NOBODY):
+            answer = tenant.post(INVOICES, {**body, "customer_id": id})
+            refused(answer, 422, "customer-not-found")
+            assert codes(answer) == {("/customer_id", "customer-not-found")}
+    assert tenant.get(INVOICES).json["data"] == []
+
+
+def test_all_that_is_wrong_with_a_body_is_told_at_once(tenant: Tenant, other: Tenant) -> None:
+    archived = tenant.customer(archived=True)["id"]
+    made = tenant.draft()
+    wrong: dict[str, Any] = {
+        "lines": [line(), line(unit_price="1", gross_price="3", price_discount="1")],
+        "allowances": [{"reason": "x"}],
+        "charges": [{"amount": "1.234"}],
+    }
+    figures = {("/allowances/0/amount", "amount-missing"), ("/charges/0/amount", "too-many-decimals")}
+    (price,) = codes(tenant.post(INVOICES, {**tenant.invoice_body(), "lines": wrong["lines"]}))
+    figures.add(price)
+    for id, code in (
+        (NOBODY, "customer-not-found"),
+        (other.customer()["id"], "customer-not-found"),
+        (archived, "customer-archived"),
+    ):
+        whose = {("/customer_id", code)}
+        for body, faults, name in (
+            ({"lines": [line()]}, whose, code),
+            ({"lines": [line()], "expected_total": "1"}, whose | {("/expected_total", "total-mismatch")}, None),
+            (wrong, whose | figures, None),
+        ):
+            for method, where in (("POST", INVOICES), ("PUT", f"{INVOICES}/{made['id']}")):
+                answer = tenant.call(method, where, {"customer_id": id, **body})
+                refused(answer, 422, name or "validation-failed")
+                assert codes(answer) == faults
+    assert tenant.get(f"{INVOICES}/{made['id']}").json == made
+    refused(tenant.post(INVOICES, tenant.invoice_body(expected_total="1")), 422, "total-mismatch")
+
+
+def test_an_earlier_invoice_is_named_by_an_id_that_there_is(tenant: Tenant, other: Tenant) -> None:
+    ids = [tenant.draft()["id"], NOBODY, None, other.draft()["id"]]
+    named = [{"number": str(n), **({"invoice_id": id} if id else {})} for n, id in enumerate(ids)]
+    faults = {(f"/preceding_invoices/{n}/invoice_id", "invoice-not-found") for n in (1, 3)}
+    body = tenant.invoice_body(preceding_invoices=named)
+    for where in (INVOICES, f"{INVOICES}/preview"):
+        answer = tenant.post(where, body)
+        refused(answer, 422, "invoice-not-found")
+        assert codes(answer) == faults
+    answer = tenant.post(INVOICES, {**body, "customer_id": NOBODY})
+    refused(answer, 422, "validation-failed")
+    assert codes(answer) == faults | {("/customer_id", "customer-not-found")}
+    made = tenant.draft(preceding_invoices=named[::2])
+    assert made["preceding_invoices"][0]["invoice_id"] == ids[0]
+    answer = tenant.patch(f"{INVOICES}/{made['id']}", {"preceding_invoices": [named[1]]})
+    assert codes(answer) == {("/preceding_invoices/0/invoice_id", "invoice-not-found")}

@@ -125,13 +125,6 @@ class EmbeddedPostgres:
         self._launch()
         return True
 
-    def restart(self) -> Addresses:
-        """Stop the server and start it again on the same port."""
-        self._end_process()
-        self._launch()
-        self._await_ready()
-        return self.addresses
-
     def stop(self) -> None:
         """End the server, with a checkpoint unless it is a throw-away, and release the instance."""
         self._end_process()

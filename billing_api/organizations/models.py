@@ -1,7 +1,6 @@
 """The organization: the tenant, and the seller on its documents."""
 
 import datetime as dt
-import uuid
 from typing import Any
 
 import sqlalchemy as sa
@@ -45,8 +44,3 @@ class Organization(Versioned, Model):
     books_locked_until: Mapped[dt.date | None] = mapped_column(sa.Date)
     cancellation_mode: Mapped[str] = mapped_column(sa.Text)
     require_if_match: Mapped[bool] = mapped_column(default=False)
-
-    @property
-    def organization_id(self) -> uuid.UUID:
-        """Its own id, so that it can be spoken of like all that it owns."""
-        return self.id

@@ -247,3 +247,18 @@ def test_two_allowances_do_not_have_one_place(cursor: Any, furnished: Tenant) ->
     )
     with pytest.raises(psycopg2.errors.UniqueViolation):
         cursor.execute(copy, [str(furnished.organization_id)])
+
+
+def test_two_issued_invoices_do_not_have_one_place_in_a_series(cursor: Any, furnished: Tenant) -> None:
+    cursor.execute(
+        "SELECT string_agg(quote_ident(column_name), ', ') FROM information_schema.columns "
+        "WHERE table_name = 'invoices' AND is_generated = 'NEVER' AND column_name NOT IN ('id', 'number', 'number_key')"
+    )
+    (names,) = cursor.fetchone()
+    copy = (
+        f"INSERT INTO invoices (id, number, number_key, {names}) "  # noqa: S608 - names from the catalogue
+        f"SELECT gen_random_uuid(), 'X', 'x', {names} FROM invoices WHERE organization_id = %s"
+    )
+    with pytest.raises(psycopg2.errors.UniqueViolation) as caught:
+        cursor.execute(copy, [str(furnished.organization_id)])
+    assert caught.value.diag.constraint_name.startswith("uq_invoices_organization_id_series_id_")

@@ -27,7 +27,7 @@ class LiveOutput(Schema):
 class ReadyOutput(LiveOutput):
     """The service can work."""
 
-    migration = fields.String(required=True, metadata={"example": "0005", "description": "Of the database."})
+    migration = fields.String(required=True, metadata={"example": "0007", "description": "Of the database."})
 
 
 class KeyOutput(Schema):

@@ -6,6 +6,7 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields
 
+from billing_api.domain.document_types import INVOICE_TYPES
 from billing_api.domain.tax import CATEGORIES
 from billing_api.organizations.schemas import Address
 from billing_api.web.bodies import Body, Metadata, Several
@@ -17,8 +18,6 @@ from billing_api.web.lists import currency_field, locale_field
 MAX_LINES = 1000
 MAX_ADJUSTMENTS = 100
 MAX_PARTS = 5000
-TYPE_CODES = ("380", "384", "386", "389")
-"""UNTDID 1001: commercial, corrected, prepayment and self-billed invoice."""
 
 
 _CATEGORY = (
@@ -181,7 +180,7 @@ class InvoiceBody(Body):
 
     customer_id = Id(required=True)
     currency = currency_field()
-    type_code = Choice(*TYPE_CODES, load_default="380")
+    type_code = Choice(*INVOICE_TYPES, load_default="380")
     issue_date = Date(load_default=None)
     due_date = Date(load_default=None)
     net_terms_days = Integer(0, 3650, load_default=None)

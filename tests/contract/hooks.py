@@ -15,10 +15,10 @@ RULES = frozenset(
         # Of a whole document: what it may be depends on its currency, its categories, its parties and each other.
         "allowance-needs-category", "amount-mismatch", "amount-missing", "amount-too-large",
         "base-quantity-not-positive", "currency-required", "customer-archived", "customer-not-found",
-        "due-before-issue", "exchange-rate-not-positive", "increment-not-positive", "invoice-not-ready",
-        "issue-date-in-future", "mutually-exclusive", "net-terms-too-long", "period-runs-backwards", "price-mismatch",
-        "price-missing", "tax-duplicate", "tax-name-required", "tax-rate-not-allowed", "tax-rate-required",
-        "taxes-twice", "too-many-decimals", "total-mismatch",
+        "due-before-issue", "exchange-rate-not-positive", "increment-not-positive", "invoice-not-found",
+        "invoice-not-ready", "issue-date-in-future", "mutually-exclusive", "net-terms-too-long",
+        "period-runs-backwards", "price-mismatch", "price-missing", "tax-duplicate", "tax-name-required",
+        "tax-rate-not-allowed", "tax-rate-required", "taxes-twice", "too-many-decimals", "total-mismatch",
         # Of a calendar, the list of time zones, the state of what is patched, and what no mail can reach.
         "not-a-date", "out-of-range", "not-a-choice", "required", "not-an-email",
         # Of check digits, and of the state that a tax id of the European Union begins with.

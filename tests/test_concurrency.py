@@ -1,5 +1,6 @@
 """Requests that meet at one row, on the running service: two workers, threads and real commits."""
 
+import functools
 import http.client
 import itertools
 import os
@@ -8,12 +9,14 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from decimal import Decimal
 
 import pytest
 from flask import Flask
 
 from billing_api.embedded import Addresses
+from billing_api.postgres_cluster import connect
 from tests import races
 from tests.factories import Tenant, line, sign_up
 from tests.live_service import LiveService, live
@@ -182,6 +185,30 @@ def test_events_read_while_they_are_written_come_once_and_in_order(
     assert total >= count
     assert found == [list(range(1, total + 1))] * 2
     ledger.check()
+
+
+def test_books_are_not_closed_under_an_invoice_that_is_being_issued(
+    live: LiveService, tenant: Tenant, addresses: Addresses
+) -> None:
+    """Plant the flaw by reading the organization without a lock: the books are closed, and then it is issued."""
+    id = tenant.draft()["id"]
+    finalize = functools.partial(live.send, "POST", f"/v1/invoices/{id}/finalize", None, tenant.headers)
+    close = functools.partial(
+        live.send, "PATCH", "/v1/organization", {"books_locked_until": "2999-01-01"}, tenant.headers
+    )
+    with closing(connect(addresses.owner)) as holder, holder.cursor() as cursor, ThreadPoolExecutor(2) as pool:
+        holder.autocommit = False
+        cursor.execute(
+            "SELECT 1 FROM number_series WHERE organization_id = %s FOR UPDATE", [str(tenant.organization_id)]
+        )
+        issued = pool.submit(finalize)
+        time.sleep(0.3)
+        closed = pool.submit(close)
+        time.sleep(0.3)
+        holder.rollback()
+        assert (issued.result(30).status, closed.result(30).status) == (200, 200)
+    types = [event["type"] for event in tenant.get("/v1/events?limit=100").json["data"]]
+    assert types[-2:] == ["invoice.finalized", "organization.updated"]
 
 
 @pytest.mark.parametrize("seconds", [1, pytest.param(10, marks=pytest.mark.slow)])

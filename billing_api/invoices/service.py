@@ -137,7 +137,7 @@ def finalize(
     if invoice.status in {"open", "paid"}:
         return invoice
     _demand("finalize", invoice)
-    issue(invoice, _parties(invoice), issue_date, expected_total)
+    issue(invoice, _parties(invoice, keep=True), issue_date, expected_total)
     return invoice
 
 
@@ -219,8 +219,9 @@ def _stated(request: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in request.items() if value}
 
 
-def _parties(invoice: Invoice) -> Parties:
-    return Parties(organizations.current(), _customer(invoice.customer_id))
+def _parties(invoice: Invoice, *, keep: bool = False) -> Parties:
+    # Kept, the seller does not close its books between our look at them and the commit.
+    return Parties(organizations.current(keep=keep), _customer(invoice.customer_id))
 
 
 def _customer(id: uuid.UUID | None, *, keep: bool = False) -> Customer | None:
@@ -236,7 +237,8 @@ def _customer(id: uuid.UUID | None, *, keep: bool = False) -> Customer | None:
 
 def _fill(invoice: Invoice, body: Mapping[str, Any], *, keep: bool = False) -> Parties:
     """Make the invoice what the body asks for, or refuse all that is wrong with it at once."""
-    parties = Parties(organizations.current(), _customer(body["customer_id"], keep=keep))
+    seller = organizations.current(keep=keep and body.get("finalize", False))
+    parties = Parties(seller, _customer(body["customer_id"], keep=keep))
     refusals: list[Invalid] = [*_of_customer(body["customer_id"], parties.customer, keep), *_of_preceding(body)]
     try:
         write(invoice, body, parties)

@@ -51,8 +51,8 @@ def found(id: uuid.UUID, *, name: str, country: str, currency: str, time_zone: s
     return organization
 
 
-def current(*, lock: bool = False, expected: Collection[int] | None = None) -> Organization:
-    """The organization of this unit of work.
+def current(*, lock: bool = False, keep: bool = False, expected: Collection[int] | None = None) -> Organization:
+    """The organization of this unit of work; `keep` lets nobody change it before the commit.
 
     Raises:
         PreconditionFailed: it stands at another version than the expected ones.
@@ -60,6 +60,8 @@ def current(*, lock: bool = False, expected: Collection[int] | None = None) -> O
     query = sa.select(Organization).where(Organization.id == unit().tenant)
     if lock:
         query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
+    elif keep:
+        query = query.with_for_update(read=True)
     organization = db.session.scalars(query).one_or_none()
     if organization is None:
         raise NotFound()

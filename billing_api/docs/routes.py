@@ -23,11 +23,13 @@ Before its first invoice is issued an organization needs `legal_name`, `address`
 
 **Money is exact.** Amounts are decimal strings in the major unit with exactly the decimals of their currency:
 `"1190.00"` EUR, `"1190"` JPY, `"1.190"` KWD. A JSON number is accepted too and read from its digits, never through a
-binary float; it has no exponent, and more decimals than allowed are refused, never rounded away.
+binary float; more decimals than allowed are refused, never rounded away. Where the service itself rounds, to the
+decimals of the currency, halves go away from zero.
 
 **Refusals** have one form, `application/problem+json` (RFC 9457), with all faults of a body at once, each with its JSON
-pointer. `type` leads to a page that says what it means and what to do. Unknown members and unknown query parameters are
-refused.
+pointer. `code` is what programs branch on: where all faults have one and the same code it is theirs, such as
+`unknown-member`, of several it is `validation-failed`. `type` leads to a page that says what it means and what to do.
+Unknown members and unknown query parameters are refused.
 
 **Writing.** `PUT` replaces, `PATCH` is a merge patch (RFC 7396): null removes, lists are replaced whole. An
 `Idempotency-Key` makes a retry of a `POST` safe. `If-Match` guards against overwriting what others changed; every

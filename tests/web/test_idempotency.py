@@ -202,7 +202,7 @@ def test_credentials_are_never_replayed(tenant: Tenant, key: str, owner: Any) ->
 def test_methods_that_may_be_repeated_anyway_do_not_look_at_the_key(tenant: Tenant, key: str, method: str) -> None:
     path = tenant.customer()["links"]["self"]
     assert once(tenant, key).status_code == 201
-    answer = tenant.call(method, path, {"name": "x"} if method != "GET" else None, Idempotency_Key=key)
+    answer = tenant.call(method, path, {"name": "x"} if method in {"PUT", "PATCH"} else None, Idempotency_Key=key)
     assert answer.status_code in {200, 204}
     assert not is_replay(answer)
 

@@ -84,9 +84,7 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
     """Leave out what only the service can make: cursors, and the version that stands now. Deleting is meant."""
     if case.method == "DELETE" and case.query:
         case.query.pop("dry_run", None)
-    if case.path_parameters.get("invoice_id") == "preview":
-        # Taken from a link of the first page; it is another operation's address, and no invoice's.
-        case.path_parameters["invoice_id"] = str(uuid.uuid4())
+    leave_preview_alone(case)
     if not is_positive(case):
         return
     case.headers.pop("If-Match", None)
@@ -107,6 +105,12 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
             if name == case.operation.label or name in case.path_parameters:
                 give(case)
         give_buyer(case)
+
+
+def leave_preview_alone(case: Any) -> None:
+    """The first page links to `/v1/invoices/preview`, which is another operation's address, and no invoice's."""
+    if case.path_parameters.get("invoice_id") == "preview":
+        case.path_parameters["invoice_id"] = str(uuid.uuid4())
 
 
 def give_password(case: Any) -> None:

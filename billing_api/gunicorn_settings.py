@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import os
+import re
 import selectors
 import signal
 import socket
@@ -27,6 +28,7 @@ _SO_ATTACH_FILTER = 26
 _BPF_RETURN = 0x06
 
 _VITAL = (b"GET /health/live ", b"HEAD /health/live ")
+_BODY = re.compile(rb"\n(content-length|transfer-encoding)\s*:", re.IGNORECASE)
 _HEAD_BYTES = 8192
 
 _config = Config.from_env(os.environ)
@@ -50,8 +52,7 @@ class PoliteWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         words = _words(conn.sock)
         if words is None and self.alive and not conn.initialized:
             self._await_words(conn)
-        # Only a whole head: one that comes to a halt would keep all others from the one thread.
-        elif words and words.startswith(_VITAL) and words.endswith(b"\r\n\r\n"):
+        elif words and _is_vital(words):
             done = self._vital.submit(self.handle, conn)
             done.add_done_callback(lambda future: self.method_queue.defer(self.finish_request, conn, future))
         else:
@@ -84,6 +85,12 @@ class PoliteWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 while selector.select(0) and self.nr_conns < self.worker_connections:
                     self.accept(listener)
             listener.close()
+
+
+def _is_vital(words: bytes) -> bool:
+    """Whether it is asked if we live, in a whole request: one that comes to a halt, in its head or in a body that it
+    announces, would keep all others from the one thread."""
+    return words.startswith(_VITAL) and words.endswith(b"\r\n\r\n") and not _BODY.search(words)
 
 
 def _words(client: socket.socket) -> bytes | None:

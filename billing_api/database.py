@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
+import psycopg2
 import sqlalchemy as sa
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
@@ -24,6 +25,10 @@ from billing_api import clock
 from billing_api.circuit_breaker import breaker
 from billing_api.errors import BillingError, NotFound, PreconditionFailed, Unavailable
 from billing_api.unit_of_work import SYSTEM, Actor, UnitOfWork, current, preamble, unit
+
+
+class Silence(psycopg2.OperationalError):
+    """The database did not answer in time; its connection is closed."""
 
 
 class Base(DeclarativeBase):

@@ -14,8 +14,8 @@ import psycopg2
 from psycopg2 import extensions
 
 from billing_api.circuit_breaker import breaker
+from billing_api.database import Silence
 from billing_api.unit_of_work import UnitOfWork, current, unit
-from billing_api.web.errors import Silence
 
 SILENCE_SECONDS = 4.0
 """More than the statement limit, which answers by itself, and less than the five seconds within which every request is
@@ -57,14 +57,15 @@ def _wait(connection: Any) -> None:
 
 
 def _poll(connection: Any, deadline: float | None) -> None:
-    # Not `select`, which knows no descriptor above 1,023, and a worker may hold a thousand clients.
-    waiting = select.poll()
     while True:
         state = connection.poll()
         if state == extensions.POLL_OK:
             return
         if state not in _EVENTS:
             raise psycopg2.OperationalError("the connection to the database is in an unknown state")
+        # Not `select`, which knows no descriptor above 1,023, and a worker may hold a thousand clients. A new one each
+        # time: libpq may go on with another socket, and the old number may be somebody else's by then.
+        waiting = select.poll()
         waiting.register(connection.fileno(), _EVENTS[state])
         remaining = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
         if not waiting.poll(remaining):

@@ -10,7 +10,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
 
-from billing_api.database import refusal_of
+from billing_api.database import Silence, refusal_of
 from billing_api.errors import (
     BillingError,
     Conflict,
@@ -133,10 +133,6 @@ def is_passing(error: DBAPIError) -> bool:
 def sqlstate(error: DBAPIError) -> str:
     """The five characters that name a database error, or an empty text where the connection itself broke."""
     return getattr(error.orig, "pgcode", None) or ""
-
-
-class Silence(psycopg2.OperationalError):
-    """The database did not answer in time; its connection is closed."""
 
 
 def _named(error: BillingError) -> tuple[str, str, str]:

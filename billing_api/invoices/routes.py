@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from billing_api.invoices import service
+from billing_api.invoices import queries, service
 from billing_api.invoices.bodies import FinalizeInput, InvoiceInput, PreviewInput
 from billing_api.invoices.models import Invoice
 from billing_api.invoices.schemas import InvoiceFilter, InvoiceOutput, InvoiceQuery
@@ -35,7 +35,7 @@ def search(filters: dict[str, Any]) -> dict[str, Any]:
 
     Each with its lines, without `actions`.
     """
-    page = paginate(service.search(filters), filters, SORT_KEYS)
+    page = paginate(queries.search(filters), filters, SORT_KEYS)
     if "include" in filters:
         _expand(page["data"])
     return page
@@ -135,6 +135,6 @@ def _with_actions(invoice: Invoice) -> Invoice:
 
 
 def _expand(invoices: list[Invoice]) -> None:
-    customers = service.customers_of(invoices)
+    customers = queries.customers_of(invoices)
     for invoice in invoices:
         invoice.customer = customers[invoice.customer_id]  # type: ignore[attr-defined]  # shown, and no column

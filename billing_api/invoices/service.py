@@ -2,24 +2,22 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import selectinload
 from uuid_utils.compat import uuid7
 
-from billing_api import clock
 from billing_api.customers.models import Customer
 from billing_api.database import db, find, touch
-from billing_api.domain import lifecycle, money
-from billing_api.errors import Conflict, Fault, Invalid, Malformed
+from billing_api.domain import lifecycle
+from billing_api.errors import Conflict, Fault, Invalid
 from billing_api.events.service import record
 from billing_api.invoices.drafting import Parties, write
 from billing_api.invoices.finalization import blockers, issue
 from billing_api.invoices.models import Invoice
-from billing_api.invoices.parts import InvoiceLine
+from billing_api.invoices.queries import parts
 from billing_api.invoices.rows import content
 from billing_api.organizations import service as organizations
 from billing_api.unit_of_work import unit
@@ -55,14 +53,6 @@ class InvoiceNotFound(Invalid):
     title = "There is no such invoice"
 
 
-PARTS = (
-    selectinload(Invoice.lines).selectinload(InvoiceLine.taxes),
-    selectinload(Invoice.adjustments),
-    selectinload(Invoice.tax_breakdown),
-)
-"""An invoice comes whole, in a constant number of statements whatever its size and however many there are."""
-
-
 def preview(body: Mapping[str, Any]) -> Invoice:
     """The invoice that this body would make; nothing is kept."""
     invoice = Invoice()
@@ -84,7 +74,7 @@ def create(body: Mapping[str, Any]) -> Invoice:
 
 def read(id: uuid.UUID) -> Invoice:
     """An invoice with all its parts. Raises NotFound."""
-    return find(Invoice, id, options=PARTS)
+    return find(Invoice, id, options=parts())
 
 
 def edit(
@@ -96,7 +86,7 @@ def edit(
     Raises:
         NotFound, PreconditionFailed, InvalidTransition, Invalid
     """
-    invoice = find(Invoice, id, lock=True, expected=expected, options=PARTS)
+    invoice = find(Invoice, id, lock=True, expected=expected, options=parts())
     _demand("update", invoice)
     before = invoice.request
     body = change(before)
@@ -133,11 +123,11 @@ def finalize(
     Raises:
         NotFound, PreconditionFailed, InvalidTransition, and what `finalization.issue` raises.
     """
-    invoice = find(Invoice, id, lock=True, expected=expected, options=PARTS)
+    invoice = find(Invoice, id, lock=True, expected=expected, options=parts())
     if invoice.status in {"open", "paid"}:
         return invoice
     _demand("finalize", invoice)
-    issue(invoice, _parties(invoice, keep=True), issue_date, expected_total)
+    issue(invoice, _parties(invoice, freeze=True), issue_date, expected_total)
     return invoice
 
 
@@ -162,83 +152,35 @@ def actions(invoice: Invoice) -> list[dict[str, Any]]:
     return offered
 
 
-def customers_of(invoices: Sequence[Invoice]) -> dict[uuid.UUID, Customer]:
-    """The customers of these invoices, in one statement."""
-    ids = {invoice.customer_id for invoice in invoices}
-    query = sa.select(Customer).where(Customer.organization_id == unit().tenant, Customer.id.in_(ids))
-    return {customer.id: customer for customer in db.session.scalars(query)}
-
-
-def search(filters: Mapping[str, Any]) -> sa.Select[Invoice]:
-    """The query for the invoices that match, each with its parts. Plain columns only, for the sake of the indexes."""
-    query = sa.select(Invoice).where(Invoice.organization_id == unit().tenant).options(*PARTS)
-    if status := filters.get("status"):
-        query = query.where(Invoice.status.in_(status.split(",")))
-    for name in ("customer_id", "currency"):
-        if name in filters:
-            query = query.where(getattr(Invoice, name) == filters[name])
-    if "number" in filters:
-        query = query.where(Invoice.number_key == filters["number"].casefold())
-    for name, column in (("issue_date", Invoice.issued_on), ("due_date", Invoice.due_date)):
-        if (start := filters.get(f"{name}_from")) is not None:
-            query = query.where(column >= start, getattr(Invoice, name).is_not(None))
-        if (end := filters.get(f"{name}_to")) is not None:
-            query = query.where(column <= end)
-    if (since := filters.get("updated_since")) is not None:
-        query = query.where(Invoice.updated_at >= since)
-    return query.where(*_amounts(filters), *_overdue(filters))
-
-
-def _amounts(filters: Mapping[str, Any]) -> list[sa.ColumnElement[bool]]:
-    terms = []
-    for name in ("total_min", "total_max"):
-        if name in filters:
-            try:
-                amount = money.to_minor(filters[name], money.currency(filters["currency"]))
-            except money.TooManyDecimals:
-                fault = Fault("too-many-decimals", "More decimals than the currency has.", parameter=name)
-                raise Malformed("A query parameter is wrong.", faults=[fault]) from None
-            terms.append(Invoice.total >= amount if name == "total_min" else Invoice.total <= amount)
-    return terms
-
-
-def _overdue(filters: Mapping[str, Any]) -> list[sa.ColumnElement[bool]]:
-    if "overdue" not in filters:
-        return []
-    today = clock.today(organizations.current().time_zone)
-    due = Invoice.payable_amount - Invoice.amount_paid - Invoice.amount_credited > 0
-    late = sa.and_(Invoice.status == "open", Invoice.due_date.is_not(None), Invoice.due_date < today, due)
-    return [late if filters["overdue"] else sa.not_(sa.func.coalesce(late, sa.false()))]
-
-
 def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
 
 
 def _stated(request: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in request.items() if value}
+    # What is null, empty or false counts as left out; a zero is said on purpose.
+    return {name: value for name, value in request.items() if value or (value == 0 and value is not False)}
 
 
-def _parties(invoice: Invoice, *, keep: bool = False) -> Parties:
-    # Kept, the seller does not close its books between our look at them and the commit.
-    return Parties(organizations.current(keep=keep), _customer(invoice.customer_id))
+def _parties(invoice: Invoice, *, freeze: bool = False) -> Parties:
+    return Parties(organizations.current(keep=freeze), _customer(invoice.customer_id, freeze=freeze))
 
 
-def _customer(id: uuid.UUID | None, *, keep: bool = False) -> Customer | None:
-    """The customer with this id; `keep` lets nobody delete it before the commit."""
+def _customer(id: uuid.UUID | None, *, keep: bool = False, freeze: bool = False) -> Customer | None:
+    """The customer with this id; `keep` lets nobody delete it before the commit, and `freeze` nobody change it."""
     if id is None:
         return None
     query = sa.select(Customer).where(Customer.organization_id == unit().tenant, Customer.id == id)
-    if keep:
-        # FOR KEY SHARE, which the foreign key takes anyway, but too late for a clear refusal.
-        query = query.with_for_update(read=True, key_share=True)
+    if keep or freeze:
+        # FOR KEY SHARE is what the foreign key takes anyway, but too late for a clear refusal.
+        query = query.with_for_update(read=True, key_share=not freeze)
     return db.session.scalars(query).one_or_none()
 
 
 def _fill(invoice: Invoice, body: Mapping[str, Any], *, keep: bool = False) -> Parties:
     """Make the invoice what the body asks for, or refuse all that is wrong with it at once."""
-    seller = organizations.current(keep=keep and body.get("finalize", False))
-    parties = Parties(seller, _customer(body["customer_id"], keep=keep))
+    freeze = keep and body.get("finalize", False)
+    seller, buyer = organizations.current(keep=freeze), _customer(body["customer_id"], keep=keep, freeze=freeze)
+    parties = Parties(seller, buyer)
     refusals: list[Invalid] = [*_of_customer(body["customer_id"], parties.customer, keep), *_of_preceding(body)]
     try:
         write(invoice, body, parties)
@@ -247,7 +189,8 @@ def _fill(invoice: Invoice, body: Mapping[str, Any], *, keep: bool = False) -> P
     if len(refusals) == 1:
         raise refusals[0]
     if refusals:
-        raise Invalid(faults=[fault for refusal in refusals for fault in refusal.faults])
+        faults = [fault for refusal in refusals for fault in refusal.faults]
+        raise Invalid(f"{len(faults)} faults in the body.", faults=faults)
     return parties
 
 

@@ -61,7 +61,7 @@ def current(*, lock: bool = False, keep: bool = False, expected: Collection[int]
     if lock:
         query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
     elif keep:
-        query = query.with_for_update(read=True)
+        query = query.with_for_update(read=True).execution_options(populate_existing=True)
     organization = db.session.scalars(query).one_or_none()
     if organization is None:
         raise NotFound()

@@ -165,3 +165,12 @@ def test_what_does_not_fit_is_refused_with_every_place(
     assert codes(answer) == faults
     assert tenant.get(path(made)).json == made
     assert len(tenant.get(INVOICES).json["data"]) == 1
+
+
+def test_a_zero_is_said_on_purpose(tenant: Tenant) -> None:
+    """Leaving the terms to the organization is another wish than terms of no days, though it may come to the same."""
+    tenant.patch("/v1/organization", {"net_terms_days": 0})
+    path = f"/v1/invoices/{tenant.draft(net_terms_days=0)['id']}"
+    assert tenant.patch(path, {"net_terms_days": None}).json["version"] == 2
+    tenant.patch("/v1/organization", {"net_terms_days": 30})
+    assert tenant.patch(path, {"notes": "x"}).json["net_terms_days"] == 30

@@ -1,0 +1,77 @@
+"""Finding invoices: each whole, in a constant number of statements."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import selectinload
+from sqlalchemy.sql.base import ExecutableOption
+
+from billing_api import clock
+from billing_api.customers.models import Customer
+from billing_api.database import db
+from billing_api.domain import money
+from billing_api.errors import Fault, Malformed
+from billing_api.invoices.models import Invoice
+from billing_api.invoices.parts import InvoiceLine
+from billing_api.organizations import service as organizations
+from billing_api.unit_of_work import unit
+
+
+def parts() -> tuple[ExecutableOption, ...]:
+    """What brings an invoice whole, in a constant number of statements whatever its size and however many there are."""
+    return (
+        selectinload(Invoice.lines).selectinload(InvoiceLine.taxes),
+        selectinload(Invoice.adjustments),
+        selectinload(Invoice.tax_breakdown),
+    )
+
+
+def customers_of(invoices: Sequence[Invoice]) -> dict[uuid.UUID, Customer]:
+    """The customers of these invoices, in one statement."""
+    ids = {invoice.customer_id for invoice in invoices}
+    query = sa.select(Customer).where(Customer.organization_id == unit().tenant, Customer.id.in_(ids))
+    return {customer.id: customer for customer in db.session.scalars(query)}
+
+
+def search(filters: Mapping[str, Any]) -> sa.Select[Invoice]:
+    """The query for the invoices that match, each with its parts. Plain columns only, for the sake of the indexes."""
+    query = sa.select(Invoice).where(Invoice.organization_id == unit().tenant).options(*parts())
+    if status := filters.get("status"):
+        query = query.where(Invoice.status.in_(status.split(",")))
+    for name in ("customer_id", "currency"):
+        if name in filters:
+            query = query.where(getattr(Invoice, name) == filters[name])
+    if "number" in filters:
+        query = query.where(Invoice.number_key == filters["number"].casefold())
+    for name, column in (("issue_date", Invoice.issued_on), ("due_date", Invoice.due_date)):
+        if (start := filters.get(f"{name}_from")) is not None:
+            query = query.where(column >= start, getattr(Invoice, name).is_not(None))
+        if (end := filters.get(f"{name}_to")) is not None:
+            query = query.where(column <= end)
+    if (since := filters.get("updated_since")) is not None:
+        query = query.where(Invoice.updated_at >= since)
+    return query.where(*_amounts(filters), *_overdue(filters))
+
+
+def _amounts(filters: Mapping[str, Any]) -> list[sa.ColumnElement[bool]]:
+    terms = []
+    for name in ("total_min", "total_max"):
+        if name in filters:
+            try:
+                amount = money.to_minor(filters[name], money.currency(filters["currency"]))
+            except money.TooManyDecimals:
+                fault = Fault("too-many-decimals", "More decimals than the currency has.", parameter=name)
+                raise Malformed("A query parameter is wrong.", faults=[fault]) from None
+            terms.append(Invoice.total >= amount if name == "total_min" else Invoice.total <= amount)
+    return terms
+
+
+def _overdue(filters: Mapping[str, Any]) -> list[sa.ColumnElement[bool]]:
+    if "overdue" not in filters:
+        return []
+    today = clock.today(organizations.current().time_zone)
+    due = Invoice.payable_amount - Invoice.amount_paid - Invoice.amount_credited > 0
+    late = sa.and_(Invoice.status == "open", Invoice.due_date.is_not(None), Invoice.due_date < today, due)
+    return [late if filters["overdue"] else sa.not_(sa.func.coalesce(late, sa.false()))]

@@ -11,7 +11,10 @@ from billing_api.errors import Unavailable
 
 ROLES_SCRIPT = "docs/docker/init-roles.sh"
 _ROLE = """
-SELECT rolname, rolsuper OR rolbypassrls, EXISTS (
+SELECT rolname, EXISTS (
+    SELECT FROM pg_roles AS other
+    WHERE (other.rolsuper OR other.rolbypassrls) AND pg_has_role(current_user, other.oid, 'MEMBER')
+), EXISTS (
     SELECT FROM pg_class
     WHERE relkind IN ('r', 'p') AND relnamespace = to_regnamespace('public')
       AND pg_has_role(current_user, relowner, 'MEMBER')
@@ -29,8 +32,8 @@ class UnsafeRole(Exception):
 def check_connection(connection: Any, *, is_production: bool) -> None:
     """Refuse a role for which the wall between tenants does not stand.
 
-    In development the owner of the tables will do: row-level security is forced upon it. It could take the wall down,
-    so in production it, and whoever may become it, is refused.
+    In development an owner of the tables without BYPASSRLS will do: row-level security is forced upon it. It could take
+    the wall down, so in production it, and whoever may become it, is refused.
 
     Raises:
         UnsafeRole: with what to do about it.
@@ -39,7 +42,8 @@ def check_connection(connection: Any, *, is_production: bool) -> None:
         cursor.execute(_ROLE)
         name, is_unbound, is_owner = cursor.fetchone() or ("", True, True)
     if is_unbound:
-        reason = "is a superuser or has BYPASSRLS, so that row-level security would not keep tenants apart"
+        reason = "is or may become a role that is a superuser or has BYPASSRLS, "
+        reason += "so that row-level security would not keep tenants apart"
     elif is_owner and is_production:
         reason = "owns the tables, or may become their owner, which only MIGRATION_DATABASE_URL should"
     else:

@@ -16,12 +16,11 @@ from sqlalchemy.engine import make_url
 
 from billing_api import create_app
 from billing_api.circuit_breaker import breaker
-from billing_api.database import db
+from billing_api.database import Silence, db
 from billing_api.embedded import Addresses
 from billing_api.postgres_cluster import connect
 from billing_api.provisioning import DatabaseAway, await_database, check_role
 from billing_api.role_check import UnsafeRole
-from billing_api.web.errors import Silence
 from config import ROOT, Config
 from tests.service_processes import free_port
 
@@ -50,14 +49,28 @@ def test_a_role_that_passes_the_wall_is_refused_everywhere(
     assert "x" * 20 not in str(caught.value)
 
 
-def test_a_role_that_may_become_the_owner_is_refused_in_production_only(
+@pytest.mark.parametrize("env", ["development", "production"])
+def test_a_role_that_may_become_one_that_passes_the_wall_is_refused_everywhere(
+    config: Config, addresses: Addresses, app: Flask, env: str
+) -> None:
+    owner = make_url(addresses.owner).username
+    with role(addresses, f"IN ROLE {owner}") as url, pytest.raises(UnsafeRole, match="may become"):
+        check_role(replace(config, env=env, database_url=url))
+
+
+def test_a_role_that_may_become_a_bound_owner_is_refused_in_production_only(
     config: Config, addresses: Addresses, app: Flask
 ) -> None:
     owner = make_url(addresses.owner).username
-    with role(addresses, f"IN ROLE {owner}") as url:
-        check_role(replace(config, database_url=url))
-        with pytest.raises(UnsafeRole, match="owns the tables"):
-            check_role(replace(config, env="production", database_url=url))
+    with closing(connect(addresses.superuser)) as connection, connection.cursor() as cursor:
+        cursor.execute(f"ALTER ROLE {owner} NOBYPASSRLS")
+        try:
+            with role(addresses, f"IN ROLE {owner}") as url:
+                check_role(replace(config, database_url=url))
+                with pytest.raises(UnsafeRole, match="owns the tables"):
+                    check_role(replace(config, env="production", database_url=url))
+        finally:
+            cursor.execute(f"ALTER ROLE {owner} BYPASSRLS")
 
 
 @pytest.mark.parametrize("env", ["development", "production"])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import psycopg2
 from click.core import ParameterSource
 from flask import Flask, current_app
 from flask.cli import ScriptInfo, with_appcontext
@@ -47,6 +48,8 @@ def main() -> None:
         sys.exit(f"billing-api: {one_line(error) or error.title}")
     except OperationalError as error:
         sys.exit(f"billing-api: the database refuses: {one_line(error.orig or error)}")
+    except psycopg2.Error as error:
+        sys.exit(f"billing-api: the database refuses: {one_line(error)}")
 
 
 @click.group()
@@ -126,7 +129,10 @@ def _downgrade(context: click.Context, /, yes: bool, **words: Any) -> None:
     url = current_app.config["BILLING_MIGRATION_DATABASE_URL"]
     if not (yes or words["sql"]):
         if may_hold_issued(url):
-            sys.exit("billing-api: the database holds issued invoices, which a downgrade may destroy; --yes does it")
+            sys.exit(
+                "billing-api: the database holds issued invoices, or hides from this role whether it does; "
+                "a downgrade may destroy them, --yes does it"
+            )
         if context.get_parameter_source("revision") is ParameterSource.DEFAULT:
             sys.exit("billing-api: name the revision to go down to, or give --yes for one step")
     before = _revision(url)

@@ -27,8 +27,9 @@ binary float; more decimals than allowed are refused, never rounded away. Where 
 decimals of the currency, halves go away from zero.
 
 **Refusals** have one form, `application/problem+json` (RFC 9457), with all faults of a body at once, each with its JSON
-pointer. `code` is what programs branch on: where all faults have one and the same code it is theirs, such as
-`unknown-member`, of several it is `validation-failed`. `type` leads to a page that says what it means and what to do.
+pointer. `code` is what programs branch on: that of a rule of its own, such as `invoice-not-ready`, or of the faults
+where all have one and the same, such as `unknown-member`, else `validation-failed`. `type` leads to a page that says
+what it means and what to do.
 Unknown members and unknown query parameters are refused.
 
 **Writing.** `PUT` replaces, `PATCH` is a merge patch (RFC 7396): null removes, lists are replaced whole. An

@@ -24,7 +24,7 @@ View = Callable[..., Any]
 class ClientKey(BaseConverter):
     """A key of the client's own at the end of a path, with the slashes that it may have: `%2F` arrives as one."""
 
-    regex = ".{1,255}"
+    regex = r"[\s\S]{1,255}"
     part_isolating = False
     schema: ClassVar = {"type": "string", "minLength": 1, "maxLength": 255}
 

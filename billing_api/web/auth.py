@@ -90,9 +90,7 @@ def authenticate() -> Principal:
         Unauthenticated: there is none, or it is forged, expired, of another kind or for another service.
         SeveralCredentials: there is more than one.
     """
-    if len(request.headers.getlist("Authorization")) > 1 or (
-        "Authorization" in request.headers and "X-API-Key" in request.headers
-    ):
+    if "Authorization" in request.headers and "X-API-Key" in request.headers:
         raise SeveralCredentials()
     if "Authorization" not in request.headers:
         raise Unauthenticated("Send a credential: `Authorization: Bearer <access token>`.")

@@ -36,9 +36,10 @@ PROBLEM = {
         "code": {
             "type": "string",
             "description": (
-                "Kebab-case, stable; programs branch on it. Where all faults of a body (422) or of a query (400) have "
-                "one and the same code, it is theirs, such as `unknown-member`; of several it is `validation-failed` "
-                "or `malformed-request`. The parameter of `/problems/{code}` lists them all."
+                "Kebab-case, stable; programs branch on it. That of a rule of its own, such as `invoice-not-ready`; or "
+                "of the faults of a body (422) or query (400) where all have one and the same, such as "
+                "`unknown-member`; else `validation-failed` or `malformed-request`. The parameter of "
+                "`/problems/{code}` lists them all."
             ),
             "example": "validation-failed",
         },
@@ -164,7 +165,7 @@ _EXAMPLES: dict[int, dict[str, tuple[str, list[dict[str, str]]]]] = {
     422: {
         "validation-failed": ("3 faults in the body.", [_NO_DAY, _REQUIRED, _UNKNOWN]),
         "unknown-member": ("There is no such member here.", [_UNKNOWN]),
-        "invoice-not-ready": ("1 thing to add.", [_SELLER]),
+        "invoice-not-ready": ("1 thing to add or mend.", [_SELLER]),
     },
 }
 """The detail and the faults with which a code comes, and codes of faults that a problem takes over."""

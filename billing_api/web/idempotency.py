@@ -82,7 +82,7 @@ def once(view: Callable[..., Any]) -> Callable[..., Any]:
         key = request.headers.get("Idempotency-Key")
         if key is None:
             return view(*args, **kwargs)
-        if not _FORM.fullmatch(key) or len(request.headers.getlist("Idempotency-Key")) > 1:
+        if not _FORM.fullmatch(key):
             raise IdempotencyKeyMalformed(
                 faults=[Fault("wrong-format", "1 to 255 visible ASCII characters.", parameter="Idempotency-Key")]
             )

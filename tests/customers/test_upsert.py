@@ -36,7 +36,7 @@ def test_an_upsert_finds_customers_that_were_made_in_the_other_way(tenant: Tenan
 
 
 @pytest.mark.parametrize(
-    "key", ["erp/1001", "/1", "1/", "a//b", "../1", "1?x=y#z", "100%", "%2F", "+1 2", "😀", "." * 255]
+    "key", ["erp/1001", "/1", "1/", "a//b", "../1", "1?x=y#z", "100%", "%2F", "+1 2", "a\nb", "😀", "." * 255]
 )
 def test_an_upsert_takes_every_key_that_a_customer_can_have(tenant: Tenant, key: str) -> None:
     made = tenant.customer(external_id=key)

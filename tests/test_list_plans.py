@@ -38,6 +38,8 @@ INSERT INTO invoices ({columns}) SELECT {columns} FROM (SELECT (jsonb_populate_r
     'subtotal', n * 7919 %% 20011, 'total_without_tax', n * 7919 %% 20011, 'tax_total', 0, 'total', n * 7919 %% 20011,
     'payable_amount', n * 7919 %% 20011, 'prepaid_amount', 0, 'rounding_amount', 0,
     'amount_paid', CASE WHEN n %% 100 = 1 THEN 0 ELSE n * 7919 %% 20011 END,
+    'net_terms_days', null, 'paid_at', CASE WHEN n %% 1000 <> 0 AND n %% 100 <> 1 THEN one.finalized_at END,
+    'voided_at', CASE WHEN n %% 1000 = 0 THEN one.finalized_at END,
     'created_at', one.created_at - n * interval '7 minutes',
     'updated_at', one.updated_at - (n * 7919 %% 20011) * interval '7 minutes'
 ))).* FROM invoices one, generate_series(1, %(rows)s) n,

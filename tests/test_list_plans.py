@@ -4,13 +4,17 @@ A page must cost the same whatever the size of the table, so what is held agains
 reads for it, which does not depend on the machine.
 """
 
+from collections.abc import Iterator
+
 import psycopg2
 import pytest
 from flask import Flask
 from sqlalchemy.engine import make_url
 
 from billing_api.embedded import Addresses
+from config import Config
 from tests.factories import Tenant, sign_up
+from tests.schema import application, scratch
 from tests.statements import nodes, plan_of, rows_read
 
 pytestmark = pytest.mark.slow
@@ -52,8 +56,14 @@ WHERE table_schema = 'public' AND table_name = %s AND is_generated = 'NEVER'
 
 
 @pytest.fixture(scope="module")
-def big(app: Flask, addresses: Addresses) -> Tenant:
-    """A tenant with 20,000 customers and as many invoices."""
+def big(config: Config, addresses: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenant]:
+    """A tenant with 20,000 customers and as many invoices, in a database of its own: the planner knows how common a
+    value is in the table, and not in a tenant, so what other tests left there would choose the plans."""
+    with scratch(addresses) as there, application(config, there, tmp_path_factory.mktemp("big")) as app:
+        yield filled(app, there)
+
+
+def filled(app: Flask, addresses: Addresses) -> Tenant:
     tenant = sign_up(app)
     invoice = tenant.invoice()
     # The planner must not find the tenant's own condition selective because nobody else is there.

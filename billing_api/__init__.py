@@ -19,7 +19,9 @@ from billing_api.events.routes import blueprint as events
 from billing_api.extensions import migrate
 from billing_api.health.routes import blueprint as health
 from billing_api.invoices.routes import blueprint as invoices
+from billing_api.ledger.routes import blueprint as ledger
 from billing_api.organizations.routes import blueprint as organizations
+from billing_api.payments.routes import blueprint as payments
 from billing_api.role_check import watch_role
 from billing_api.web import document, errors, headers, observation, tokens
 from billing_api.web.api import Api
@@ -27,7 +29,7 @@ from billing_api.web.app import BillingApi
 from billing_api.web.json import write
 from config import ROOT, Config
 
-RESOURCES = (events, organizations, auth, customers, invoices)
+RESOURCES = (events, organizations, auth, customers, ledger, invoices, payments)
 """In the one order in which packages may know each other: each only those to its left."""
 
 VERSION = "0.1.0"
@@ -89,6 +91,8 @@ def _database_settings(config: Config) -> dict[str, object]:
             "max_overflow": 0,
             "pool_timeout": 3,
             "json_serializer": write,
+            # All postings of an entry go in one statement, at whose end they must balance.
+            "insertmanyvalues_page_size": 20_000,
             # An exception must not quote what a client sent.
             "hide_parameters": True,
         },

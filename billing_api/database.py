@@ -31,6 +31,14 @@ class Silence(psycopg2.OperationalError):
     """The database did not answer in time; its connection is closed."""
 
 
+class Overtaken(Unavailable):
+    """What was read to know which rows to lock had changed when the locks were had, each time that it was tried.
+    Nothing was kept; try again, with the same Idempotency-Key."""
+
+    code = "overtaken"
+    title = "Others were quicker"
+
+
 class Base(DeclarativeBase):
     """The root of all models; every constraint has a name, because errors and migrations speak of them by name."""
 

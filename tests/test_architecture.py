@@ -17,7 +17,7 @@ from config import ROOT
 from tests.planted import PLANTED
 
 ORDER = (
-    "events", "organizations", "auth", "customers", "catalog", "numbering", "accounts", "invoices", "payments",
+    "events", "organizations", "auth", "customers", "catalog", "numbering", "ledger", "invoices", "payments",
     "credit_notes", "documents", "reports",
 )  # fmt: skip
 """Resources know only those to their left."""
@@ -25,7 +25,18 @@ OPERATIONS = ("health", "docs")
 """Packages with routes that no resource knows, and that know none."""
 STAGES = {
     "models": ("models", "parts"),
-    "service": ("service", "queries", "passwords", "drafting", "rows", "finalization"),
+    "service": (
+        "service",
+        "queries",
+        "passwords",
+        "drafting",
+        "rows",
+        "finalization",
+        "actions",
+        "issued",
+        "settlement",
+        "balance",
+    ),
     "schemas": ("schemas", "bodies"),
     "routes": ("routes",),
 }

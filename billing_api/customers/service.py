@@ -24,7 +24,8 @@ class CustomerInUse(Conflict):
     title = "The customer has documents"
 
 
-on_violation("fk_invoices_organization_id_customer_id", CustomerInUse)
+for _table in ("invoices", "sources"):
+    on_violation(f"fk_{_table}_organization_id_customer_id", CustomerInUse)
 
 
 def create(values: Mapping[str, Any]) -> Customer:
@@ -39,6 +40,18 @@ def create(values: Mapping[str, Any]) -> Customer:
 def read(id: uuid.UUID) -> Customer:
     """A customer. Raises NotFound."""
     return find(Customer, id)
+
+
+def look_up(id: uuid.UUID | None, *, keep: bool = False, freeze: bool = False) -> Customer | None:
+    """The customer that a body names, or None; `keep` lets nobody delete it before the commit, `freeze` nobody change
+    it."""
+    if id is None:
+        return None
+    query = sa.select(Customer).where(Customer.organization_id == unit().tenant, Customer.id == id)
+    if keep or freeze:
+        # FOR KEY SHARE is what the foreign key takes anyway, but too late for a clear refusal.
+        query = query.with_for_update(read=True, key_share=not freeze)
+    return db.session.scalars(query).one_or_none()
 
 
 def edit(

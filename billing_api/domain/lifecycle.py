@@ -1,27 +1,117 @@
-"""The life of an invoice, as data: its statuses, and which action is open in which of them."""
+"""The life of an invoice, as data: its statuses, how one follows from another, and what each action asks for.
 
+draft ──► open ──► paid          settled: nothing is due any more
+  │        │ ▲      │ │
+  │        │ └──────┘ │          a payment is reversed
+  │        ├──► uncollectible    nobody expects the money; back when that was a mistake, paid when it comes after all
+  │        └──► void             never owed; from uncollectible too
+  └──► paid                      nothing is payable from the beginning
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
 
 STATUSES = ("draft", "open", "paid", "uncollectible", "void")
 
+SETTLEMENTS = ("payment", "credit", "mixed", "nothing")
+"""What may have settled a paid invoice."""
+
+TRANSITIONS = frozenset({
+    ("draft", "open"), ("draft", "paid"),
+    ("open", "paid"), ("open", "uncollectible"), ("open", "void"),
+    ("paid", "open"), ("paid", "uncollectible"),
+    ("uncollectible", "paid"), ("uncollectible", "open"), ("uncollectible", "void"),
+})  # fmt: skip
+"""Every change of status that there is; the database knows the same ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What decides on an action, beside the status; amounts in minor units."""
+
+    status: str
+    amount_due: int = 0
+    amount_allocated: int = 0
+    """What payments and credits have brought so far."""
+    amount_creditable: int = 0
+    """What credit notes have left of it."""
+    has_credit_notes: bool = False
+    is_sent: bool = False
+    is_voided_freely: bool = False
+    """Whether the seller cancels by voiding also what the buyer has already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirement:
+    """A condition: the code of its refusal, and the sentence that says what is in the way."""
+
+    code: str
+    detail: str
+    holds: Callable[[Facts], bool]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """Something that can be done to an invoice, as HTTP offers it: the path is relative to the invoice's own."""
+    """Something that can be done to an invoice, as HTTP offers it; `{id}` in the path is the invoice's own."""
 
     name: str
     method: str
     path: str
     sources: frozenset[str]
     """The statuses in which it is open."""
+    requires: tuple[Requirement, ...] = ()
 
+
+_OWED = Requirement(
+    code="invoice-not-payable", detail="Nothing is due on it.", holds=lambda facts: facts.amount_due > 0
+)
+_UNSETTLED = Requirement(
+    code="invoice-has-allocations",
+    detail="Payments or credits have been applied to it: reverse them, or credit the invoice.",
+    holds=lambda facts: facts.amount_allocated == 0,
+)
+_UNCREDITED = Requirement(
+    code="invoice-has-credit-notes",
+    detail="It has credit notes: credit the rest of it.",
+    holds=lambda facts: not facts.has_credit_notes,
+)
+_VOIDABLE = Requirement(
+    code="void-not-permitted",
+    detail="The buyer has it: cancel it by a credit note of all that remains (POST /v1/credit-notes).",
+    holds=lambda facts: facts.is_voided_freely or not facts.is_sent,
+)
+_CREDITABLE = Requirement(
+    code="invoice-not-creditable",
+    detail="Nothing of it remains to be credited.",
+    holds=lambda facts: facts.amount_creditable > 0,
+)
 
 _DRAFT = frozenset({"draft"})
+_OWING = frozenset({"open", "uncollectible"})
+_STANDING = frozenset({"open", "paid", "uncollectible"})
+_ISSUED = frozenset({"open", "paid", "uncollectible", "void"})
+
+
+def _action(
+    name: str, sources: frozenset[str], *requires: Requirement, method: str = "POST", path: str | None = None
+) -> Action:
+    where = f"/v1/invoices/{{id}}/{name}" if path is None else path
+    return Action(name=name, method=method, path=where, sources=sources, requires=requires)
+
 
 ACTIONS = (
-    Action(name="update", method="PATCH", path="", sources=_DRAFT),
-    Action(name="delete", method="DELETE", path="", sources=_DRAFT),
-    Action(name="finalize", method="POST", path="/finalize", sources=_DRAFT),
+    _action("update", _DRAFT, method="PATCH", path="/v1/invoices/{id}"),
+    _action("delete", _DRAFT, method="DELETE", path="/v1/invoices/{id}"),
+    _action("finalize", _DRAFT),
+    _action("mark-sent", _STANDING),
+    _action("pay", _OWING, _OWED, path="/v1/invoices/{id}/payments"),
+    _action("apply-balance", _OWING, _OWED),
+    _action("credit", _STANDING, _CREDITABLE, path="/v1/credit-notes"),
+    _action("void", _OWING, _UNSETTLED, _UNCREDITED, _VOIDABLE),
+    _action("mark-uncollectible", frozenset({"open"})),
+    _action("mark-collectible", frozenset({"uncollectible"})),
+    _action("revise", _STANDING, _CREDITABLE),
+    _action("duplicate", _DRAFT | _ISSUED),
 )
 """In the order in which a screen would show them."""
 
@@ -38,6 +128,28 @@ def open_in(status: str) -> list[str]:
     return [action.name for action in ACTIONS if status in action.sources]
 
 
+def hindrance(name: str, facts: Facts) -> Requirement | None:
+    """What stands in the way of an action that the status would allow; None where nothing does."""
+    return next((one for one in _BY_NAME[name].requires if not one.holds(facts)), None)
+
+
 def status_when_issued(payable_amount: int) -> str:
     """The status that finalization leads to: with nothing to pay the invoice is settled at once."""
     return "open" if payable_amount > 0 else "paid"
+
+
+def status_when_settled(status: str, amount_due: int, *, is_written_off: bool) -> str:
+    """The status after money was applied or taken back: paid when nothing is due, and where something is due again,
+    open, or uncollectible where it had been given up."""
+    if amount_due == 0:
+        return "paid"
+    return "uncollectible" if is_written_off else "open"
+
+
+def settled_by(status: str, amount_paid: int, amount_credited: int) -> str | None:
+    """What has settled a paid invoice: `payment`, `credit`, `mixed`, or `nothing` where nothing was payable."""
+    if status != "paid":
+        return None
+    if amount_paid > 0:
+        return "mixed" if amount_credited > 0 else "payment"
+    return "credit" if amount_credited > 0 else "nothing"

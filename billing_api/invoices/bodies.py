@@ -19,7 +19,6 @@ MAX_LINES = 1000
 MAX_ADJUSTMENTS = 100
 MAX_PARTS = 5000
 
-
 _CATEGORY = (
     "Tax category (UNCL 5305): S standard, Z zero rated, E exempt, AE reverse charge, K intra-community supply, "
     "G export, O outside the scope of tax, L Canary Islands (IGIC), M Ceuta and Melilla (IPSI), B split payment."
@@ -291,3 +290,11 @@ class FinalizeInput(Body):
 
     issue_date = Date(load_default=None)
     expected_total = amount_field(load_default=None, metadata={"description": "Refuse unless the total comes to this."})
+
+
+class VoidInput(Body):
+    """Why an invoice is declared void."""
+
+    examples: dict[str, dict[str, Any]] = {"Issued by mistake": {"reason": "Issued twice; the other one stands."}}
+
+    reason = Text(1000, required=True)

@@ -16,6 +16,8 @@ from billing_api.events.service import record
 from billing_api.invoices.drafting import Parties, check_total, set_due_date, set_exchange, set_exchange_of_groups
 from billing_api.invoices.models import Invoice
 from billing_api.invoices.rows import TAX_MEMBERS
+from billing_api.invoices.settlement import open_account
+from billing_api.ledger.service import refuse_closed
 from billing_api.numbering import service as numbering
 from billing_api.organizations.models import Organization
 
@@ -26,13 +28,6 @@ class InvoiceNotReady(Invalid):
 
     code = "invoice-not-ready"
     title = "The invoice is not ready to be issued"
-
-
-class PeriodLocked(Conflict):
-    """The books are closed up to `books_locked_until` of the organization; nothing can be dated on or before it."""
-
-    code = "period-locked"
-    title = "The books of this period are closed"
 
 
 _TAXED = frozenset({"S", "Z", "E", "AE", "K", "G"})
@@ -71,6 +66,7 @@ def issue(invoice: Invoice, parties: Parties, issue_date: dt.date | None, expect
     invoice.status = status
     db.session.flush()
     amounts = {"payable_amount": to_text(invoice.payable_amount, currency(invoice.currency).decimals)}
+    open_account(invoice)
     record("invoice.finalized", invoice, number=invoice.number, currency=invoice.currency, **amounts)
     if status == "paid":
         record("invoice.paid", invoice, number=invoice.number)
@@ -107,7 +103,7 @@ def _frozen(party: Organization | Customer | None, *names: str) -> dict[str, Any
 
 def _number(invoice: Invoice, issue_date: dt.date | None, organization: Organization) -> None:
     number = numbering.take("invoice", issue_date, organization.time_zone)
-    _refuse_closed(number.issue_date, organization)
+    refuse_closed(number.issue_date, organization)
     invoice.number, invoice.number_key = number.text, number.text.casefold()
     invoice.series_id, invoice.number_period, invoice.sequence_value = number.series_id, number.period, number.value
     invoice.issue_date = number.issue_date
@@ -117,11 +113,6 @@ def _number(invoice: Invoice, issue_date: dt.date | None, organization: Organiza
     if invoice.due_date is not None and invoice.due_date < number.issue_date:
         fault = Fault("due-before-issue", f"It would be issued on {number.issue_date}, after that.", "/due_date")
         raise InvoiceNotReady("The due date lies before the date of issue.", faults=[fault])
-
-
-def _refuse_closed(on: dt.date, organization: Organization) -> None:
-    if organization.books_locked_until and on <= organization.books_locked_until:
-        raise PeriodLocked(f"The books are closed up to {organization.books_locked_until}.")
 
 
 def _lacking(invoice: Invoice, parties: Parties, asked: dt.date | None) -> Iterator[Fault]:
@@ -141,7 +132,7 @@ def _of_date(asked: dt.date | None, organization: Organization) -> Iterator[Faul
     if asked is None and (closed is None or closed < clock.today(zone)):
         return
     try:
-        _refuse_closed(numbering.foresee("invoice", asked, zone), organization)
+        refuse_closed(numbering.foresee("invoice", asked, zone), organization)
     except (Conflict, Invalid) as refusal:
         yield from refusal.faults or [Fault(refusal.code, refusal.detail, "/issue_date")]
 

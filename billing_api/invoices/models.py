@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from billing_api import clock
 from billing_api.database import Amount, Instant, Model, Owned, Versioned, owned_by
+from billing_api.domain import lifecycle
 from billing_api.domain.document_types import INVOICE_TYPES
 from billing_api.domain.lifecycle import STATUSES
 from billing_api.invoices.parts import (
@@ -26,7 +27,7 @@ _TYPES = ", ".join(f"'{code}'" for code in INVOICE_TYPES)
 _AMOUNTS = (
     "subtotal", "allowance_total", "charge_total", "total_without_tax", "tax_total", "total", "prepaid_amount",
     "rounding_amount", "cash_rounding_increment", "payable_amount", "amount_paid", "amount_credited",
-    "tax_total_in_tax_currency",
+    "tax_total_in_tax_currency", "total_credited",
 )  # fmt: skip
 
 
@@ -37,6 +38,13 @@ class Invoice(Owned, Versioned, Model):
     __table_args__ = (
         owned_by("customers", "customer_id"),
         owned_by("number_series", "series_id"),
+        owned_by("invoices", "revision_of_id"),
+        # A draft that is deleted leaves the invoice that it was to replace.
+        sa.ForeignKeyConstraint(
+            ["organization_id", "revised_by_id"],
+            ["invoices.organization_id", "invoices.id"],
+            ondelete="SET NULL (revised_by_id)",
+        ),
         sa.UniqueConstraint("organization_id", "number_key"),
         sa.UniqueConstraint("organization_id", "series_id", "number_period", "sequence_value"),
         sa.CheckConstraint(f"status IN ({_STATUSES})", name="status_known"),
@@ -58,6 +66,7 @@ class Invoice(Owned, Versioned, Model):
             "AND amount_paid = 0 AND amount_credited = 0)",
             name="draft_is_not_settled",
         ),
+        sa.CheckConstraint("status <> 'void' OR (amount_paid = 0 AND amount_credited = 0)", name="void_is_not_settled"),
         sa.CheckConstraint(
             "(status <> 'paid' OR paid_at IS NOT NULL) AND (status <> 'void' OR voided_at IS NOT NULL) "
             "AND (status <> 'uncollectible' OR marked_uncollectible_at IS NOT NULL)",
@@ -72,6 +81,13 @@ class Invoice(Owned, Versioned, Model):
             name="sums_add_up",
         ),
         amounts_in_range(*_AMOUNTS),
+        sa.CheckConstraint(
+            "total_credited BETWEEN 0 AND greatest(total + rounding_amount, 0) "
+            "AND (status <> 'void' OR total_credited = 0)",
+            name="never_credited_twice",
+        ),
+        sa.CheckConstraint("(void_reason IS NULL) = (voided_at IS NULL)", name="void_has_its_reason"),
+        sa.CheckConstraint("status <> 'draft' OR num_nonnulls(sent_at, revised_by_id) = 0", name="draft_stays_inside"),
         sa.CheckConstraint("cash_rounding_increment > 0", name="cash_rounding_increment_positive"),
         sa.CheckConstraint(
             "status = 'draft' OR payable_amount - amount_paid - amount_credited >= 0", name="amount_due_not_negative"
@@ -103,6 +119,15 @@ class Invoice(Owned, Versioned, Model):
         sa.Index("ix_invoices_organization_id_currency", "organization_id", "currency", "total", "id"),
         sa.Index("ix_invoices_organization_id_total", "organization_id", "total", "id"),
         sa.Index("ix_invoices_organization_id_issued_on", "organization_id", "issued_on", "id"),
+        *(
+            sa.Index(
+                f"ix_invoices_organization_id_{column}",
+                "organization_id",
+                column,
+                postgresql_where=sa.text(f"{column} IS NOT NULL"),
+            )
+            for column in ("revision_of_id", "revised_by_id")
+        ),
     )
 
     customer_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid)
@@ -154,6 +179,8 @@ class Invoice(Owned, Versioned, Model):
     payable_amount: Mapped[Amount] = mapped_column()
     amount_paid: Mapped[Amount] = mapped_column(default=0)
     amount_credited: Mapped[Amount] = mapped_column(default=0)
+    total_credited: Mapped[Amount] = mapped_column(default=0)
+    """What all its credit notes come to, whether they settle it or not."""
 
     tax_currency: Mapped[str | None] = mapped_column(sa.Text)
     exchange_rate: Mapped[Decimal | None] = mapped_column(sa.Numeric(20, 10))
@@ -169,7 +196,11 @@ class Invoice(Owned, Versioned, Model):
     finalized_at: Mapped[Instant | None] = mapped_column()
     paid_at: Mapped[Instant | None] = mapped_column()
     voided_at: Mapped[Instant | None] = mapped_column()
+    void_reason: Mapped[str | None] = mapped_column(sa.Text)
     marked_uncollectible_at: Mapped[Instant | None] = mapped_column()
+    sent_at: Mapped[Instant | None] = mapped_column()
+    revision_of_id: Mapped[uuid.UUID | None] = mapped_column(sa.Uuid)
+    revised_by_id: Mapped[uuid.UUID | None] = mapped_column(sa.Uuid)
 
     lines: Mapped[list[InvoiceLine]] = relationship(
         order_by=InvoiceLine.position, back_populates="invoice", cascade="all, delete-orphan", lazy="raise_on_sql",
@@ -208,10 +239,28 @@ class Invoice(Owned, Versioned, Model):
 
     @property
     def amount_due(self) -> int:
-        """What is still to be paid; a draft owes nothing yet, and shows what it would."""
-        if self.status in {"void", "uncollectible"}:
+        """What is still to be paid, also where nobody expects it any more; a draft owes nothing yet, and shows what it
+        would."""
+        if self.status == "void":
             return 0
         return self.payable_amount - (self.amount_paid or 0) - (self.amount_credited or 0)
+
+    @property
+    def amount_creditable(self) -> int:
+        """What credit notes have left of an issued invoice, tax and rounding included."""
+        if self.status in {None, "draft", "void"}:
+            return 0
+        return max(0, self.total + self.rounding_amount) - self.total_credited
+
+    @property
+    def partially_paid(self) -> bool:
+        """Whether a part of it was paid, and something is still due."""
+        return (self.amount_paid or 0) > 0 and self.amount_due > 0
+
+    @property
+    def settled_by(self) -> str | None:
+        """What has settled it: payment, credit, mixed or nothing; None while it is not paid."""
+        return lifecycle.settled_by(self.status or "draft", self.amount_paid or 0, self.amount_credited or 0)
 
     @property
     def overdue(self) -> bool:

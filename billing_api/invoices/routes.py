@@ -5,11 +5,11 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from billing_api.invoices import queries, service
-from billing_api.invoices.bodies import FinalizeInput, InvoiceInput, PreviewInput
+from billing_api.invoices import issued, queries, service
+from billing_api.invoices.bodies import FinalizeInput, InvoiceInput, PreviewInput, VoidInput
 from billing_api.invoices.models import Invoice
 from billing_api.invoices.schemas import InvoiceFilter, InvoiceOutput, InvoiceQuery
-from billing_api.web.api import Blueprint
+from billing_api.web.api import Blueprint, merged
 from billing_api.web.auth import requires
 from billing_api.web.pagination import SortKey, page_of, paginate
 from billing_api.web.preconditions import expected_version
@@ -64,7 +64,7 @@ def create(body: dict[str, Any]) -> Invoice:
 
     A draft, unless `finalize` is true: then it is issued at once and gets its number.
     """
-    return _with_actions(service.create(body))
+    return service.with_actions(service.create(body))
 
 
 @blueprint.route("/<uuid:invoice_id>")
@@ -76,7 +76,7 @@ def read(query: dict[str, Any], invoice_id: uuid.UUID) -> Invoice:
 
     With `actions`: what can be done with it now, and why not.
     """
-    invoice = _with_actions(service.read(invoice_id))
+    invoice = service.with_actions(service.read(invoice_id))
     if "include" in query:
         _expand([invoice])
     return invoice
@@ -91,7 +91,7 @@ def replace(body: dict[str, Any], invoice_id: uuid.UUID) -> Invoice:
 
     A member that is left out takes its default.
     """
-    return _with_actions(service.edit(invoice_id, lambda _: body, expected_version()))
+    return service.with_actions(service.edit(invoice_id, lambda _: body, expected_version()))
 
 
 @blueprint.route("/<uuid:invoice_id>", methods=["PATCH"])
@@ -103,7 +103,7 @@ def update(change: Callable[[Mapping[str, Any]], dict[str, Any]], invoice_id: uu
 
     `lines` and other lists are replaced whole.
     """
-    return _with_actions(service.edit(invoice_id, change, expected_version()))
+    return service.with_actions(service.edit(invoice_id, change, expected_version()))
 
 
 @blueprint.route("/<uuid:invoice_id>", methods=["DELETE"])
@@ -126,12 +126,66 @@ def finalize(body: dict[str, Any], invoice_id: uuid.UUID) -> Invoice:
 
     Gives it the next number of its series and freezes it with its parties. An issued invoice is returned as it stands.
     """
-    return _with_actions(service.finalize(invoice_id, body["issue_date"], body["expected_total"], expected_version()))
+    issued_now = service.finalize(invoice_id, body["issue_date"], body["expected_total"], expected_version())
+    return service.with_actions(issued_now)
 
 
-def _with_actions(invoice: Invoice) -> Invoice:
-    invoice.actions = service.actions(invoice)  # type: ignore[attr-defined]  # shown, and no column
-    return invoice
+@blueprint.route("/<uuid:invoice_id>/mark-sent", methods=["POST"])
+@requires("invoices:write")
+@blueprint.response(200, InvoiceOutput())
+def mark_sent(invoice_id: uuid.UUID) -> Invoice:
+    """Mark an invoice as sent
+
+    The buyer has it. Where the organization cancels by credit notes, it can no longer be declared void.
+    """
+    return service.with_actions(issued.mark_sent(invoice_id, expected_version()))
+
+
+@blueprint.route("/<uuid:invoice_id>/void", methods=["POST"])
+@requires("invoices:write")
+@blueprint.arguments(VoidInput())
+@blueprint.response(200, InvoiceOutput())
+def void(body: dict[str, Any], invoice_id: uuid.UUID) -> Invoice:
+    """Declare an invoice void
+
+    It was never owed, and keeps its number. Not once money was applied to it, credit notes speak of it, or, where the
+    organization cancels by credit notes, it was sent.
+    """
+    return service.with_actions(issued.void(invoice_id, body["reason"], expected_version()))
+
+
+@blueprint.route("/<uuid:invoice_id>/mark-uncollectible", methods=["POST"])
+@requires("invoices:write")
+@blueprint.response(200, InvoiceOutput())
+def mark_uncollectible(invoice_id: uuid.UUID) -> Invoice:
+    """Give up what is due on an invoice
+
+    A bad debt. Should the money come after all, record the payment as ever.
+    """
+    return service.with_actions(issued.mark_uncollectible(invoice_id, expected_version()))
+
+
+@blueprint.route("/<uuid:invoice_id>/mark-collectible", methods=["POST"])
+@requires("invoices:write")
+@blueprint.response(200, InvoiceOutput())
+def mark_collectible(invoice_id: uuid.UUID) -> Invoice:
+    """Expect the money of an invoice again
+
+    It had been given up by mistake.
+    """
+    return service.with_actions(issued.mark_collectible(invoice_id, expected_version()))
+
+
+@blueprint.route("/<uuid:invoice_id>/duplicate", methods=["POST"])
+@requires("invoices:write")
+@blueprint.response(201, InvoiceOutput())
+def duplicate(invoice_id: uuid.UUID) -> Invoice:
+    """Duplicate an invoice
+
+    A new draft that asks for the same, without the dates, the billing period and the rate of exchange.
+    """
+    draft = InvoiceInput(exclude=("finalize",))
+    return service.with_actions(service.duplicate(invoice_id, lambda request: merged(draft, request, {})))
 
 
 def _expand(invoices: list[Invoice]) -> None:

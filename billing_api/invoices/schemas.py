@@ -6,7 +6,7 @@ import marshmallow as ma
 from marshmallow import fields
 
 from billing_api.customers.schemas import CustomerOutput
-from billing_api.domain.lifecycle import STATUSES
+from billing_api.domain.lifecycle import SETTLEMENTS, STATUSES
 from billing_api.domain.money import currency as currency_named
 from billing_api.domain.money import to_text
 from billing_api.invoices.bodies import (
@@ -198,7 +198,10 @@ class InvoiceOutput(Schema):
     amount_paid = Money(required=True)
     amount_credited = Money(required=True)
     amount_due = Money(required=True)
+    amount_creditable = Money(required=True)
     overdue = fields.Boolean(required=True)
+    partially_paid = fields.Boolean(required=True)
+    settled_by = Choice(*SETTLEMENTS, required=True, allow_none=True)
     exchange_rate = fields.Nested(ExchangeRate, attribute="exchange", allow_none=True)
     tax_currency = fields.String(allow_none=True)
     tax_total_in_tax_currency = fields.Method("in_tax_currency", allow_none=True, metadata={"type": "string"})
@@ -207,7 +210,11 @@ class InvoiceOutput(Schema):
     finalized_at = Instant(required=True, allow_none=True)
     paid_at = Instant(required=True, allow_none=True)
     voided_at = Instant(required=True, allow_none=True)
+    void_reason = fields.String(required=True, allow_none=True)
     marked_uncollectible_at = Instant(required=True, allow_none=True)
+    sent_at = Instant(required=True, allow_none=True)
+    revision_of_id = Id(required=True, allow_none=True)
+    revised_by_id = Id(required=True, allow_none=True)
     metadata = Metadata(attribute="metadata_")
     created_at = Instant(required=True, allow_none=True)
     updated_at = Instant(required=True, allow_none=True)

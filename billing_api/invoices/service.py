@@ -9,25 +9,19 @@ from typing import Any
 import sqlalchemy as sa
 from uuid_utils.compat import uuid7
 
+from billing_api.customers import service as customers
 from billing_api.customers.models import Customer
 from billing_api.database import db, find, touch
-from billing_api.domain import lifecycle
-from billing_api.errors import Conflict, Fault, Invalid
+from billing_api.errors import Fault, Invalid
 from billing_api.events.service import record
+from billing_api.invoices.actions import demand, offered
 from billing_api.invoices.drafting import Parties, write
-from billing_api.invoices.finalization import blockers, issue
+from billing_api.invoices.finalization import issue
 from billing_api.invoices.models import Invoice
 from billing_api.invoices.queries import parts
 from billing_api.invoices.rows import content
 from billing_api.organizations import service as organizations
 from billing_api.unit_of_work import unit
-
-
-class InvalidTransition(Conflict):
-    """The invoice's status does not allow this. `current_status` names it and `allowed` lists what can be done."""
-
-    code = "invalid-transition"
-    title = "The status does not allow this"
 
 
 class CustomerNotFound(Invalid):
@@ -51,6 +45,10 @@ class InvoiceNotFound(Invalid):
 
     code = "invoice-not-found"
     title = "There is no such invoice"
+
+
+_OF_ITS_DAY = frozenset({"issue_date", "due_date", "supply_date", "billing_period", "exchange_rate"})
+"""What a copy of an invoice does not take over."""
 
 
 def preview(body: Mapping[str, Any]) -> Invoice:
@@ -87,7 +85,7 @@ def edit(
         NotFound, PreconditionFailed, InvalidTransition, Invalid
     """
     invoice = find(Invoice, id, lock=True, expected=expected, options=parts())
-    _demand("update", invoice)
+    demand("update", invoice)
     before = invoice.request
     body = change(before)
     # Computed twice only where it may be for nothing: a thousand lines take a second.
@@ -109,7 +107,7 @@ def edit(
 def delete(id: uuid.UUID, expected: Collection[int] | None = None) -> None:
     """Delete a draft. Raises NotFound, PreconditionFailed, InvalidTransition."""
     invoice = find(Invoice, id, lock=True, expected=expected)
-    _demand("delete", invoice)
+    demand("delete", invoice)
     db.session.delete(invoice)
     record("invoice.deleted", invoice)
     db.session.flush()
@@ -126,30 +124,28 @@ def finalize(
     invoice = find(Invoice, id, lock=True, expected=expected, options=parts())
     if invoice.status in {"open", "paid"}:
         return invoice
-    _demand("finalize", invoice)
+    demand("finalize", invoice)
     issue(invoice, _parties(invoice, freeze=True), issue_date, expected_total)
     return invoice
 
 
-def actions(invoice: Invoice) -> list[dict[str, Any]]:
-    """What can be done with an invoice, and why not, so that a screen can draw its buttons from it."""
-    offered = []
-    for action in lifecycle.ACTIONS:
-        is_open = invoice.status in action.sources
-        entry: dict[str, Any] = {
-            "name": action.name,
-            "allowed": is_open,
-            "method": action.method,
-            "href": f"/v1/invoices/{invoice.id}{action.path}",
-            "reason": None if is_open else f"The invoice is {invoice.status}.",
-        }
-        if action.name == "finalize" and is_open:
-            lacking = blockers(invoice, _parties(invoice))
-            entry["blockers"] = [{"pointer": one.pointer, "code": one.code, "detail": one.detail} for one in lacking]
-            if lacking:
-                entry |= {"allowed": False, "reason": "Something stands in the way: see blockers."}
-        offered.append(entry)
-    return offered
+def duplicate(id: uuid.UUID, load: Callable[[Mapping[str, Any]], dict[str, Any]]) -> Invoice:
+    """A new draft that asks for the same, without the dates, which were those of the other; `load` makes a body of
+    what was asked for.
+
+    Raises:
+        NotFound, and Invalid where it could not be asked for today.
+    """
+    request = find(Invoice, id).request
+    body = load({name: value for name, value in request.items() if name not in _OF_ITS_DAY})
+    return create({**body, "finalize": False})
+
+
+def with_actions(invoice: Invoice) -> Invoice:
+    """The invoice with what can be done with it now, and why not, as `actions`."""
+    buyer = customers.look_up(invoice.customer_id) if invoice.status == "draft" else None
+    invoice.actions = offered(invoice, organizations.current(), buyer)  # type: ignore[attr-defined]  # no column
+    return invoice
 
 
 def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
@@ -162,24 +158,13 @@ def _stated(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _parties(invoice: Invoice, *, freeze: bool = False) -> Parties:
-    return Parties(organizations.current(keep=freeze), _customer(invoice.customer_id, freeze=freeze))
-
-
-def _customer(id: uuid.UUID | None, *, keep: bool = False, freeze: bool = False) -> Customer | None:
-    """The customer with this id; `keep` lets nobody delete it before the commit, and `freeze` nobody change it."""
-    if id is None:
-        return None
-    query = sa.select(Customer).where(Customer.organization_id == unit().tenant, Customer.id == id)
-    if keep or freeze:
-        # FOR KEY SHARE is what the foreign key takes anyway, but too late for a clear refusal.
-        query = query.with_for_update(read=True, key_share=not freeze)
-    return db.session.scalars(query).one_or_none()
+    return Parties(organizations.current(keep=freeze), customers.look_up(invoice.customer_id, freeze=freeze))
 
 
 def _fill(invoice: Invoice, body: Mapping[str, Any], *, keep: bool = False) -> Parties:
     """Make the invoice what the body asks for, or refuse all that is wrong with it at once."""
     freeze = keep and body.get("finalize", False)
-    seller, buyer = organizations.current(keep=freeze), _customer(body["customer_id"], keep=keep, freeze=freeze)
+    seller, buyer = organizations.current(keep=freeze), customers.look_up(body["customer_id"], keep=keep, freeze=freeze)
     parties = Parties(seller, buyer)
     refusals: list[Invalid] = [*_of_customer(body["customer_id"], parties.customer, keep), *_of_preceding(body)]
     try:
@@ -215,13 +200,4 @@ def _of_preceding(body: Mapping[str, Any]) -> Iterator[Invalid]:
     if places:
         yield InvoiceNotFound(
             faults=[Fault("invoice-not-found", "There is no such invoice.", place) for place in places]
-        )
-
-
-def _demand(action: str, invoice: Invoice) -> None:
-    status = invoice.status or "draft"
-    if not lifecycle.is_open(action, status):
-        raise InvalidTransition(
-            f"The invoice is {status}; {action} is not possible.",
-            members={"current_status": status, "allowed": lifecycle.open_in(status)},
         )

@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from werkzeug.routing import MapAdapter
 
 from billing_api import clock
-from billing_api.database import transaction
+from billing_api.database import Overtaken, transaction
 from billing_api.web.arrival import arrived_at
 from billing_api.web.errors import is_passing
 from billing_api.web.json import ExactJson
@@ -35,13 +35,13 @@ class BillingApi(Flask):
         return super().create_url_adapter(request)
 
     def dispatch_request(self) -> ResponseReturnValue:
-        """Run the view in its transaction; what a passing fault of the database undid is run again."""
+        """Run the view in its transaction; what was overtaken, or undone by a passing fault, is run again."""
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 return self._in_transaction()
-            except DBAPIError as error:
+            except (DBAPIError, Overtaken) as error:
                 is_late = clock.now() - arrived_at() > _PATIENCE
-                if attempt == _ATTEMPTS or is_late or not is_passing(error):
+                if attempt == _ATTEMPTS or is_late or not (isinstance(error, Overtaken) or is_passing(error)):
                     raise
         raise AssertionError("unreachable: the last attempt returns or raises")
 

@@ -1,0 +1,115 @@
+"""What can be done with an invoice, and the refusal of what cannot."""
+
+from typing import Any
+
+from billing_api.customers.models import Customer
+from billing_api.domain import lifecycle
+from billing_api.domain.lifecycle import Facts, Requirement
+from billing_api.errors import Conflict
+from billing_api.invoices.drafting import Parties
+from billing_api.invoices.finalization import blockers
+from billing_api.invoices.models import Invoice
+from billing_api.organizations.models import Organization
+
+
+class InvalidTransition(Conflict):
+    """The invoice's status does not allow this. `current_status` names it and `allowed` lists what can be done."""
+
+    code = "invalid-transition"
+    title = "The status does not allow this"
+
+
+class InvoiceNotPayable(Conflict):
+    """Nothing is due on this invoice: it is a draft, paid, or void. Only what is due can be paid."""
+
+    code = "invoice-not-payable"
+    title = "Nothing is due on the invoice"
+
+
+class InvoiceHasAllocations(Conflict):
+    """Payments or credits have been applied to the invoice, so it cannot be declared void. Reverse the payments, or
+    cancel the invoice by a credit note of all that remains."""
+
+    code = "invoice-has-allocations"
+    title = "Money has been applied to the invoice"
+
+
+class InvoiceHasCreditNotes(Conflict):
+    """Credit notes speak of this invoice, so it cannot be declared void: credit the rest of it."""
+
+    code = "invoice-has-credit-notes"
+    title = "The invoice has credit notes"
+
+
+class VoidNotPermitted(Conflict):
+    """The buyer has this invoice, and the organization cancels by credit notes (`cancellation_mode`). Credit all that
+    remains of it: `POST /v1/credit-notes` with its `invoice_id` and no lines."""
+
+    code = "void-not-permitted"
+    title = "The invoice is cancelled by a credit note"
+
+
+class InvoiceNotCreditable(Conflict):
+    """Nothing of the invoice remains to be credited: credit notes have taken all of it, or it came to nothing."""
+
+    code = "invoice-not-creditable"
+    title = "Nothing of the invoice remains to be credited"
+
+
+_REFUSALS: dict[str, type[Conflict]] = {
+    kind.code: kind for kind in (InvoiceNotPayable, InvoiceHasAllocations, InvoiceHasCreditNotes, VoidNotPermitted,
+                                 InvoiceNotCreditable)
+}  # fmt: skip
+
+
+def demand(action: str, invoice: Invoice, organization: Organization | None = None) -> None:
+    """Refuse what the invoice does not allow; the organization matters to what it permits.
+
+    Raises:
+        InvalidTransition: the status is another.
+        InvoiceNotPayable, InvoiceHasAllocations, InvoiceHasCreditNotes, VoidNotPermitted, InvoiceNotCreditable
+    """
+    status = invoice.status or "draft"
+    members = {"current_status": status, "allowed": lifecycle.open_in(status)}
+    if not lifecycle.is_open(action, status):
+        detail = f"The invoice is {status}; {action} is not possible."
+        raise (InvoiceNotPayable if action in {"pay", "apply-balance"} else InvalidTransition)(detail, members=members)
+    if hindrance := lifecycle.hindrance(action, _facts(invoice, organization)):
+        raise _REFUSALS[hindrance.code](hindrance.detail, members=members)
+
+
+def offered(invoice: Invoice, organization: Organization, customer: Customer | None) -> list[dict[str, Any]]:
+    """Every action with whether it is allowed now, and why not, so that a screen can draw its buttons from it."""
+    facts = _facts(invoice, organization)
+    status = invoice.status or "draft"
+    entries = []
+    for action in lifecycle.ACTIONS:
+        is_open = status in action.sources
+        hindrance: Requirement | None = lifecycle.hindrance(action.name, facts) if is_open else None
+        reason = hindrance.detail if hindrance else None if is_open else f"The invoice is {status}."
+        entry: dict[str, Any] = {
+            "name": action.name,
+            "allowed": reason is None,
+            "method": action.method,
+            "href": action.path.format(id=invoice.id),
+            "reason": reason,
+        }
+        if action.name == "finalize" and is_open:
+            lacking = blockers(invoice, Parties(organization, customer))
+            entry["blockers"] = [{"pointer": one.pointer, "code": one.code, "detail": one.detail} for one in lacking]
+            if lacking:
+                entry |= {"allowed": False, "reason": "Something stands in the way: see blockers."}
+        entries.append(entry)
+    return entries
+
+
+def _facts(invoice: Invoice, organization: Organization | None) -> Facts:
+    return Facts(
+        status=invoice.status or "draft",
+        amount_due=invoice.amount_due,
+        amount_allocated=invoice.amount_paid + invoice.amount_credited,
+        amount_creditable=invoice.amount_creditable,
+        has_credit_notes=invoice.total_credited > 0,
+        is_sent=invoice.sent_at is not None,
+        is_voided_freely=organization is not None and organization.cancellation_mode == "void",
+    )

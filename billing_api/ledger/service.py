@@ -1,0 +1,121 @@
+"""Keeping the books: an entry for each deed, in the transaction in which it comes true."""
+
+import datetime as dt
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import selectinload
+
+from billing_api import clock
+from billing_api.database import db
+from billing_api.domain.bookkeeping import Posting
+from billing_api.errors import Conflict, Fault
+from billing_api.ledger.models import LedgerEntry, LedgerPosting, Source
+from billing_api.organizations.models import Organization
+from billing_api.unit_of_work import unit
+
+
+class PeriodLocked(Conflict):
+    """The books are closed up to `books_locked_until` of the organization; nothing can be dated on or before it."""
+
+    code = "period-locked"
+    title = "The books of this period are closed"
+
+
+def refuse_closed(on: dt.date, organization: Organization) -> None:
+    """Refuse a date whose books are closed. Raises PeriodLocked."""
+    if organization.books_locked_until and on <= organization.books_locked_until:
+        raise PeriodLocked(f"The books are closed up to {organization.books_locked_until}.")
+
+
+def date_of(asked: dt.date | None, organization: Organization, faults: list[Fault]) -> dt.date:
+    """The date of a payment or refund: the one that was asked for, or today in the organization's time zone. One in the
+    future adds a fault."""
+    today = clock.today(organization.time_zone)
+    if asked is not None and asked > today:
+        detail = f"Today is {today} in the organization's time zone."
+        faults.append(Fault("date-in-future", detail, "/payment_date"))
+    return asked or today
+
+
+def today(organization: Organization) -> dt.date:
+    """Today, as the date of a deed. Raises PeriodLocked."""
+    on = clock.today(organization.time_zone)
+    refuse_closed(on, organization)
+    return on
+
+
+def post(
+    type: str,
+    on: dt.date,
+    postings: Sequence[Posting],
+    *,
+    customer_id: uuid.UUID,
+    currency: str,
+    object: tuple[str, uuid.UUID],
+) -> None:
+    """Enter a deed; one that moves nothing leaves no entry. `object` is the kind and the id of its document."""
+    if not postings:
+        return
+    rows = [
+        LedgerPosting(
+            position=position,
+            account=one.account,
+            amount=one.amount,
+            invoice_id=one.invoice_id,
+            source_id=one.source_id,
+            method=one.method,
+            tax_category=one.tax_category,
+            tax_rate=one.tax_rate,
+            tax_name=one.tax_name,
+        )
+        for position, one in enumerate(postings)
+    ]
+    kind, id = object
+    db.session.add(
+        LedgerEntry(
+            type=type,
+            entry_date=on,
+            customer_id=customer_id,
+            currency=currency,
+            object_type=kind,
+            object_id=id,
+            postings=rows,
+        )
+    )
+
+
+def available(customer_id: uuid.UUID, currency: str) -> Sequence[Source]:
+    """The sources of a customer that hold anything, the oldest first, each locked to the end of the transaction."""
+    query = (
+        sa.select(Source)
+        .where(
+            Source.organization_id == unit().tenant,
+            Source.customer_id == customer_id,
+            Source.currency == currency,
+            Source.amount_available > 0,
+        )
+        .order_by(Source.dated_on, Source.id)
+        .with_for_update(key_share=True, of=Source)
+        .execution_options(populate_existing=True)
+    )
+    return db.session.scalars(query).all()
+
+
+def search(filters: Mapping[str, Any]) -> sa.Select[LedgerEntry]:
+    """The query for the entries that match, each with its postings."""
+    query = (
+        sa.select(LedgerEntry)
+        .where(LedgerEntry.organization_id == unit().tenant)
+        .options(selectinload(LedgerEntry.postings))
+    )
+    for name in ("customer_id", "currency", "object_id"):
+        if name in filters:
+            query = query.where(getattr(LedgerEntry, name) == filters[name])
+    if (start := filters.get("entry_date_from")) is not None:
+        query = query.where(LedgerEntry.entry_date >= start)
+    if (end := filters.get("entry_date_to")) is not None:
+        query = query.where(LedgerEntry.entry_date <= end)
+    return query

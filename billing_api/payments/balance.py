@@ -1,0 +1,161 @@
+"""What customers have to their credit: applied to invoices, and refunded."""
+
+import uuid
+from collections.abc import Collection, Mapping
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from billing_api.database import db, find
+from billing_api.domain import bookkeeping, money
+from billing_api.errors import Conflict, Fault, Invalid
+from billing_api.events.service import record
+from billing_api.invoices.actions import demand
+from billing_api.invoices.models import Invoice
+from billing_api.invoices.queries import parts
+from billing_api.invoices.service import with_actions
+from billing_api.invoices.settlement import allocate
+from billing_api.ledger import service as ledger
+from billing_api.ledger.models import Source
+from billing_api.organizations import service as organizations
+from billing_api.payments.models import Payment, Refund
+from billing_api.payments.service import positive
+from billing_api.unit_of_work import unit
+
+
+class NothingAvailable(Conflict):
+    """The customer has nothing to their credit in the invoice's currency."""
+
+    code = "nothing-available"
+    title = "There is no credit to apply"
+
+
+class PaymentIsApplied(Conflict):
+    """What was to be refunded has been applied to invoices, was refunded before, or was reversed. `amount_available`
+    says what is left; credit the invoices to free more of it."""
+
+    code = "payment-is-applied"
+    title = "The money is not available"
+
+
+def apply(invoice_id: uuid.UUID, amount: Decimal | None, expected: Collection[int] | None = None) -> Invoice:
+    """Settle an invoice from its customer's credit, the oldest first; without an amount, as far as it goes.
+
+    Raises:
+        NotFound, PreconditionFailed, InvoiceNotPayable, NothingAvailable, PeriodLocked
+        Invalid: the amount exceeds what is due, or what is available.
+    """
+    invoice = find(Invoice, invoice_id, lock=True, expected=expected, options=parts())
+    on = ledger.today(organizations.current(keep=True))
+    faults: list[Fault] = []
+    wanted = None if amount is None else positive(amount, invoice.currency, "/amount", faults)
+    if faults:
+        raise Invalid(faults=faults)
+    demand("apply-balance", invoice)
+    sources = ledger.available(invoice.customer_id, invoice.currency)
+    there = sum(source.amount_available for source in sources)
+    if there == 0:
+        raise NothingAvailable()
+    left = min(invoice.amount_due, there) if wanted is None else _within(wanted, invoice, there)
+    for source in sources:
+        part = min(left, source.amount_available)
+        if part:
+            source.use(allocated=part)
+            allocate(source, invoice, part, on)
+        left -= part
+    db.session.flush()
+    return with_actions(invoice)
+
+
+def refund_payment(id: uuid.UUID, body: Mapping[str, Any], expected: Collection[int] | None = None) -> Refund:
+    """Give money of a payment back. Raises NotFound, PreconditionFailed, and what `refund` raises."""
+    organizations.current(keep=True)
+    return refund(find(Payment, id, lock=True, expected=expected), body)
+
+
+def refund_invoice(id: uuid.UUID, body: Mapping[str, Any], expected: Collection[int] | None = None) -> Refund:
+    """Give the money back that an invoice below zero owes. Raises NotFound, PreconditionFailed, and what `refund`
+    raises."""
+    find(Invoice, id, lock=True, expected=expected)
+    organizations.current(keep=True)
+    source = db.session.get(Source, (unit().tenant, id), with_for_update={"key_share": True}, populate_existing=True)
+    if source is None:
+        raise PaymentIsApplied("The invoice owes nothing.")
+    return refund(source, body)
+
+
+def refund(source: Source, body: Mapping[str, Any]) -> Refund:
+    """Give money of a locked source back; the books' owner is kept by the caller.
+
+    Raises:
+        PaymentIsApplied: it does not hold as much.
+        PeriodLocked: the date lies in closed books.
+        Invalid: with every fault of the body.
+    """
+    organization, faults = organizations.current(), list[Fault]()
+    on = ledger.date_of(body["payment_date"], organization, faults)
+    amount = positive(body["amount"], source.currency, "/amount", faults)
+    if faults:
+        raise Invalid(faults=faults)
+    ledger.refuse_closed(on, organization)
+    if amount > source.amount_available:
+        available = _text(source.amount_available, source.currency)
+        raise PaymentIsApplied(f"Of it {available} is available.", members={"amount_available": available})
+    source.use(refunded=amount)
+    given = Refund(
+        source_id=source.id,
+        source_type=source.type,
+        customer_id=source.customer_id,
+        currency=source.currency,
+        amount=amount,
+        payment_date=on,
+        method=body["method"],
+        reference=body["reference"],
+    )
+    db.session.add(given)
+    db.session.flush()
+    ledger.post(
+        "refund_paid",
+        on,
+        bookkeeping.refunded(amount, given.method, source.id),
+        customer_id=source.customer_id,
+        currency=source.currency,
+        object=("refund", given.id),
+    )
+    origin = {"type": source.type, "id": str(source.id)}
+    record("refund.created", given, currency=source.currency, amount=_text(amount, source.currency), source=origin)
+    db.session.flush()
+    return given
+
+
+def read_refund(id: uuid.UUID) -> Refund:
+    """A refund. Raises NotFound."""
+    return find(Refund, id)
+
+
+def search_refunds(filters: Mapping[str, Any]) -> sa.Select[Refund]:
+    """The query for the refunds that match."""
+    query = sa.select(Refund).where(Refund.organization_id == unit().tenant)
+    for name in ("customer_id", "currency", "source_id"):
+        if name in filters:
+            query = query.where(getattr(Refund, name) == filters[name])
+    if (start := filters.get("payment_date_from")) is not None:
+        query = query.where(Refund.payment_date >= start)
+    if (end := filters.get("payment_date_to")) is not None:
+        query = query.where(Refund.payment_date <= end)
+    return query
+
+
+def _within(wanted: int, invoice: Invoice, there: int) -> int:
+    for most, code, what in (
+        (invoice.amount_due, "amount-exceeds-due", "due"),
+        (there, "amount-exceeds-available", "available"),
+    ):
+        if wanted > most:
+            raise Invalid(faults=[Fault(code, f"{_text(most, invoice.currency)} is {what}.", "/amount")])
+    return wanted
+
+
+def _text(amount: int, code: str) -> str:
+    return money.to_text(amount, money.currency(code).decimals)

@@ -36,6 +36,8 @@ PERIODS = [
 VERSIONS = ["version = 0", "version = -1"]
 
 CASES = {
+    "ck_allocations_amount_positive": ["amount = 0", "amount = -1"],
+    "ck_allocations_released_whole": ["released_at = now()", "released_on = '2026-01-01'"],
     "ck_customers_currency_form": ["currency = 'eur'", "currency = 'EURO'", "currency = ''", "currency = 'EUR '"],
     "ck_customers_email_has_key": ["email_key = NULL", "email = NULL"],
     "ck_customers_net_terms_days_range": ["net_terms_days = -1", "net_terms_days = 3651"],
@@ -93,6 +95,7 @@ CASES = {
         "status = 'draft', marked_uncollectible_at = now()", "status = 'draft', amount_paid = 1",
         "status = 'draft', amount_credited = 1",
     ],
+    "ck_invoices_draft_stays_inside": ["status = 'draft', sent_at = now()", "status = 'draft', revised_by_id = id"],
     "ck_invoices_due_after_issue": ["due_date = issue_date - 1"],
     "ck_invoices_due_as_terms_say": [
         "due_date = issue_date + net_terms_days + 1", "net_terms_days = net_terms_days + 1"
@@ -106,6 +109,9 @@ CASES = {
         "supply_date = NULL, billing_period_start = NULL",
     ],
     "ck_invoices_net_terms_days_range": ["net_terms_days = -1", "net_terms_days = 3651"],
+    "ck_invoices_never_credited_twice": [
+        "total_credited = -1", "total_credited = total + rounding_amount + 1", "status = 'void', total_credited = 1",
+    ],
     "ck_invoices_numbered_when_issued": [
         "number = NULL", "number_key = NULL", "series_id = NULL", "number_period = NULL", "sequence_value = NULL",
         "finalized_at = NULL", "status = 'draft'",
@@ -122,6 +128,16 @@ CASES = {
     ],
     "ck_invoices_type_code_known": ["type_code = '381'", "type_code = ''"],
     "ck_invoices_version_positive": VERSIONS,
+    "ck_invoices_void_has_its_reason": ["voided_at = now()", "void_reason = 'none'"],
+    "ck_invoices_void_is_not_settled": ["status = 'void', amount_paid = 1", "status = 'void', amount_credited = 1"],
+    "ck_ledger_entries_currency_form": ["currency = 'eur'", "currency = ''"],
+    "ck_ledger_entries_type_known": ["type = 'correction'"],
+    "ck_ledger_postings_account_has_its_detail": [
+        "invoice_id = NULL, source_id = NULL", "method = NULL, account = 'cash'",
+        "method = 'cash', account = 'revenue'", "tax_category = 'S', account = 'revenue'", "account = 'tax_payable'",
+    ],
+    "ck_ledger_postings_account_known": ["account = 'suspense'"],
+    "ck_ledger_postings_amount_not_zero": ["amount = 0"],
     "ck_number_counters_last_value_not_negative": ["last_value = -1"],
     "ck_number_series_document_type_known": ["document_type = 'receipt'"],
     "ck_number_series_reset_known": ["reset = 'monthly'"],
@@ -133,7 +149,22 @@ CASES = {
     "ck_organizations_net_terms_days_range": ["net_terms_days = -1", "net_terms_days = 3651"],
     "ck_organizations_tax_currency_form": ["tax_currency = 'usd'", "tax_currency = ''"],
     "ck_organizations_version_positive": VERSIONS,
+    "ck_payments_method_known": ["method = 'barter'"],
+    "ck_payments_reversal_has_its_reason": ["reversed_at = now()", "reversal_reason = 'none'"],
+    "ck_refunds_amount_positive": ["amount = 0", "amount = -1"],
+    "ck_refunds_currency_form": ["currency = 'eur'"],
+    "ck_refunds_method_known": ["method = 'barter'"],
+    "ck_refunds_source_type_known": ["source_type = 'gift'"],
     "ck_sessions_end_has_reason": ["ended_at = now(), end_reason = NULL", "ended_at = NULL, end_reason = 'logout'"],
+    "ck_sources_amount_range": ["amount = -1", "amount = 1000000000000001"],
+    "ck_sources_currency_form": ["currency = 'eur'"],
+    "ck_sources_never_used_twice": [
+        "amount_available = amount_available + 1", "amount_allocated = amount + 1, amount_available = -1",
+        "amount_refunded = amount_refunded + 1",
+    ],
+    "ck_sources_type_known": ["type = 'gift'"],
+    "ck_sources_uses_not_negative": ["amount_allocated = -1", "amount_refunded = -1", "amount_reversed = -1"],
+    "ck_sources_version_positive": VERSIONS,
     "ck_users_role_known": ["role = 'root'", "role = ''"],
     "ck_users_status_known": ["status = 'deleted'"],
     "ck_users_version_positive": VERSIONS,
@@ -146,7 +177,10 @@ def furnished(app: Flask) -> Tenant:
     tenant = sign_up(app)
     customer = tenant.customer(email="buyer@example.com")["id"]
     assert tenant.post("/v1/customers", {"name": "Stored"}, Idempotency_Key="a-key").status_code == 201
-    tenant.invoice(customer_id=customer, lines=[line(allowances=[{"amount": "1.00"}])], allowances=[{"amount": "1.00"}])
+    tenant.invoice(customer_id=customer)
+    parts = {"lines": [line(allowances=[{"amount": "1.00"}])], "allowances": [{"amount": "1.00"}]}
+    paid = tenant.payment(tenant.invoice(customer_id=customer, **parts), amount="200.00", overpayment="balance")
+    assert tenant.post(f"/v1/payments/{paid['id']}/refunds", {"amount": "1.00"}).status_code == 201
     return tenant
 
 

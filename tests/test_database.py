@@ -16,8 +16,8 @@ from tests.schema import connected
 PARTS = ("invoice_lines", "invoice_line_taxes", "invoice_adjustments", "invoice_tax_groups")
 OF_A_LINE = ("invoice_line_taxes", "invoice_adjustments")
 MOVABLE = {
-    "status", "version", "updated_at", "amount_paid", "amount_credited", "paid_at", "voided_at",
-    "marked_uncollectible_at", "issued_on",
+    "status", "version", "updated_at", "amount_paid", "amount_credited", "total_credited", "paid_at", "voided_at",
+    "void_reason", "marked_uncollectible_at", "sent_at", "revised_by_id", "issued_on",
 }  # fmt: skip
 """What money does to an issued invoice."""
 FROZEN = "BA409"
@@ -91,7 +91,7 @@ def test_an_issued_invoice_cannot_be_deleted_nor_become_a_draft_again(issuer: Is
     issuer.run("BEGIN")
     if status != "draft":
         settled = {
-            "void": "voided_at = now()",
+            "void": "voided_at = now(), void_reason = 'none'",
             "paid": "paid_at = now(), amount_paid = payable_amount",
             "uncollectible": "marked_uncollectible_at = now()",
         }

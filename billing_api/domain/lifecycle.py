@@ -123,9 +123,9 @@ def is_open(name: str, status: str) -> bool:
     return status in _BY_NAME[name].sources
 
 
-def open_in(status: str) -> list[str]:
-    """The names of the actions that are open in this status."""
-    return [action.name for action in ACTIONS if status in action.sources]
+def allowed(facts: Facts) -> list[str]:
+    """The names of the actions that nothing stands in the way of, as far as the facts tell."""
+    return [action.name for action in ACTIONS if facts.status in action.sources and not hindrance(action.name, facts)]
 
 
 def hindrance(name: str, facts: Facts) -> Requirement | None:

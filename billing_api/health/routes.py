@@ -60,6 +60,7 @@ def index() -> dict[str, Any]:
         "invoice_preview": "/v1/invoices/preview",
         "invoices": "/v1/invoices",
         "jwks": "/.well-known/jwks.json",
+        "ledger_entries": "/v1/ledger/entries",
         "live": "/health/live",
         "login": "/v1/auth/login",
         "logout": "/v1/auth/logout",
@@ -67,9 +68,11 @@ def index() -> dict[str, Any]:
         "metrics": "/metrics",
         "openapi": "/openapi.json",
         "organization": "/v1/organization",
+        "payments": "/v1/payments",
         "problem": "/problems/{code}",
         "ready": "/health/ready",
         "refresh": "/v1/auth/refresh",
+        "refunds": "/v1/refunds",
         "sign_up": "/v1/auth/sign-up",
     }
     return {"name": "billing_api", "version": current_app.config["API_VERSION"], "links": paths}

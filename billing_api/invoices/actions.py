@@ -70,11 +70,12 @@ def demand(action: str, invoice: Invoice, organization: Organization | None = No
         InvoiceNotPayable, InvoiceHasAllocations, InvoiceHasCreditNotes, VoidNotPermitted, InvoiceNotCreditable
     """
     status = invoice.status or "draft"
-    members = {"current_status": status, "allowed": lifecycle.open_in(status)}
+    facts = _facts(invoice, organization)
+    members = {"current_status": status, "allowed": lifecycle.allowed(facts)}
     if not lifecycle.is_open(action, status):
         detail = f"The invoice is {status}; {action} is not possible."
         raise (InvoiceNotPayable if action in {"pay", "apply-balance"} else InvalidTransition)(detail, members=members)
-    if hindrance := lifecycle.hindrance(action, _facts(invoice, organization)):
+    if hindrance := lifecycle.hindrance(action, facts):
         raise _REFUSALS[hindrance.code](hindrance.detail, members=members)
 
 

@@ -66,7 +66,7 @@ def _send(invoice: Invoice, _: Organization) -> None:
 
 
 def _void(invoice: Invoice, organization: Organization, reason: str) -> None:
-    today = ledger.today(organization)
+    today = ledger.posting_date(organization)
     if invoice.status == "uncollectible":
         post(invoice, "write_off_reversed", today, bookkeeping.written_off(-invoice.amount_due, invoice.id))
     post(invoice, "invoice_voided", today, bookkeeping.voided(figures_of(invoice), invoice.id))
@@ -75,14 +75,14 @@ def _void(invoice: Invoice, organization: Organization, reason: str) -> None:
 
 
 def _write_off(invoice: Invoice, organization: Organization) -> None:
-    today = ledger.today(organization)
+    today = ledger.posting_date(organization)
     post(invoice, "invoice_written_off", today, bookkeeping.written_off(invoice.amount_due, invoice.id))
     invoice.status, invoice.marked_uncollectible_at = "uncollectible", clock.now()
     record("invoice.marked_uncollectible", invoice, number=invoice.number)
 
 
 def _expect_again(invoice: Invoice, organization: Organization) -> None:
-    today = ledger.today(organization)
+    today = ledger.posting_date(organization)
     post(invoice, "write_off_reversed", today, bookkeeping.written_off(-invoice.amount_due, invoice.id))
     invoice.status, invoice.marked_uncollectible_at = "open", None
     record("invoice.marked_collectible", invoice, number=invoice.number)

@@ -27,7 +27,7 @@ _TYPES = ", ".join(f"'{code}'" for code in INVOICE_TYPES)
 _AMOUNTS = (
     "subtotal", "allowance_total", "charge_total", "total_without_tax", "tax_total", "total", "prepaid_amount",
     "rounding_amount", "cash_rounding_increment", "payable_amount", "amount_paid", "amount_credited",
-    "tax_total_in_tax_currency", "total_credited",
+    "tax_total_in_tax_currency",
 )  # fmt: skip
 
 

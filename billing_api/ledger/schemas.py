@@ -50,7 +50,7 @@ class EntryOutput(Schema):
     """An entry of the ledger: its debits equal its credits."""
 
     id = Id(required=True)
-    type = Choice(*ENTRY_TYPES, required=True)
+    type = Choice(*ENTRY_TYPES, hint="For what it was made.", required=True)
     entry_date = Date(required=True)
     customer_id = Id(required=True)
     currency = fields.String(required=True)

@@ -40,8 +40,8 @@ def date_of(asked: dt.date | None, organization: Organization, faults: list[Faul
     return asked or today
 
 
-def today(organization: Organization) -> dt.date:
-    """Today, as the date of a deed. Raises PeriodLocked."""
+def posting_date(organization: Organization) -> dt.date:
+    """Today in the organization's time zone, as the date of a deed. Raises PeriodLocked."""
     on = clock.today(organization.time_zone)
     refuse_closed(on, organization)
     return on

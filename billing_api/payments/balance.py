@@ -47,7 +47,7 @@ def apply(invoice_id: uuid.UUID, amount: Decimal | None, expected: Collection[in
         Invalid: the amount exceeds what is due, or what is available.
     """
     invoice = find(Invoice, invoice_id, lock=True, expected=expected, options=parts())
-    on = ledger.today(organizations.current(keep=True))
+    on = ledger.posting_date(organizations.current(keep=True))
     faults: list[Fault] = []
     wanted = None if amount is None else positive(amount, invoice.currency, "/amount", faults)
     if faults:
@@ -115,17 +115,7 @@ def refund(source: Source, body: Mapping[str, Any]) -> Refund:
     )
     db.session.add(given)
     db.session.flush()
-    ledger.post(
-        "refund_paid",
-        on,
-        bookkeeping.refunded(amount, given.method, source.id),
-        customer_id=source.customer_id,
-        currency=source.currency,
-        object=("refund", given.id),
-    )
-    origin = {"type": source.type, "id": str(source.id)}
-    record("refund.created", given, currency=source.currency, amount=_text(amount, source.currency), source=origin)
-    db.session.flush()
+    _enter(given)
     return given
 
 
@@ -147,13 +137,27 @@ def search_refunds(filters: Mapping[str, Any]) -> sa.Select[Refund]:
     return query
 
 
+def _enter(given: Refund) -> None:
+    ledger.post(
+        "refund_paid",
+        given.payment_date,
+        bookkeeping.refunded(given.amount, given.method, given.source_id),
+        customer_id=given.customer_id,
+        currency=given.currency,
+        object=("refund", given.id),
+    )
+    origin = {"type": given.source_type, "id": str(given.source_id)}
+    record("refund.created", given, currency=given.currency, amount=_text(given.amount, given.currency), source=origin)
+    db.session.flush()
+
+
 def _within(wanted: int, invoice: Invoice, there: int) -> int:
-    for most, code, what in (
-        (invoice.amount_due, "amount-exceeds-due", "due"),
-        (there, "amount-exceeds-available", "available"),
-    ):
-        if wanted > most:
-            raise Invalid(faults=[Fault(code, f"{_text(most, invoice.currency)} is {what}.", "/amount")])
+    if wanted > invoice.amount_due:
+        detail = f"On the invoice {_text(invoice.amount_due, invoice.currency)} is due."
+        raise Invalid(faults=[Fault("amount-exceeds-due", detail, "/amount")])
+    if wanted > there:
+        detail = f"The customer has {_text(there, invoice.currency)} to their credit."
+        raise Invalid(faults=[Fault("amount-exceeds-available", detail, "/amount")])
     return wanted
 
 

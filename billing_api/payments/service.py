@@ -122,7 +122,7 @@ def reverse(id: uuid.UUID, reason: str, expected: Collection[int] | None = None)
         return payment
     if payment.amount_refunded:
         raise PaymentIsRefunded()
-    on = ledger.today(organization)
+    on = ledger.posting_date(organization)
     live: dict[uuid.UUID, list[Allocation]] = {}
     for allocation in payment.allocations:
         if allocation.released_at is None:

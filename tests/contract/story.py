@@ -6,7 +6,7 @@ from typing import Any
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.factories import PASSWORD, Tenant
+from tests.factories import PASSWORD, Tenant, line
 
 Step = tuple[str, TestResponse]
 _PROBLEM = "/problems/invoice-not-ready"
@@ -18,6 +18,7 @@ def tell(client: FlaskClient, tenant: Tenant, document: dict[str, Any]) -> Itera
     yield from _organization(tenant, document)
     yield from _customers(tenant, document)
     yield from _invoices(tenant, document)
+    yield from _payments(tenant, document)
     yield "events_list", tenant.get("/v1/events?limit=1")
     yield "auth_logout", tenant.post("/v1/auth/logout")
 
@@ -89,3 +90,37 @@ def _invoices(tenant: Tenant, document: dict[str, Any]) -> Iterator[Step]:
     yield "invoices_finalize", tenant.post(f"{path}/finalize", examples(document, "invoices_finalize")[0])
     draft = tenant.draft(**customer)
     yield "invoices_delete", tenant.delete(f"/v1/invoices/{draft['id']}")
+    issued = tenant.invoice(**customer)
+    sent = f"/v1/invoices/{issued['id']}"
+    for action, body in (("mark-sent", None), ("mark-uncollectible", None), ("mark-collectible", None)):
+        yield f"invoices_{action.replace('-', '_')}", tenant.post(f"{sent}/{action}", body)
+    yield "invoices_duplicate", tenant.post(f"{sent}/duplicate")
+    reason = examples(document, "invoices_void")[0]
+    yield "invoices_void", tenant.post(f"/v1/invoices/{tenant.invoice(**customer)['id']}/void", reason)
+
+
+def _payments(tenant: Tenant, document: dict[str, Any]) -> Iterator[Step]:
+    customer = {"customer_id": tenant.customer()["id"]}
+    invoice = f"/v1/invoices/{tenant.invoice(**customer)['id']}"
+    yield "payments_pay", tenant.post(f"{invoice}/payments", examples(document, "payments_pay")[0])
+    made = tenant.post("/v1/payments", {**examples(document, "payments_create")[0], **customer})
+    yield "payments_create", made
+    yield (
+        "payments_apply_balance",
+        tenant.post(f"{invoice}/apply-balance", examples(document, "payments_apply_balance")[0]),
+    )
+    path = f"/v1/payments/{(made.json or {})['id']}"
+    yield "payments_read", tenant.get(path)
+    yield "payments_update", tenant.patch(path, examples(document, "payments_update")[0])
+    yield "payments_search", tenant.get("/v1/payments?limit=1")
+    refunded = tenant.post(f"{path}/refunds", examples(document, "payments_refund")[0])
+    yield "payments_refund", refunded
+    yield "payments_read_refund", tenant.get(f"/v1/refunds/{(refunded.json or {})['id']}")
+    yield "payments_search_refunds", tenant.get("/v1/refunds?limit=1")
+    other = tenant.post("/v1/payments", {**examples(document, "payments_create")[0], **customer})
+    reason = examples(document, "payments_reverse")[0]
+    yield "payments_reverse", tenant.post(f"/v1/payments/{(other.json or {})['id']}/reverse", reason)
+    owed = tenant.invoice(**customer, lines=[line(unit_price="-50.00")])
+    body = examples(document, "payments_refund_invoice")[0]
+    yield "payments_refund_invoice", tenant.post(f"/v1/invoices/{owed['id']}/refunds", body)
+    yield "ledger_search", tenant.get("/v1/ledger/entries?limit=1")

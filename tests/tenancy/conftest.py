@@ -26,7 +26,10 @@ def furnished(app: Flask) -> Pair:
         customer = owner.customer(name=f"{mark}-customer", external_id="C-1", email="shared@example.com")
         parts = {"allowances": [{"percent": "1"}], "lines": [line(allowances=[{"amount": "1.00"}])]}
         owner.draft(customer_id=customer["id"], notes=f"{mark}-note", **parts)
-        owner.invoice(customer_id=customer["id"], notes=f"{mark}-note", **parts)
+        invoice = owner.invoice(customer_id=customer["id"], notes=f"{mark}-note", **parts)
+        payment = owner.payment(invoice, amount="1000.00", overpayment="balance", reference=f"{mark}-reference")
+        refund = {"amount": "1.00", "reference": f"{mark}-reference"}
+        assert owner.post(f"/v1/payments/{payment['id']}/refunds", refund).status_code == 201
         stored = owner.post("/v1/customers", {"name": f"{mark}-stored"}, Idempotency_Key="the-same-key")
         assert stored.status_code == 201
     return owners

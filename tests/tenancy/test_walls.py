@@ -125,7 +125,7 @@ def refusal_of_a_foreign_row(cursor: Any, pair: Pair, table: str, target: str, c
     cursor.execute(sql.SQL("BEGIN; ALTER TABLE {table} DISABLE TRIGGER USER").format(**names))
     change = sql.SQL(
         "UPDATE {table} SET {column} = %s WHERE ctid = (SELECT ctid FROM {table} "
-        "WHERE organization_id = %s AND {column} IS NOT NULL LIMIT 1)"
+        "WHERE organization_id = %s ORDER BY {column} IS NULL, ctid DESC LIMIT 1)"
     )
     try:
         cursor.execute(change.format(**names), [foreign, mine])

@@ -18,10 +18,54 @@ from tests.web.refusals import codes, refused
 CUSTOMERS = "/v1/customers"
 KEPT_HOURS = 72
 
+
+def of(thing: dict[str, Any], action: str) -> str:
+    return f"{thing['links']['self']}/{action}"
+
+
+def given_up(tenant: Tenant) -> str:
+    invoice = tenant.invoice()
+    assert tenant.post(of(invoice, "mark-uncollectible")).status_code == 200
+    return of(invoice, "mark-collectible")
+
+
+def with_balance(tenant: Tenant) -> str:
+    invoice = tenant.invoice()
+    body = {"customer_id": invoice["customer_id"], "amount": "1", "currency": "EUR"}
+    assert tenant.post("/v1/payments", body).status_code == 201
+    return of(invoice, "apply-balance")
+
+
 REQUESTS: dict[str, Callable[[Tenant], tuple[str, Any]]] = {
     "/v1/customers": lambda tenant: (CUSTOMERS, {"name": "Once"}),
     "/v1/invoices": lambda tenant: ("/v1/invoices", tenant.invoice_body(finalize=True)),
     "/v1/invoices/<uuid:invoice_id>/finalize": lambda tenant: (f"/v1/invoices/{tenant.draft()['id']}/finalize", None),
+    "/v1/invoices/<uuid:invoice_id>/mark-sent": lambda tenant: (of(tenant.invoice(), "mark-sent"), None),
+    "/v1/invoices/<uuid:invoice_id>/mark-uncollectible": lambda tenant: (
+        of(tenant.invoice(), "mark-uncollectible"),
+        None,
+    ),
+    "/v1/invoices/<uuid:invoice_id>/mark-collectible": lambda tenant: (given_up(tenant), None),
+    "/v1/invoices/<uuid:invoice_id>/void": lambda tenant: (of(tenant.invoice(), "void"), {"reason": "Twice"}),
+    "/v1/invoices/<uuid:invoice_id>/duplicate": lambda tenant: (of(tenant.invoice(), "duplicate"), None),
+    "/v1/invoices/<uuid:invoice_id>/payments": lambda tenant: (of(tenant.invoice(), "payments"), {"amount": "1"}),
+    "/v1/invoices/<uuid:invoice_id>/apply-balance": lambda tenant: (with_balance(tenant), {"amount": "1"}),
+    "/v1/invoices/<uuid:invoice_id>/refunds": lambda tenant: (
+        of(tenant.invoice(lines=[line(unit_price="-1")]), "refunds"),
+        {"amount": "1"},
+    ),
+    "/v1/payments": lambda tenant: (
+        "/v1/payments",
+        {"customer_id": tenant.customer()["id"], "amount": "1", "currency": "EUR"},
+    ),
+    "/v1/payments/<uuid:payment_id>/reverse": lambda tenant: (
+        of(tenant.payment(tenant.invoice()), "reverse"),
+        {"reason": "Sent back"},
+    ),
+    "/v1/payments/<uuid:payment_id>/refunds": lambda tenant: (
+        of(tenant.payment(tenant.invoice(), amount="900", overpayment="balance"), "refunds"),
+        {"amount": "1"},
+    ),
 }
 """A good request for every POST that stores its reply; a new route is missed until it stands here."""
 

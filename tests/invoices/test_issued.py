@@ -1,0 +1,155 @@
+"""What is done with an issued invoice: sent, declared void, given up, expected again, copied."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.factories import Tenant, line, sign_up
+from tests.ledger.books import balances, entries
+from tests.web.refusals import refused
+
+
+def act(tenant: Tenant, invoice: dict[str, Any], action: str, body: Any = None, **headers: str) -> Any:
+    return tenant.post(f"/v1/invoices/{invoice['id']}/{action}", body, **headers)
+
+
+def test_a_void_invoice_keeps_its_number_and_owes_nothing(tenant: Tenant) -> None:
+    invoice = tenant.invoice(prepaid_amount="10.00", rounding_amount="0.05", lines=[line(), line(tax_rate="7")])
+    shown = act(tenant, invoice, "void", {"reason": "Issued twice"}).json
+    assert (shown["status"], shown["number"], shown["amount_due"]) == ("void", invoice["number"], "0.00")
+    assert (shown["void_reason"], shown["voided_at"] is not None) == ("Issued twice", True)
+    assert [action["name"] for action in shown["actions"] if action["allowed"]] == ["duplicate"]
+    assert balances(tenant) == {}
+    assert [entry["type"] for entry in entries(tenant)] == ["invoice_issued", "invoice_voided"]
+    assert act(tenant, invoice, "void", {"reason": "Again"}).json == shown
+    assert tenant.invoice()["number"] == "INV-2026-0002"
+
+
+def test_what_was_given_up_can_be_declared_void(tenant: Tenant) -> None:
+    invoice = tenant.invoice()
+    act(tenant, invoice, "mark-uncollectible")
+    assert act(tenant, invoice, "void", {"reason": "Never ordered"}).json["status"] == "void"
+    assert balances(tenant) == {}
+
+
+@pytest.mark.parametrize(("country", "is_free"), [("DE", False), ("GB", False), ("CH", False), ("US", True)])
+def test_an_invoice_that_was_sent_is_void_only_where_the_country_has_it_so(
+    app: Any, country: str, is_free: bool
+) -> None:
+    tenant = sign_up(app, country=country)
+    invoice = tenant.invoice()
+    sent = act(tenant, invoice, "mark-sent").json
+    assert sent["sent_at"] is not None
+    assert act(tenant, invoice, "mark-sent").json == sent
+    (void,) = [action for action in sent["actions"] if action["name"] == "void"]
+    assert void["allowed"] == is_free
+    answer = act(tenant, invoice, "void", {"reason": "Wrong price"})
+    if is_free:
+        assert answer.json["status"] == "void"
+    else:
+        problem = refused(answer, 409, "void-not-permitted")
+        assert "/v1/credit-notes" in problem["detail"]
+        assert problem["detail"] == void["reason"]
+
+
+def test_what_money_was_applied_to_is_not_void(tenant: Tenant) -> None:
+    invoice = tenant.invoice()
+    payment = tenant.payment(invoice, amount="1.00")
+    problem = refused(act(tenant, invoice, "void", {"reason": "x"}), 409, "invoice-has-allocations")
+    assert (problem["current_status"], "pay" in problem["allowed"]) == ("open", True)
+    assert tenant.post(f"/v1/payments/{payment['id']}/reverse", {"reason": "x"}).status_code == 200
+    assert act(tenant, invoice, "void", {"reason": "x"}).json["status"] == "void"
+
+
+@pytest.mark.parametrize(
+    ("action", "body"), [("void", {"reason": "x"}), ("mark-uncollectible", None), ("mark-collectible", None),
+                         ("mark-sent", None)],
+)  # fmt: skip
+def test_what_the_status_forbids_names_it_and_what_is_allowed(tenant: Tenant, action: str, body: Any) -> None:
+    draft, paid = tenant.draft(), tenant.invoice(lines=[line(quantity="0")])
+    problem = refused(act(tenant, draft, action, body), 409, "invalid-transition")
+    assert problem["current_status"] == "draft"
+    assert problem["allowed"] == ["update", "delete", "finalize", "duplicate"]
+    if action != "mark-sent":
+        problem = refused(act(tenant, paid, action, body), 409, "invalid-transition")
+        assert (problem["current_status"], problem["allowed"]) == ("paid", ["mark-sent", "duplicate"])
+
+
+def test_a_bad_debt_is_written_off_and_written_back(tenant: Tenant) -> None:
+    invoice = tenant.invoice(issue_date="2026-01-01", net_terms_days=10)
+    assert tenant.get("/v1/invoices?overdue=true").json["data"][0]["id"] == invoice["id"]
+    shown = act(tenant, invoice, "mark-uncollectible").json
+    assert (shown["status"], shown["amount_due"], shown["overdue"]) == ("uncollectible", "119.00", False)
+    assert shown["marked_uncollectible_at"] is not None
+    assert tenant.get("/v1/invoices?overdue=true").json["data"] == []
+    assert balances(tenant) == {"bad_debt": Decimal(119), "revenue": Decimal(-100), "tax_payable": Decimal(-19)}
+    assert act(tenant, invoice, "mark-uncollectible").json == shown
+    back = act(tenant, invoice, "mark-collectible").json
+    assert (back["status"], back["marked_uncollectible_at"], back["overdue"]) == ("open", None, True)
+    assert balances(tenant)["accounts_receivable"] == Decimal(119)
+    assert act(tenant, invoice, "mark-collectible").json == back
+
+
+def test_a_stale_version_is_not_acted_upon(tenant: Tenant) -> None:
+    invoice = tenant.invoice()
+    for action, body in (("void", {"reason": "x"}), ("mark-uncollectible", None), ("mark-sent", None)):
+        refused(act(tenant, invoice, action, body, If_Match='"1"'), 412, "precondition-failed")
+    assert act(tenant, invoice, "void", {"reason": "x"}, If_Match=f'"{invoice["version"]}"').status_code == 200
+
+
+def test_a_void_needs_its_reason(tenant: Tenant) -> None:
+    invoice = tenant.invoice()
+    for body in ({}, {"reason": ""}, {"reason": " "}, {"reason": 1}):
+        refused(act(tenant, invoice, "void", body), 422)
+
+
+def test_a_copy_asks_for_the_same_without_the_dates(tenant: Tenant) -> None:
+    dates = {"issue_date": "2026-03-01", "due_date": "2026-04-01", "supply_date": "2026-02-27"}
+    said = {"notes": "Thank you.", "metadata": {"a": "b"}, "allowances": [{"percent": "5"}], "currency": "USD"}
+    invoice = tenant.invoice(**dates, **said, lines=[line(), line(tax_rate="7")])
+    answer = act(tenant, invoice, "duplicate")
+    copy = answer.json
+    assert (answer.status_code, answer.headers["Location"]) == (201, copy["links"]["self"])
+    assert (copy["status"], copy["number"], copy["version"]) == ("draft", None, 1)
+    assert [copy[name] for name in dates] == [None] * 3
+    assert copy["net_terms_days"] == 30
+    for name in ("customer_id", "notes", "metadata", "total", "currency", "tax_breakdown"):
+        assert copy[name] == invoice[name]
+    assert [one["net"] for one in copy["lines"]] == [one["net"] for one in invoice["lines"]]
+    assert tenant.get(invoice["links"]["self"]).json == invoice
+    assert act(tenant, copy, "finalize").json["number"] == "INV-2026-0002"
+
+
+def test_buttons_can_be_drawn_from_the_actions(tenant: Tenant) -> None:
+    """Each action that is allowed is answered with success where it points to, and no other is."""
+    for prepare in ("draft", "open", "paid", "void", "uncollectible"):
+        invoice = made(tenant, prepare)
+        for action in invoice["actions"]:
+            if action["name"] in {"credit", "revise", "update"}:
+                continue
+            body = {"void": {"reason": "x"}, "pay": {"amount": "1.00"}}.get(action["name"])
+            deposit = {"customer_id": invoice["customer_id"], "currency": "EUR", "amount": "1"}
+            assert tenant.post("/v1/payments", deposit).status_code == 201
+            answer = tenant.call(action["method"], f"{action['href']}?dry_run=true", body)
+            is_repeated = (prepare, action["name"]) in {
+                ("open", "finalize"), ("paid", "finalize"), ("void", "void"), ("open", "mark-collectible"),
+                ("uncollectible", "mark-uncollectible"),
+            }  # fmt: skip
+            assert (answer.status_code < 300) == (action["allowed"] or is_repeated), (prepare, action, answer.text)
+            assert (action["reason"] is None) == action["allowed"]
+
+
+def made(tenant: Tenant, status: str) -> dict[str, Any]:
+    if status == "draft":
+        return tenant.draft()
+    invoice = tenant.invoice()
+    if status == "paid":
+        tenant.payment(invoice)
+    if status == "void":
+        act(tenant, invoice, "void", {"reason": "x"})
+    if status == "uncollectible":
+        act(tenant, invoice, "mark-uncollectible")
+    shown: dict[str, Any] = tenant.get(invoice["links"]["self"]).json
+    assert shown["status"] == status
+    return shown

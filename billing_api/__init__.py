@@ -19,6 +19,7 @@ from billing_api.events.routes import blueprint as events
 from billing_api.extensions import migrate
 from billing_api.health.routes import blueprint as health
 from billing_api.invoices.routes import blueprint as invoices
+from billing_api.numbering.routes import blueprint as number_series
 from billing_api.organizations.routes import blueprint as organizations
 from billing_api.role_check import watch_role
 from billing_api.web import document, errors, headers, observation, tokens
@@ -27,7 +28,7 @@ from billing_api.web.app import BillingApi
 from billing_api.web.json import write
 from config import ROOT, Config
 
-RESOURCES = (events, organizations, auth, customers, invoices)
+RESOURCES = (events, organizations, auth, customers, number_series, invoices)
 """In the one order in which packages may know each other: each only those to its left."""
 
 VERSION = "0.1.0"

@@ -25,7 +25,7 @@ OPERATIONS = ("health", "docs")
 """Packages with routes that no resource knows, and that know none."""
 STAGES = {
     "models": ("models", "parts"),
-    "service": ("service", "queries", "passwords", "drafting", "rows", "finalization"),
+    "service": ("service", "queries", "passwords", "drafting", "rows", "finalization", "terms", "scheduling", "audit"),
     "schemas": ("schemas", "bodies"),
     "routes": ("routes",),
 }

@@ -31,6 +31,7 @@ class World:
         self.owner, self.stranger = sign_up(app), sign_up(app)
         self.customer = self.owner.customer(external_id="C-1")["id"]
         self.draft = self.owner.draft(customer_id=self.owner.customer()["id"])["id"]
+        self.series = self.owner.get("/v1/number-series").json["data"][0]["links"]["self"]
 
     def somebody(self, who: str) -> Tenant | None:
         if who == "anonymous":
@@ -75,6 +76,10 @@ def requests(world: World) -> dict[str, tuple[str, str, Any]]:
         "invoices_replace": ("PUT", f"{draft}?dry_run=true", invoice),
         "invoices_search": ("GET", "/v1/invoices", None),
         "invoices_update": ("PATCH", f"{draft}?dry_run=true", {"notes": "New"}),
+        "number_series_audit": ("GET", f"{world.series}/audit", None),
+        "number_series_read": ("GET", world.series, None),
+        "number_series_search": ("GET", "/v1/number-series", None),
+        "number_series_update": ("PATCH", f"{world.series}?dry_run=true", {"reset": "yearly"}),
         "operations_index": ("GET", "/", None),
         "operations_key_set": ("GET", "/.well-known/jwks.json", None),
         "operations_live": ("GET", "/health/live", None),
@@ -189,8 +194,11 @@ PROTECTED = {
     "invoices_replace": (*OF_ALL, *OF_INVOICES, "finalize"),
     "invoices_update": (*OF_ALL, *OF_INVOICES, "finalize"),
     "invoices_finalize": (*OF_ALL, *OF_INVOICES, "lines", "customer_id"),
+    "number_series_update": (
+        *OF_ALL, "document_type", "next_number", "last_number", "last_value", "last_issue_date", "upcoming", "period",
+    ),
     "organization_update": (*OF_ALL, "owner", "event_counter"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("operation", PROTECTED)

@@ -20,7 +20,7 @@ from tests.tenancy.conftest import Pair, furnished
 
 UNVISITED = {"auth_logout"}
 """It would end the walk."""
-SEEN = ("/v1/customers", "/v1/invoices", "/v1/organization", "/v1/events")
+SEEN = ("/v1/customers", "/v1/invoices", "/v1/number-series", "/v1/organization", "/v1/events")
 
 
 def guarded(app: Flask) -> list[tuple[str, str, dict[str, Any]]]:
@@ -39,6 +39,7 @@ def own_ids(tenant: Tenant) -> dict[str, list[str]]:
     return {
         "customer_id": [one["id"] for one in tenant.get("/v1/customers").json["data"]],
         "invoice_id": [one["id"] for one in tenant.get("/v1/invoices").json["data"]],
+        "series_id": [one["id"] for one in tenant.get("/v1/number-series").json["data"]],
     }
 
 

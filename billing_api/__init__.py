@@ -20,6 +20,7 @@ from billing_api.extensions import migrate
 from billing_api.health.routes import blueprint as health
 from billing_api.invoices.routes import blueprint as invoices
 from billing_api.ledger.routes import blueprint as ledger
+from billing_api.numbering.routes import blueprint as number_series
 from billing_api.organizations.routes import blueprint as organizations
 from billing_api.payments.routes import blueprint as payments
 from billing_api.role_check import watch_role
@@ -29,7 +30,7 @@ from billing_api.web.app import BillingApi
 from billing_api.web.json import write
 from config import ROOT, Config
 
-RESOURCES = (events, organizations, auth, customers, ledger, invoices, payments)
+RESOURCES = (events, organizations, auth, customers, number_series, ledger, invoices, payments)
 """In the one order in which packages may know each other: each only those to its left."""
 
 VERSION = "0.1.0"

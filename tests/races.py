@@ -30,7 +30,7 @@ class Ledger:
         return [value for (value,) in self.rows(query)]
 
     def check(self) -> None:
-        """Numbers and events without gap or double, and one event for each issued invoice."""
+        """Numbers and events without gap or double, each number in the register, one event for each issued invoice."""
         numbers = self.numbers()
         assert numbers == list(range(1, len(numbers) + 1))
         events = self.rows("SELECT sequence, type, object_id FROM events WHERE organization_id = %s ORDER BY sequence")
@@ -38,6 +38,11 @@ class Ledger:
         issued = Counter(event[2] for event in events if event[1] == "invoice.finalized")
         query = "SELECT id FROM invoices WHERE organization_id = %s AND status <> 'draft'"
         assert issued == Counter(id for (id,) in self.rows(query))
+        register = (
+            "SELECT document_id, number, sequence_value, voided_at FROM document_numbers WHERE organization_id = %s"
+        )
+        invoices = "SELECT id, number, sequence_value, voided_at FROM invoices WHERE organization_id = %s"
+        assert sorted(self.rows(register)) == sorted(self.rows(f"{invoices} AND status <> 'draft'"))
         assert self.rows("SELECT last_value FROM number_counters WHERE organization_id = %s") in ([], [(len(numbers),)])
         assert self.rows("SELECT last_sequence FROM event_counters WHERE organization_id = %s") == [(len(events),)]
 

@@ -26,20 +26,12 @@ OPERATIONS = ("health", "docs")
 STAGES = {
     "models": ("models", "parts"),
     "service": (
-        "service",
-        "queries",
-        "passwords",
-        "drafting",
-        "rows",
-        "finalization",
-        "actions",
-        "issued",
-        "settlement",
-        "balance",
+        "service", "queries", "passwords", "drafting", "rows", "finalization", "terms", "scheduling", "audit",
+        "actions", "issued", "settlement", "balance",
     ),
     "schemas": ("schemas", "bodies"),
     "routes": ("routes",),
-}
+}  # fmt: skip
 """At which stage a file of a resource stands; one that grew too long is split within its stage."""
 FOUNDATION = ("circuit_breaker", "clock", "database", "errors", "extensions", "keys", "tenancy", "unit_of_work")
 """What rooms stand on; all other files at the top start the service, know every room, and are known by none."""

@@ -44,6 +44,12 @@ CASES = {
     "ck_customers_tax_treatment_known": ["tax_treatment = 'none'", "tax_treatment = ''"],
     "ck_customers_type_known": ["type = 'company'"],
     "ck_customers_version_positive": VERSIONS,
+    "ck_document_numbers_document_type_known": ["document_type = 'receipt'"],
+    "ck_document_numbers_number_length": ["number = ''", "number = repeat('1', 65)"],
+    "ck_document_numbers_placed_when_given": [
+        "period = NULL", "sequence_value = NULL", "period = NULL, sequence_value = NULL",
+    ],
+    "ck_document_numbers_sequence_value_positive": ["sequence_value = 0"],
     "ck_event_counters_last_sequence_not_negative": ["last_sequence = -1"],
     "ck_events_actor_named": ["actor_id = NULL", "actor_type = 'system'"],
     "ck_events_actor_type_known": ["actor_type = 'robot'"],
@@ -138,10 +144,15 @@ CASES = {
     ],
     "ck_ledger_postings_account_known": ["account = 'suspense'"],
     "ck_ledger_postings_amount_not_zero": ["amount = 0"],
+    "ck_number_counters_first_value_range": ["first_value = 0", "first_value = last_value + 1"],
     "ck_number_counters_last_value_not_negative": ["last_value = -1"],
     "ck_number_series_document_type_known": ["document_type = 'receipt'"],
     "ck_number_series_reset_known": ["reset = 'monthly'"],
     "ck_number_series_start_value_positive": ["start_value = 0"],
+    "ck_number_series_upcoming_complete": [
+        "upcoming_pattern = 'X{####}'", "upcoming_reset = 'never'", "upcoming_from = '2027-01-01'",
+    ],
+    "ck_number_series_upcoming_reset_known": ["upcoming_reset = 'monthly'"],
     "ck_number_series_version_positive": VERSIONS,
     "ck_organizations_cancellation_mode_known": ["cancellation_mode = 'delete'"],
     "ck_organizations_country_form": ["country = 'de'", "country = 'DEU'", "country = ''"],
@@ -181,6 +192,7 @@ def furnished(app: Flask) -> Tenant:
     parts = {"lines": [line(allowances=[{"amount": "1.00"}])], "allowances": [{"amount": "1.00"}]}
     paid = tenant.payment(tenant.invoice(customer_id=customer, **parts), amount="200.00", overpayment="balance")
     assert tenant.post(f"/v1/payments/{paid['id']}/refunds", {"amount": "1.00"}).status_code == 201
+    # A counter that stands at its first value cannot go back for another reason too.
     return tenant
 
 
@@ -245,6 +257,7 @@ def test_nothing_but_the_check_refuses_it(cursor: Any, furnished: Tenant, name: 
         ("never_backwards", "number_counters SET last_issue_date = last_issue_date - 1", None),
         ("never_backwards", "number_counters SET last_issue_date = NULL", None),
         ("never_backwards", "number_counters SET period = '1999'", None),
+        ("never_backwards", "number_counters SET first_value = NULL", None),
         (
             "ended_for_good",
             "sessions SET ended_at = NULL, end_reason = NULL",

@@ -147,7 +147,7 @@ def test_no_part_of_a_draft_can_be_hung_upon_a_line_of_an_issued_invoice(issuer:
 
 
 def test_nothing_is_emptied_at_once(issuer: Issuer) -> None:
-    for table in ("invoices", "events", "number_counters", *PARTS):
+    for table in ("invoices", "events", "number_counters", "document_numbers", *PARTS):
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
             issuer.run("TRUNCATE {} CASCADE", table)
 

@@ -14,6 +14,8 @@ from billing_api.errors import Conflict, Fault, Invalid
 
 NUMBER_LENGTH = 20
 """The most characters that a number may have."""
+LARGEST_VALUE = 10**15
+"""The largest value that a counter may be set to, or be moved to by a number from elsewhere."""
 
 _TOKEN = re.compile(r"\{([^{}]*)\}")
 _LITERAL = re.compile(r"[A-Za-z0-9 ._/-]*")
@@ -75,7 +77,7 @@ def parse(text: str, reset: Reset = Reset.NEVER) -> Pattern:
 
 def render(pattern: Pattern, value: int, on: date) -> str:
     """The number for a value of the counter (1 or more) on the date of issue. Raises `NumberTooLong`."""
-    dates = {"YYYY": f"{on.year:04d}", "YY": f"{on.year % 100:02d}", "MM": f"{on.month:02d}"}
+    dates = _dates(on)
     number = "".join(
         (dates[piece] if piece in dates else f"{value:0{len(piece)}d}") if is_token else piece
         for piece, is_token in pattern.pieces
@@ -88,6 +90,42 @@ def render(pattern: Pattern, value: int, on: date) -> str:
 def period(reset: Reset, on: date) -> str:
     """The period whose counter numbers a document issued on this date: the year, or nothing if it never resets."""
     return f"{on.year:04d}" if reset is Reset.YEARLY else ""
+
+
+def value_of(pattern: Pattern, number: str, on: date) -> int | None:
+    """The value for which the pattern makes this number on that date, the reverse of `render`; None where no value
+    does. Capitals do not count, as they do not where numbers must differ."""
+    found = _form(pattern, on).fullmatch(number.casefold())
+    value = int(found[1]) if found else 0
+    if not 1 <= value <= LARGEST_VALUE or len(number) > NUMBER_LENGTH:
+        return None
+    # Zeros beyond the width would be read, and never written.
+    return value if render(pattern, value, on).casefold() == number.casefold() else None
+
+
+def collides(one: Pattern, other: Pattern) -> bool:
+    """Whether both patterns write the same but for the width of their counters, so that numbers come twice."""
+    return _outline(one) == _outline(other)
+
+
+def _form(pattern: Pattern, on: date) -> re.Pattern[str]:
+    dates = _dates(on)
+    pieces = (
+        "([0-9]+)" if is_token and _is_counter(piece) else re.escape(dates[piece] if is_token else piece.casefold())
+        for piece, is_token in pattern.pieces
+    )
+    return re.compile("".join(pieces))
+
+
+def _outline(pattern: Pattern) -> list[str]:
+    return [
+        "#" if is_token and _is_counter(piece) else f"{{{piece}}}" if is_token else piece.casefold()
+        for piece, is_token in pattern.pieces
+    ]
+
+
+def _dates(on: date) -> dict[str, str]:
+    return {"YYYY": f"{on.year:04d}", "YY": f"{on.year % 100:02d}", "MM": f"{on.month:02d}"}
 
 
 def _is_counter(token: str) -> bool:

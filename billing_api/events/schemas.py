@@ -6,7 +6,12 @@ from marshmallow import fields
 
 from billing_api.web.fields import LINKS, Id, Instant, IntegerText, Schema
 
-_ADDRESSES = {"customer": "/v1/customers/{}", "invoice": "/v1/invoices/{}", "organization": "/v1/organization"}
+_ADDRESSES = {
+    "customer": "/v1/customers/{}",
+    "invoice": "/v1/invoices/{}",
+    "number_series": "/v1/number-series/{}",
+    "organization": "/v1/organization",
+}
 """Where the objects of a kind stand; others have no address of their own."""
 
 

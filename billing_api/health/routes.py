@@ -66,6 +66,7 @@ def index() -> dict[str, Any]:
         "logout": "/v1/auth/logout",
         "me": "/v1/me",
         "metrics": "/metrics",
+        "number_series": "/v1/number-series",
         "openapi": "/openapi.json",
         "organization": "/v1/organization",
         "payments": "/v1/payments",

@@ -102,7 +102,7 @@ def _frozen(party: Organization | Customer | None, *names: str) -> dict[str, Any
 
 
 def _number(invoice: Invoice, issue_date: dt.date | None, organization: Organization) -> None:
-    number = numbering.take("invoice", issue_date, organization.time_zone)
+    number = numbering.take("invoice", issue_date, organization.time_zone, invoice.id)
     refuse_closed(number.issue_date, organization)
     invoice.number, invoice.number_key = number.text, number.text.casefold()
     invoice.series_id, invoice.number_period, invoice.sequence_value = number.series_id, number.period, number.value

@@ -13,6 +13,7 @@ from billing_api.invoices.models import Invoice
 from billing_api.invoices.queries import parts
 from billing_api.invoices.settlement import figures_of, post
 from billing_api.ledger import service as ledger
+from billing_api.numbering import service as numbering
 from billing_api.organizations import service as organizations
 from billing_api.organizations.models import Organization
 
@@ -71,6 +72,7 @@ def _void(invoice: Invoice, organization: Organization, reason: str) -> None:
         post(invoice, "write_off_reversed", today, bookkeeping.written_off(-invoice.amount_due, invoice.id))
     post(invoice, "invoice_voided", today, bookkeeping.voided(figures_of(invoice), invoice.id))
     invoice.status, invoice.voided_at, invoice.void_reason = "void", clock.now(), reason
+    numbering.mark_voided(invoice.id)
     record("invoice.voided", invoice, number=invoice.number)
 
 

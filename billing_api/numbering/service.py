@@ -1,18 +1,20 @@
-"""Giving numbers: gapless in each series and period, chronological in each series."""
+"""Giving numbers: gapless in each series and period, chronological in each series, and each of them only once."""
 
 import datetime as dt
 import uuid
 from dataclasses import dataclass
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from billing_api import clock
-from billing_api.database import db
-from billing_api.domain.numbering import Reset, parse, period, render
+from billing_api.database import db, touch
+from billing_api.domain.numbering import Reset, parse, period, value_of
 from billing_api.errors import Conflict, Fault, Invalid
-from billing_api.numbering.models import NumberCounter, NumberSeries
+from billing_api.numbering.models import DocumentNumber, NumberCounter, NumberSeries
+from billing_api.numbering.terms import Counters, Place, counters_of, last_date, place, terms_on, wished
 from billing_api.organizations.models import Organization
-from billing_api.organizations.service import on_founded
+from billing_api.organizations.service import current, on_founded
 from billing_api.unit_of_work import unit
 
 
@@ -25,7 +27,33 @@ class IssueDateBeforeLastNumber(Conflict):
     title = "The issue date lies before the last number's"
 
 
+class NumberTaken(Conflict):
+    """Another document of the organization has this number already; capitals do not count, and invoices and credit
+    notes share their numbers. `number` says which. Where a series has come to it, give the series another pattern,
+    which then holds at once."""
+
+    code = "number-taken"
+    title = "The number is taken"
+
+    def __init__(self, number: str) -> None:
+        super().__init__(f"Another document has the number {number}.", members={"number": number})
+
+
+class SeriesInUse(Conflict):
+    """Numbers of this period were given or imported already, and none may be left out after them, nor come twice.
+    `next_value` says where the series stands. Start values can be set before the first number of a period, above the
+    imported ones; numbers from elsewhere can be imported as long as they do not come after those given here."""
+
+    code = "series-in-use"
+    title = "The series is in use"
+
+    def __init__(self, next_value: int) -> None:
+        super().__init__(f"The next value is {next_value}.", members={"next_value": next_value})
+
+
 DEFAULTS = {"invoice": "INV-{YYYY}-{####}", "credit_note": "CN-{YYYY}-{####}"}
+LONGEST_IMPORTED = 64
+"""The most characters of a number that was given elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +62,9 @@ class Number:
 
     text: str
     series_id: uuid.UUID
-    period: str
-    value: int
+    period: str | None
+    value: int | None
+    """None for an imported number that the series would never have given."""
     issue_date: dt.date
 
 
@@ -47,8 +76,9 @@ def make_series(organization: Organization) -> None:
     db.session.flush()
 
 
-def take(document_type: str, issue_date: dt.date | None, time_zone: str) -> Number:
-    """The next number. The series stays locked to the end of the transaction, so take it as the last thing.
+def take(document_type: str, issue_date: dt.date | None, time_zone: str, document_id: uuid.UUID) -> Number:
+    """The next number, entered in the register for this document. The series stays locked to the end of the
+    transaction, so take it as the last thing.
 
     The date defaults to today in the organization's zone, read after the lock was had: while one waits for it, midnight
     may pass. It is never earlier than that of any number before, whichever year that was.
@@ -56,24 +86,18 @@ def take(document_type: str, issue_date: dt.date | None, time_zone: str) -> Numb
     Raises:
         IssueDateBeforeLastNumber: an explicit date lies before it.
         Invalid: an explicit date lies in the future.
+        NumberTaken: an imported document, or one of the other series, has it.
+        NumberTooLong: the counter has outgrown the pattern.
     """
-    series = db.session.scalars(
-        sa.select(NumberSeries)
-        .where(*_of(document_type))
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    ).one()
-    counters = _counters(series)
-    last = max((day for counter in counters.values() if (day := counter.last_issue_date)), default=None)
-    on = _date(issue_date, clock.today(time_zone), last)
-    reset = Reset(series.reset)
-    named = period(reset, on)
-    counter = counters.get(named) or _first(series, named)
-    counter.last_value += 1
-    counter.last_issue_date = on
-    db.session.flush()
-    text = render(parse(series.pattern, reset), counter.last_value, on)
-    return Number(text, series.id, named, counter.last_value, on)
+    series = _locked(document_type)
+    counters = counters_of([series])[series.id]
+    on = _date(issue_date, clock.today(time_zone), last_date(counters))
+    if series.upcoming_from is not None and on >= series.upcoming_from:
+        _let_upcoming_hold(series)
+    spot = place(series, counters, on)
+    number = Number(spot.text(), series.id, spot.period, spot.value, on)
+    _enter(number, document_type, document_id, _counted(spot, series, counters))
+    return number
 
 
 def foresee(document_type: str, issue_date: dt.date | None, time_zone: str) -> dt.date:
@@ -87,26 +111,141 @@ def foresee(document_type: str, issue_date: dt.date | None, time_zone: str) -> d
     return _date(issue_date, clock.today(time_zone), db.session.scalar(query.where(*_of(document_type))))
 
 
+def adopt(document_type: str, number: str, issue_date: dt.date, document_id: uuid.UUID) -> Number:
+    """Enter the number that an imported document has had elsewhere, as it is. Where the series would have given it on
+    that date, it takes its place there and the series goes on behind it; where not, it stands beside the series.
+    Set the pattern first, then import.
+
+    Raises:
+        Invalid: the number is blank or longer than 64 characters, or the date lies in the future.
+        NumberTaken: another document has it.
+        SeriesInUse: it would come after numbers that were given here, in the same period.
+    """
+    _refuse_unfit(number, issue_date)
+    series = _locked(document_type)
+    counters = counters_of([series])[series.id]
+    pattern, reset = terms_on(series, issue_date)
+    value, named = value_of(parse(pattern, reset), number, issue_date), period(reset, issue_date)
+    counter = counters.get(named)
+    last = counter.last_value if counter else 0
+    if value is not None and value <= last and _is_occupied(series, named, value):
+        value = None
+    counted = None
+    if value is not None and value > last:
+        if counter and counter.first_value is not None:
+            raise SeriesInUse(last + 1)
+        latest = max(issue_date, (counter and counter.last_issue_date) or issue_date)
+        counted = _count(series, named, value, latest, None)
+        # What comes next has changed, and is a part of what the version of a series stands for.
+        touch(series)
+        db.session.flush()
+    found = Number(number, series.id, None if value is None else named, value, issue_date)
+    _enter(found, document_type, document_id, counted, is_imported=True)
+    return found
+
+
+def mark_voided(document_id: uuid.UUID) -> None:
+    """Say in the register that the document of a number was voided now. The number stays taken.
+
+    Raises:
+        LookupError: the document has no number, or was voided before; its own room should have seen that.
+    """
+    voided = (
+        sa.update(DocumentNumber)
+        .where(
+            DocumentNumber.organization_id == unit().tenant,
+            DocumentNumber.document_id == document_id,
+            DocumentNumber.voided_at.is_(None),
+        )
+        .values(voided_at=clock.now())
+        .returning(DocumentNumber.number_key)
+    )
+    if db.session.scalar(voided) is None:
+        raise LookupError("no number of this document stands to be voided")
+
+
+def _locked(document_type: str) -> NumberSeries:
+    return db.session.scalars(
+        sa.select(NumberSeries)
+        .where(*_of(document_type))
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).one()
+
+
 def _of(document_type: str) -> tuple[sa.ColumnElement[bool], ...]:
     return NumberSeries.organization_id == unit().tenant, NumberSeries.document_type == document_type
 
 
-def _counters(series: NumberSeries) -> dict[str, NumberCounter]:
-    """The counters of a locked series by their periods, a row a year: a statement of its own, because one that waits
-    for a lock sees its other rows as they were before."""
-    query = sa.select(NumberCounter).where(
-        NumberCounter.organization_id == unit().tenant, NumberCounter.series_id == series.id
-    )
-    found = db.session.scalars(query.execution_options(populate_existing=True))
-    return {counter.period: counter for counter in found}
+def _let_upcoming_hold(series: NumberSeries) -> None:
+    """From here on no earlier date comes back, so what was in force before is of no more use."""
+    pattern, reset = wished(series)
+    series.pattern, series.reset = pattern, reset.value
+    series.upcoming_pattern = series.upcoming_reset = series.upcoming_from = None
+    db.session.flush()
 
 
-def _first(series: NumberSeries, named: str) -> NumberCounter:
-    counter = NumberCounter(
-        organization_id=unit().tenant, series_id=series.id, period=named, last_value=series.start_value - 1
+def _counted(spot: Place, series: NumberSeries, counters: Counters) -> sa.CTE:
+    counter = counters.get(spot.period)
+    first = counter.first_value if counter else None
+    return _count(series, spot.period, spot.value, spot.on, spot.value if first is None else first)
+
+
+def _count(series: NumberSeries, named: str, value: int, on: dt.date, first: int | None) -> sa.CTE:
+    """Set the counter of a locked series, as a part of the statement that enters the number: one trip, not two."""
+    told = {"last_value": value, "last_issue_date": on, "first_value": first}
+    key = {"organization_id": unit().tenant, "series_id": series.id, "period": named}
+    setting = postgresql.insert(NumberCounter).values({**key, **told})
+    return setting.on_conflict_do_update(index_elements=list(key), set_=told).cte("counted")
+
+
+def _enter(
+    number: Number, document_type: str, document_id: uuid.UUID, counted: sa.CTE | None, *, is_imported: bool = False
+) -> None:
+    row = {
+        "organization_id": unit().tenant,
+        "number_key": number.text.casefold(),
+        "number": number.text,
+        "series_id": number.series_id,
+        "period": number.period,
+        "sequence_value": number.value,
+        "issue_date": number.issue_date,
+        "document_type": document_type,
+        "document_id": document_id,
+        "is_imported": is_imported,
+    }
+    # A conflict that is told apart from others: the refusal names the number, and the transaction can still be read.
+    entering = postgresql.insert(DocumentNumber).values(row)
+    entering = entering.on_conflict_do_nothing(index_elements=["organization_id", "number_key"])
+    statement = entering.returning(DocumentNumber.number_key)
+    if counted is not None:
+        statement = statement.add_cte(counted)
+    if db.session.scalar(statement) is None:
+        raise NumberTaken(number.text)
+
+
+def _is_occupied(series: NumberSeries, named: str, value: int) -> bool:
+    """Whether a number stands at this value: with a month in the pattern, two may name the same."""
+    query = sa.select(sa.literal(True)).where(
+        DocumentNumber.organization_id == unit().tenant,
+        DocumentNumber.series_id == series.id,
+        DocumentNumber.period == named,
+        DocumentNumber.sequence_value == value,
     )
-    db.session.add(counter)
-    return counter
+    return bool(db.session.scalar(query))
+
+
+def _refuse_unfit(number: str, issue_date: dt.date) -> None:
+    faults = []
+    if not number.strip() or len(number) > LONGEST_IMPORTED:
+        faults.append(Fault("wrong-length", f"A number has 1 to {LONGEST_IMPORTED} characters.", "/number"))
+    today = clock.today(current().time_zone)
+    if issue_date > today:
+        faults.append(
+            Fault("issue-date-in-future", f"Today is {today} in the organization's time zone.", "/issue_date")
+        )
+    if faults:
+        raise Invalid(faults=faults)
 
 
 def _date(asked: dt.date | None, today: dt.date, last: dt.date | None) -> dt.date:

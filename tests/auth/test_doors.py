@@ -40,6 +40,7 @@ class World:
         self.whole = self.owner.payment(self.issued, amount="1")["id"]
         refund = self.owner.post(f"/v1/payments/{self.payment}/refunds", {"amount": "1"})
         self.refund = (refund.json or {})["id"]
+        self.series = self.owner.get("/v1/number-series").json["data"][0]["links"]["self"]
 
     def somebody(self, who: str) -> Tenant | None:
         if who == "anonymous":
@@ -92,6 +93,10 @@ def requests(world: World) -> dict[str, tuple[str, str, Any]]:
         "invoices_update": ("PATCH", f"{draft}?dry_run=true", {"notes": "New"}),
         "invoices_void": ("POST", f"/v1/invoices/{world.unpaid}/void?dry_run=true", {"reason": "Issued twice"}),
         "ledger_search": ("GET", "/v1/ledger/entries", None),
+        "number_series_audit": ("GET", f"{world.series}/audit", None),
+        "number_series_read": ("GET", world.series, None),
+        "number_series_search": ("GET", "/v1/number-series", None),
+        "number_series_update": ("PATCH", f"{world.series}?dry_run=true", {"reset": "yearly"}),
         "operations_index": ("GET", "/", None),
         "operations_key_set": ("GET", "/.well-known/jwks.json", None),
         "operations_live": ("GET", "/health/live", None),
@@ -224,7 +229,6 @@ PROTECTED = {
     "invoices_update": (*OF_ALL, *OF_INVOICES, "finalize"),
     "invoices_finalize": (*OF_ALL, *OF_INVOICES, "lines", "customer_id"),
     "invoices_void": (*OF_ALL, "voided_at", "status"),
-    "organization_update": (*OF_ALL, "owner", "event_counter"),
     "payments_apply_balance": (*OF_ALL, "customer_id", "source_id"),
     "payments_create": (*OF_ALL, *OF_PAYMENTS, "invoice_id"),
     "payments_pay": (*OF_ALL, *OF_PAYMENTS, "allocations", "customer_id", "invoice_id"),
@@ -232,7 +236,11 @@ PROTECTED = {
     "payments_refund_invoice": (*OF_ALL, "source", "source_id", "customer_id", "currency"),
     "payments_reverse": (*OF_ALL, "reversed_at", "amount"),
     "payments_update": (*OF_ALL, *OF_PAYMENTS, "amount", "currency", "payment_date", "method", "allocations"),
-}
+    "organization_update": (*OF_ALL, "owner", "event_counter"),
+    "number_series_update": (
+        *OF_ALL, "document_type", "next_number", "last_number", "last_value", "last_issue_date", "upcoming", "period",
+    ),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("operation", PROTECTED)

@@ -25,6 +25,8 @@ RULES = frozenset(
         "tax-rate-not-allowed", "tax-rate-required", "taxes-twice", "too-many-decimals", "total-mismatch",
         # Of a calendar, the list of time zones, the state of what is patched, and what no mail can reach.
         "not-a-date", "out-of-range", "not-a-choice", "required", "not-an-email",
+        # Of the pattern of a number series: which tokens it has, how often, and how long its numbers get.
+        "pattern-character", "pattern-counter", "pattern-needs-year", "pattern-token-unknown", "pattern-too-long",
         # Of check digits, and of the state that a tax id of the European Union begins with.
         "not-an-iban", "not-an-eu-vat-id",
     }
@@ -59,7 +61,7 @@ def logged_in(base_url: str, email: str = "SCHEMATHESIS_EMAIL") -> Any:
     return post(base_url, "/v1/auth/login", body)
 
 
-@schemathesis.auth().skip_for(operation_id=["auth_logout", "organization_update"])
+@schemathesis.auth().skip_for(operation_id=["auth_logout", "number_series_update", "organization_update"])
 class Owner:
     """The owner of a tenant, whom nearly all cases speak for."""
 
@@ -78,10 +80,10 @@ class Leaving(Owner):
     """Logging out is meant, so each case of it ends a session that was opened for it, and not the one of all others."""
 
 
-@schemathesis.auth().apply_to(operation_id="organization_update")
+@schemathesis.auth().apply_to(operation_id=["number_series_update", "organization_update"])
 class Reforming(Owner):
-    """Changing the organization is meant too, such as to one that demands If-Match of everybody: in a tenant of its
-    own, so that every other operation meets the one that it was promised."""
+    """Changing the organization is meant too, such as to one that demands If-Match of everybody, or to numbers that
+    soon get too long: in a tenant of its own, so that every other operation meets the one that it was promised."""
 
     email = "SCHEMATHESIS_OTHER_EMAIL"
 
@@ -97,7 +99,7 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
     case.headers.pop("If-Match", None)
     if case.method != "GET":
         case.headers.pop("If-None-Match", None)
-    if case.operation.label == "PATCH /v1/organization":
+    if case.operation.label in {"PATCH /v1/organization", "PATCH /v1/number-series/{series_id}"}:
         # It may have been made to demand one by the case before.
         case.headers["If-Match"] = "*"
     if "Idempotency-Key" in case.headers:
@@ -164,6 +166,22 @@ def give_customer(case: Any) -> None:
     case.path_parameters["customer_id"] = post(case.operation.base_url, "/v1/customers", {"name": "New"}, token)["id"]
 
 
+def give_series(case: Any) -> None:
+    """A series of who asks."""
+    email = Reforming.email if case.method == "PATCH" else Owner.email
+    case.path_parameters["series_id"] = series(case.operation.base_url, email)
+
+
+@functools.cache
+def series(base_url: str, email: str) -> str:
+    """A number series of the owner whom this variable of the environment names."""
+    headers = {"Authorization": f"Bearer {logged_in(base_url, email)['access_token']}"}
+    found = requests.get(f"{base_url}/v1/number-series", headers=headers, timeout=30)
+    found.raise_for_status()
+    id: str = found.json()["data"][0]["id"]
+    return id
+
+
 @functools.cache
 def buyer(base_url: str) -> tuple[str, str]:
     """A token of the owner, and a customer to whom invoices can be issued."""
@@ -178,6 +196,7 @@ GIVEN = {
     "customer_id": give_customer,
     "invoice_id": give_draft,
     "payment_id": give_payment,
+    "series_id": give_series,
 }
 _turns, _count = itertools.cycle([True, False]), itertools.count()
 

@@ -17,6 +17,7 @@ def tell(client: FlaskClient, tenant: Tenant, document: dict[str, Any]) -> Itera
     yield from _begin(client, tenant)
     yield from _organization(tenant, document)
     yield from _customers(tenant, document)
+    yield from _number_series(tenant, document)
     yield from _invoices(tenant, document)
     yield from _payments(tenant, document)
     yield "events_list", tenant.get("/v1/events?limit=1")
@@ -74,6 +75,15 @@ def _customers(tenant: Tenant, document: dict[str, Any]) -> Iterator[Step]:
     by_key = "/v1/customers/by-external-id/A-1001"
     yield "customers_upsert", tenant.put(by_key, body)
     yield "customers_upsert", tenant.put(by_key, body)
+
+
+def _number_series(tenant: Tenant, document: dict[str, Any]) -> Iterator[Step]:
+    listed = tenant.get("/v1/number-series?document_type=invoice")
+    yield "number_series_search", listed
+    links = (listed.json or {})["data"][0]["links"]
+    yield "number_series_update", tenant.patch(links["self"], examples(document, "number_series_update")[0])
+    yield "number_series_read", tenant.get(links["self"])
+    yield "number_series_audit", tenant.get(links["audit"])
 
 
 def _invoices(tenant: Tenant, document: dict[str, Any]) -> Iterator[Step]:

@@ -3,8 +3,10 @@
 from datetime import date
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from billing_api.domain.numbering import NumberTooLong, Reset, parse, period, render
+from billing_api.domain.numbering import LARGEST_VALUE, NumberTooLong, Reset, collides, parse, period, render, value_of
 from billing_api.domain.terms import due_date
 from billing_api.errors import Invalid
 
@@ -67,6 +69,50 @@ def test_a_number_has_at_most_twenty_characters() -> None:
     assert len(render(pattern, 9999, DAY)) == 20
     with pytest.raises(NumberTooLong):
         render(pattern, 10000, DAY)
+
+
+@given(
+    pattern=st.sampled_from(["INV-{YYYY}-{####}", "{#}", "{YY}{MM}/{###}", "{#}-{YYYY}", "re{##}{MM}", "A.B {#####}"]),
+    value=st.integers(1, 10**7),
+    on=st.dates(date(1900, 1, 1), date(2999, 12, 31)),
+)
+def test_the_value_is_read_back_from_the_number(pattern: str, value: int, on: date) -> None:
+    number = render(parse(pattern), value, on)
+    assert value_of(parse(pattern), number, on) == value
+    assert value_of(parse(pattern), number.swapcase(), on) == value
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "INV-2026-042", "INV-2026-00042", "INV-2026-0000", "INV-2025-0042", "INV-26-0042", "INV-2026-0042 ",
+        "INV-2026-", "INV-2026-٠٠٤٢", "XINV-2026-0042", f"INV-2026-{LARGEST_VALUE}0", "",
+    ],
+)  # fmt: skip
+def test_a_number_that_the_pattern_would_not_make_has_no_value(number: str) -> None:
+    assert value_of(parse("INV-{YYYY}-{####}"), number, DAY) is None
+
+
+def test_a_number_of_another_month_has_no_value() -> None:
+    assert value_of(parse("{MM}-{#}"), "03-7", DAY) == 7
+    assert value_of(parse("{MM}-{#}"), "04-7", DAY) is None
+
+
+def test_a_literal_is_no_expression() -> None:
+    assert value_of(parse("A.{#}"), "AB7", DAY) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("INV-{YYYY}-{####}", "inv-{YYYY}-{#}", True),
+        ("INV-{YYYY}-{####}", "CN-{YYYY}-{####}", False),
+        ("{YYYY}-{####}", "{YY}-{####}", False),
+        ("{#}", "{####}", True),
+    ],
+)
+def test_patterns_that_write_the_same_collide(one: str, other: str, expected: bool) -> None:
+    assert collides(parse(one), parse(other)) is expected
 
 
 def test_the_period_of_a_counter() -> None:

@@ -20,7 +20,10 @@ from tests.tenancy.conftest import Pair, furnished
 
 UNVISITED = {"auth_logout"}
 """It would end the walk."""
-SEEN = ("/v1/customers", "/v1/invoices", "/v1/payments", "/v1/refunds", "/v1/organization", "/v1/events")
+SEEN = (
+    "/v1/customers", "/v1/invoices", "/v1/payments", "/v1/refunds", "/v1/number-series", "/v1/organization",
+    "/v1/events",
+)  # fmt: skip
 
 
 def guarded(app: Flask) -> list[tuple[str, str, dict[str, Any]]]:
@@ -41,6 +44,7 @@ def own_ids(tenant: Tenant) -> dict[str, list[str]]:
         "invoice_id": [one["id"] for one in tenant.get("/v1/invoices").json["data"]],
         "payment_id": [one["id"] for one in tenant.get("/v1/payments").json["data"]],
         "refund_id": [one["id"] for one in tenant.get("/v1/refunds").json["data"]],
+        "series_id": [one["id"] for one in tenant.get("/v1/number-series").json["data"]],
     }
 
 

@@ -1,0 +1,91 @@
+"""What holds for a series on a date: its pattern, its period, and the value that comes next."""
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from billing_api.database import db
+from billing_api.domain.numbering import Reset, parse, period, render
+from billing_api.numbering.models import DocumentNumber, NumberCounter, NumberSeries
+from billing_api.unit_of_work import unit
+
+Counters = Mapping[str, NumberCounter]
+"""The counters of a series by their periods."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the next number of a series stands, if it is given on a date."""
+
+    pattern: str
+    reset: Reset
+    period: str
+    value: int
+    on: dt.date
+
+    def text(self) -> str:
+        """The number itself. Raises NumberTooLong."""
+        return render(parse(self.pattern, self.reset), self.value, self.on)
+
+
+def counters_of(series: Sequence[NumberSeries]) -> dict[uuid.UUID, dict[str, NumberCounter]]:
+    """The counters of each series, a row a year: a statement of its own, because one that waits for the lock of a
+    series sees other rows as they were before."""
+    query = sa.select(NumberCounter).where(
+        NumberCounter.organization_id == unit().tenant, NumberCounter.series_id.in_([one.id for one in series])
+    )
+    found: dict[uuid.UUID, dict[str, NumberCounter]] = {one.id: {} for one in series}
+    for counter in db.session.scalars(query.execution_options(populate_existing=True)):
+        found[counter.series_id][counter.period] = counter
+    return found
+
+
+def last_date(counters: Counters) -> dt.date | None:
+    """The date of the last number of a series, whichever period that was."""
+    return max((day for counter in counters.values() if (day := counter.last_issue_date)), default=None)
+
+
+def terms_on(series: NumberSeries, on: dt.date) -> tuple[str, Reset]:
+    """Pattern and reset for a date of issue."""
+    if series.upcoming_from is not None and on >= series.upcoming_from:
+        return wished(series)
+    return series.pattern, Reset(series.reset)
+
+
+def wished(series: NumberSeries) -> tuple[str, Reset]:
+    """Pattern and reset as they were last asked for, whether they hold already or not."""
+    return series.upcoming_pattern or series.pattern, Reset(series.upcoming_reset or series.reset)
+
+
+def place(series: NumberSeries, counters: Counters, on: dt.date) -> Place:
+    """What the next number would be on this date."""
+    pattern, reset = terms_on(series, on)
+    named = period(reset, on)
+    counter = counters.get(named)
+    value = counter.last_value + 1 if counter else 1
+    if counter is None or counter.first_value is None:
+        value = max(value, _start(series, counters, named))
+    return Place(pattern, reset, named, value, on)
+
+
+def has_begun(counters: Iterable[NumberCounter]) -> bool:
+    """Whether a number was given here; imported ones do not count."""
+    return any(counter.first_value is not None for counter in counters)
+
+
+def is_taken(number: str) -> bool:
+    """Whether a document of the organization has this number; capitals do not count."""
+    query = sa.select(sa.literal(True)).where(
+        DocumentNumber.organization_id == unit().tenant, DocumentNumber.number_key == number.casefold()
+    )
+    return bool(db.session.scalar(query))
+
+
+def _start(series: NumberSeries, counters: Counters, named: str) -> int:
+    """With which value a period begins in which no number was given."""
+    if series.start_period is not None:
+        return series.start_value if series.start_period == named else 1
+    return 1 if has_begun(counters.values()) else series.start_value

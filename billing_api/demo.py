@@ -2,6 +2,7 @@
 
 import datetime as dt
 import secrets
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from billing_api.invoices.bodies import InvoiceInput
 from billing_api.invoices.models import Invoice
 from billing_api.keys import kept
 from billing_api.organizations import service as organizations
+from billing_api.payments import service as payments
+from billing_api.payments.schemas import InvoicePaymentInput
 from billing_api.web import tokens
 
 EMAIL = "demo@example.com"
@@ -122,13 +125,22 @@ def _fill() -> None:
     consulting = {"description": "Consulting", "unit": "HUR", "quantity": "12.5", "unit_price": "120", "tax_rate": "19"}
     manual = {"description": "Operator's manual", "quantity": "3", "unit_price": "45.50", "tax_rate": "7"}
     licence = {"description": "Licence, one year", "quantity": "1", "unit_price": "2400"}
-    _invoice(german.id, [consulting, manual], issued=today - dt.timedelta(days=60))
+    late = _invoice(german.id, [consulting, manual], issued=today - dt.timedelta(days=60))
+    _pay(late, "500.00", today - dt.timedelta(days=10))
     _invoice(german.id, [manual], issued=today - dt.timedelta(days=20), prepaid_amount="146.06")
-    _invoice(french.id, [licence], issued=today - dt.timedelta(days=5))
+    settled = _invoice(french.id, [licence], issued=today - dt.timedelta(days=5))
+    _pay(settled, "2500.00", today - dt.timedelta(days=1), overpayment="balance")
     _invoice(british.id, [consulting], issued=today, allowances=[{"percent": "5", "reason": "Regular customer"}])
     _invoice(british.id, [consulting, manual])
 
 
-def _invoice(customer_id: Any, lines: list[dict[str, Any]], *, issued: dt.date | None = None, **members: Any) -> None:
+def _invoice(
+    customer_id: uuid.UUID, lines: list[dict[str, Any]], *, issued: dt.date | None = None, **members: Any
+) -> Invoice:
     dates = {"finalize": True, "issue_date": issued.isoformat()} if issued else {}
-    invoices.create(InvoiceInput().load({"customer_id": str(customer_id), "lines": lines, **dates, **members}))
+    return invoices.create(InvoiceInput().load({"customer_id": str(customer_id), "lines": lines, **dates, **members}))
+
+
+def _pay(invoice: Invoice, amount: str, on: dt.date, **members: Any) -> None:
+    body = {"amount": amount, "payment_date": on.isoformat(), "method": "bank_transfer", **members}
+    payments.pay(invoice.id, InvoicePaymentInput().load(body))

@@ -25,8 +25,11 @@ OPERATIONS = ("health", "docs")
 """Packages with routes that no resource knows, and that know none."""
 STAGES = {
     "models": ("models", "parts"),
-    "service": ("service", "queries", "passwords", "drafting", "rows", "finalization", "terms", "scheduling", "audit"),
-    "schemas": ("schemas", "bodies"),
+    "service": (
+        "service", "queries", "passwords", "drafting", "rows", "finalization", "explaining", "terms", "scheduling",
+        "audit",
+    ),
+    "schemas": ("schemas", "bodies", "explanations"),
     "routes": ("routes",),
 }
 """At which stage a file of a resource stands; one that grew too long is split within its stage."""

@@ -106,7 +106,9 @@ def body_of(of: Document) -> dict[str, Any]:
 @given(st.one_of(documents(), documents(low=0)))
 def test_every_figure_of_any_invoice_can_be_recomputed(shop: Tenant, of: Document) -> None:
     answer = shop.post(PREVIEW, body_of(of))
-    assume(answer.status_code == 200)
+    # Some have nothing to split an allowance over.
+    assume(answer.status_code != 422)
+    assert answer.status_code == 200, answer.text
     explains(answer.json["calculation"]["steps"], answer.json)
 
 

@@ -31,7 +31,7 @@ STAGES = {
     ),
     "schemas": ("schemas", "bodies", "explanations"),
     "routes": ("routes",),
-}
+}  # fmt: skip
 """At which stage a file of a resource stands; one that grew too long is split within its stage."""
 FOUNDATION = ("circuit_breaker", "clock", "database", "errors", "extensions", "keys", "tenancy", "unit_of_work")
 """What rooms stand on; all other files at the top start the service, know every room, and are known by none."""

@@ -51,8 +51,12 @@ def calculation(invoice: Invoice) -> Calculation:
     document = _document(invoice, unit)
     totals = calculate(document)
     if _figures_of(totals) != _figures_in(invoice):
-        raise ArithmeticError(f"the rows of invoice {invoice.id} do not come to its figures")
+        raise _disagreement(invoice)
     return Calculation(invoice, (*explain(document, totals), *_exchange(invoice, unit), _due(invoice, unit)))
+
+
+def _disagreement(invoice: Invoice) -> ArithmeticError:
+    return ArithmeticError(f"the rows of invoice {invoice.id} do not come to its figures")
 
 
 def _document(invoice: Invoice, unit: Currency) -> Document:
@@ -101,6 +105,9 @@ def _exchange(invoice: Invoice, unit: Currency) -> Iterator[Step]:
         return
     taxes = [group.tax_amount for group in invoice.tax_breakdown]
     converted = convert_taxes(taxes, invoice.exchange_rate, unit, currency(invoice.tax_currency))
+    held = [group.tax_amount_in_tax_currency for group in invoice.tax_breakdown]
+    if (converted.tax_total, [*converted.group_taxes]) != (invoice.tax_total_in_tax_currency, held):
+        raise _disagreement(invoice)
     yield from explain_exchange(taxes, invoice.tax_total, invoice.exchange_rate, unit, converted)
 
 

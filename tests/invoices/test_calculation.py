@@ -219,10 +219,24 @@ def test_a_thousand_lines_are_explained_in_as_many_statements_as_one(tenant: Ten
     assert len(found["steps"]) == 2 * 1000 + 8
 
 
-def test_rows_that_do_not_come_to_their_figures_are_not_explained_away(tenant: Tenant, addresses: Addresses) -> None:
-    draft = tenant.draft()
+@pytest.mark.parametrize(
+    ("table", "flaw"),
+    [
+        ("invoice_lines", "quantity = quantity + 1"),
+        ("invoice_tax_groups", "taxable_amount = taxable_amount + 1"),
+        ("invoice_tax_groups", "tax_amount_in_tax_currency = tax_amount_in_tax_currency + 1"),
+        ("invoice_adjustments", "amount = amount + 1"),
+    ],
+)
+def test_rows_that_do_not_come_to_their_figures_are_not_explained_away(
+    tenant: Tenant, addresses: Addresses, table: str, flaw: str
+) -> None:
+    tenant.patch("/v1/organization", {"tax_currency": "GBP"})
+    rate = {"rate": "0.7912", "date": "2026-01-02"}
+    draft = tenant.draft(currency="USD", exchange_rate=rate, allowances=[{"amount": "1.00"}])
+    explains(calculation(tenant, draft)["steps"], draft)
     with connected(addresses.owner) as cursor:
-        cursor.execute("UPDATE invoice_lines SET quantity = quantity + 1 WHERE invoice_id = %s", [draft["id"]])
+        cursor.execute(f"UPDATE {table} SET {flaw} WHERE invoice_id = %s", [draft["id"]])  # noqa: S608 - as above
         assert cursor.rowcount == 1
     refused(tenant.get(f"/v1/invoices/{draft['id']}/calculation"), 500)
 

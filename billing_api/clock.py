@@ -1,7 +1,8 @@
 """The only reader of time, so that a test can set it and no two parts disagree about now."""
 
 import datetime as dt
-from zoneinfo import ZoneInfo
+import functools
+from zoneinfo import ZoneInfo, available_timezones
 
 
 def now() -> dt.datetime:
@@ -12,3 +13,17 @@ def now() -> dt.datetime:
 def today(time_zone: str) -> dt.date:
     """The date that a calendar on a wall in `time_zone` (an IANA name) shows now."""
     return now().astimezone(ZoneInfo(time_zone)).date()
+
+
+def zones_by_day() -> dict[dt.date, list[str]]:
+    """Which day it is where: the two or three dates that there are on earth now, the earliest first, each with the
+    IANA names of the time zones that have it."""
+    instant, found = now(), dict[dt.date, list[str]]()
+    for zone in _zones():
+        found.setdefault(instant.astimezone(zone).date(), []).append(zone.key)
+    return dict(sorted(found.items()))
+
+
+@functools.cache
+def _zones() -> tuple[ZoneInfo, ...]:
+    return tuple(ZoneInfo(name) for name in sorted(available_timezones() - {"localtime", "Factory"}))

@@ -26,10 +26,10 @@ OPERATIONS = ("health", "docs")
 STAGES = {
     "models": ("models", "parts"),
     "service": (
-        "service", "queries", "passwords", "drafting", "rows", "finalization", "terms", "scheduling", "audit",
-        "actions", "issued", "settlement", "balance",
+        "service", "queries", "passwords", "drafting", "rows", "finalization", "explaining", "terms", "scheduling",
+        "audit", "actions", "issued", "settlement", "balance",
     ),
-    "schemas": ("schemas", "bodies"),
+    "schemas": ("schemas", "bodies", "explanations"),
     "routes": ("routes",),
 }  # fmt: skip
 """At which stage a file of a resource stands; one that grew too long is split within its stage."""

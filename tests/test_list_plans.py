@@ -49,6 +49,13 @@ INSERT INTO invoices ({columns}) SELECT {columns} FROM (SELECT (jsonb_populate_r
 ))).* FROM invoices one, generate_series(1, %(rows)s) n,
     (SELECT array_agg(id) ids FROM customers WHERE organization_id = %(tenant)s) buyers WHERE one.id = %(id)s) made
 """
+EVENTS = """
+INSERT INTO events ({columns}) SELECT {columns} FROM (SELECT (jsonb_populate_record(one, jsonb_build_object(
+    'id', gen_random_uuid(), 'sequence', n + 1000, 'object_id', (ids.known)[1 + n * 7919 %% 2000],
+    'type', CASE WHEN n %% 5000 = 0 THEN 'invoice.voided' WHEN n %% 500 = 1 THEN 'invoice.paid' ELSE one.type END
+))).* FROM events one, generate_series(1, %(rows)s) n, (SELECT array_agg(gen_random_uuid()) known
+    FROM generate_series(1, 2000)) ids WHERE one.object_id = %(id)s AND one.type = 'invoice.created') made
+"""
 COLUMNS = """
 SELECT string_agg(quote_ident(column_name), ', ') FROM information_schema.columns
 WHERE table_schema = 'public' AND table_name = %s AND is_generated = 'NEVER'
@@ -77,10 +84,11 @@ def filled(app: Flask, addresses: Addresses) -> Tenant:
         for table, insert, id in (
             ("customers", CUSTOMERS, invoice["customer_id"]),
             ("invoices", INVOICES, invoice["id"]),
+            ("events", EVENTS, invoice["id"]),
         ):
             cursor.execute(COLUMNS, [table])
             cursor.execute(insert.format(columns=cursor.fetchone()[0]), {**given, "id": id})
-        cursor.execute("ANALYZE customers, invoices")
+        cursor.execute("ANALYZE customers, invoices, events")
     connection.close()
     return tenant
 
@@ -131,16 +139,35 @@ CUSTOMER_QUERIES = [
     "updated_since={recently}",
     "updated_since=2000-01-01T00:00:00Z",
 ]
+EVENT_QUERIES = [
+    "after=0",
+    "after=20000",
+    "type=invoice.created",
+    "type=invoice.created&after=15000",
+    "type=invoice.paid",
+    "type=invoice.voided",
+    "type=invoice.voided,invoice.paid,invoice.created",
+    "type=invoice.voided,invoice.paid&after=15000",
+    "type=customer.deleted",
+    "object_id={object}",
+    "object_id={object}&after=15000",
+    "object_id={object}&type=invoice.created,invoice.paid",
+    "object_id={customer}",
+]
 
 
 @pytest.mark.parametrize(
     ("resource", "query"),
-    [("invoices", query) for query in INVOICE_QUERIES] + [("customers", query) for query in CUSTOMER_QUERIES],
+    [("invoices", query) for query in INVOICE_QUERIES]
+    + [("customers", query) for query in CUSTOMER_QUERIES]
+    + [("events", query) for query in EVENT_QUERIES],
 )
 def test_a_list_reads_about_as_many_rows_as_it_shows(big: Tenant, resource: str, query: str) -> None:
     template = big.get("/v1/invoices?number=INV-2026-0001").json["data"]
     found = template or big.get("/v1/invoices?limit=1").json["data"]
-    query = query.format(customer=found[0]["customer_id"], recently=found[0]["updated_at"][:10] + "T00:00:00Z")
+    one = big.get("/v1/events?after=15000&limit=1").json["data"][0]["object"]["id"] if resource == "events" else ""
+    recently = found[0]["updated_at"][:10] + "T00:00:00Z"
+    query = query.format(customer=found[0]["customer_id"], recently=recently, object=one)
     plan = plan_of(big, f"/v1/{resource}?{query}", resource)
     assert not [node for node in nodes(plan) if node["Node Type"] == "Seq Scan"], plan
     assert rows_read(plan) <= MOST_READ, plan

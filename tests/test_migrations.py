@@ -22,8 +22,9 @@ from tests.tenancy.conftest import furnished
 
 STEPS = [step.revision for step in reversed(list(ScriptDirectory(str(MIGRATIONS)).walk_revisions()))]
 LOST = {
-    "0011": {"payments", "refunds"},
-    "0010": {"sources", "allocations", "ledger_entries", "ledger_postings"},
+    "0012": {"payments", "refunds"},
+    "0011": {"sources", "allocations", "ledger_entries", "ledger_postings"},
+    "0010": set(),
     "0009": set(),
     "0008": {"document_numbers"},
     "0007": set(),
@@ -36,7 +37,7 @@ LOST = {
 }
 """What each step takes with it on its way down. Everything else is kept, row by row."""
 ADDED = {
-    "0009": {"invoices": ["total_credited", "void_reason", "sent_at", "revision_of_id", "revised_by_id"]},
+    "0010": {"invoices": ["total_credited", "void_reason", "sent_at", "revision_of_id", "revised_by_id"]},
     "0008": {
         "number_counters": ["first_value"],
         "number_series": ["start_period", "upcoming_pattern", "upcoming_reset", "upcoming_from"],

@@ -38,8 +38,13 @@ def convert_taxes(group_taxes: Sequence[int], rate: Decimal, source: Currency, t
     return TaxInCurrency(currency=target, tax_total=total, group_taxes=shares)
 
 
+def have_one_sign(group_taxes: Sequence[int]) -> bool:
+    """Whether no two groups have taxes of opposite signs, so that the tax is split by rule 8."""
+    return all(tax >= 0 for tax in group_taxes) or all(tax <= 0 for tax in group_taxes)
+
+
 def _share(total: int, group_taxes: Sequence[int], numerator: int, denominator: int) -> tuple[int, ...]:
-    if all(tax >= 0 for tax in group_taxes) or all(tax <= 0 for tax in group_taxes):
+    if have_one_sign(group_taxes):
         return split(total, group_taxes)
     # Absolute weights would turn the tax of a negative group positive, so groups of both signs keep their own
     # converted amounts, as near as a sum that is rounded once allows.

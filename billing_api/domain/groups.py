@@ -89,19 +89,28 @@ def tax_within(gross: int, bundle: Bundle) -> int:
 def nets_within(grosses: Sequence[int], net: int, bundle: Bundle) -> tuple[int, ...]:
     """What each gross amount of a bundle leaves without tax; the parts sum to `net` (rule 9)."""
     numerator, denominator = _rate(bundle)
-    # Where the sum is zero the first amount tells the direction, so that the mirrored document has mirrored nets.
-    leading = sum(grosses) or next((gross for gross in grosses if gross), 0)
-    sign = -1 if leading < 0 else 1
+    sign = direction(grosses)
     shares = [sign * gross * 100 * denominator for gross in grosses]
     return tuple(sign * part for part in apportion(sign * net, shares, 100 * denominator + numerator))
 
 
-def _rate(bundle: Bundle) -> tuple[int, int]:
-    """The sum of the percentages of a bundle, as a ratio."""
+def direction(grosses: Sequence[int]) -> int:
+    """1, or -1 where the gross amounts of a bundle are shared as the mirror of positive ones (rule 15)."""
+    # Where the sum is zero the first amount tells the direction, so that the mirrored document has mirrored nets.
+    leading = sum(grosses) or next((gross for gross in grosses if gross), 0)
+    return -1 if leading < 0 else 1
+
+
+def rate_of(bundle: Bundle) -> Decimal:
+    """The sum of the percentages of a bundle."""
     total = Decimal(0)
     for tax_key in bundle:
         total = add(total, percentage(tax_key))
-    return total.as_integer_ratio()
+    return total
+
+
+def _rate(bundle: Bundle) -> tuple[int, int]:
+    return rate_of(bundle).as_integer_ratio()
 
 
 def _by_bundle(entries: Sequence[Entry]) -> dict[Bundle, list[int]]:

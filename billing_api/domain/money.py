@@ -89,6 +89,13 @@ def to_text(minor: int, decimals: int) -> str:
     return f"{sign}{major}.{fraction:0{decimals}d}" if decimals else f"{sign}{major}"
 
 
+def plain(value: Decimal, at_least: int = 0) -> str:
+    """The number without trailing zeros, but with at least so many decimals; zero has no sign."""
+    whole, _, fraction = f"{value or Decimal(0):f}".partition(".")
+    fraction = fraction.rstrip("0").ljust(at_least, "0")
+    return f"{whole}.{fraction}" if fraction else whole
+
+
 def split(amount: int, weights: Sequence[int | Decimal]) -> tuple[int, ...]:
     """`amount` in parts that sum to it, in proportion to the absolute weights (rule 8).
 

@@ -9,13 +9,12 @@ each of them is charged on the same amount.
 A tax named here without a name of its own joins the one group of the lines that has its category and rate.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from billing_api.domain.adjustments import Adjustment, resolve
 from billing_api.domain.groups import Bundle
-from billing_api.domain.lines import PricedLine
 from billing_api.domain.money import Currency, WeightsSumToZero, split
 from billing_api.domain.tax import Tax, TaxKey, faults_of, key, order
 from billing_api.errors import Fault
@@ -29,11 +28,12 @@ class Placed:
     parts: tuple[tuple[Bundle, int], ...]
 
 
-def sum_lines(lines: Sequence[PricedLine]) -> dict[Bundle, int]:
-    """What the lines come to per bundle of taxes, in the order of groups, so that no split depends on their order."""
+def sum_lines(lines: Iterable[tuple[Bundle, int]]) -> dict[Bundle, int]:
+    """What the lines come to per bundle of taxes, in the order of groups, so that no split depends on their order; of
+    each line its taxes, and its amount in the price mode of the document."""
     sums: dict[Bundle, int] = {}
-    for line in lines:
-        sums[line.bundle] = sums.get(line.bundle, 0) + line.stated
+    for bundle, amount in lines:
+        sums[bundle] = sums.get(bundle, 0) + amount
     return dict(sorted(sums.items(), key=lambda item: [order(tax_key) for tax_key in item[0]]))
 
 

@@ -131,7 +131,7 @@ def calculate(document: Document) -> Totals:
     components = _components(document, faults)
     priced = [price_line(line, unit, f"/lines/{index}", faults) for index, line in enumerate(document.lines)]
     lines = [line for line in priced if line is not None]
-    sums = sum_lines(lines) if len(lines) == len(priced) else None
+    sums = sum_lines((line.bundle, line.stated) for line in lines) if len(lines) == len(priced) else None
     allowances = place(document.allowances, sums, unit, "/allowances", faults)
     charges = place(document.charges, sums, unit, "/charges", faults)
     settlement = _settlement(document, faults)

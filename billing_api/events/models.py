@@ -30,6 +30,7 @@ class Event(Owned, Model):
         sa.CheckConstraint("actor_type IN ('user', 'api_key', 'system')", name="actor_type_known"),
         sa.CheckConstraint("(actor_type = 'system') = (actor_id IS NULL)", name="actor_named"),
         sa.Index("ix_events_organization_id_object_id", "organization_id", "object_id", "sequence"),
+        sa.Index("ix_events_organization_id_type", "organization_id", "type", "sequence"),
     )
 
     sequence: Mapped[int] = mapped_column(sa.BigInteger)

@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import fields
 
-from billing_api.web.fields import LINKS, Id, Instant, IntegerText, Schema
+from billing_api.web.fields import LINKS, Id, Instant, IntegerText, Schema, Text
 
 _ADDRESSES = {
     "customer": "/v1/customers/{}",
@@ -15,11 +15,21 @@ _ADDRESSES = {
 """Where the objects of a kind stand; others have no address of their own."""
 
 
+_TYPE = "[a-z_]{1,40}[.][a-z_]{1,40}"
+
+
 class EventQuery(Schema):
-    """Which events: those after a sequence number."""
+    """Which events: those after a sequence number, of some types, about one object."""
 
     after = IntegerText(0, 2**62, load_default=0, metadata={"description": "The last sequence number that you have."})
     limit = IntegerText(1, 100, load_default=50, metadata={"description": "Items on a page."})
+    type = Text(
+        820,
+        pattern=rf"{_TYPE}(,{_TYPE}){{0,9}}",
+        hint="Up to ten types such as invoice.finalized, with commas and no spaces between them.",
+        metadata={"description": "One type, or up to ten with commas between.", "example": "invoice.finalized"},
+    )
+    object_id = Id(metadata={"description": "What they are about: an invoice, a customer, ..."})
 
 
 class Reference(Schema):

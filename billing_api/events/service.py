@@ -1,12 +1,12 @@
 """Recording facts in the transaction in which they come true, and reading them in order."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy import event as orm_event
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 from uuid_utils.compat import uuid7
 
 from billing_api import clock
@@ -47,20 +47,32 @@ def record(type: str, row: HasId, *, changed: Sequence[str] = (), **data: Any) -
     )
 
 
-def after(sequence: int, limit: int) -> tuple[Sequence[Event], bool]:
-    """Events with a higher number, in order, and whether there are more.
+def after(
+    sequence: int, limit: int, *, types: Collection[str] = (), object_id: uuid.UUID | None = None
+) -> tuple[Sequence[Event], bool]:
+    """Events with a higher number, in order, and whether there are more: all, or those of these types, about this
+    object.
 
     A number is given under the counter's lock, held until the commit, so a reader who sees a number has seen, or can
     see, all smaller ones.
     """
-    query = (
-        sa.select(Event)
-        .where(Event.organization_id == unit().tenant, Event.sequence > sequence)
-        .order_by(Event.sequence)
-        .limit(limit + 1)
-    )
-    rows = db.session.scalars(query).all()
+    query = sa.select(Event).where(Event.organization_id == unit().tenant, Event.sequence > sequence)
+    if object_id is not None:
+        query = query.where(Event.object_id == object_id)
+    if types and object_id is not None:
+        query = query.where(Event.type.in_(types))
+    elif types:
+        query = _of_types(query, types, limit + 1)
+    rows = db.session.scalars(query.order_by(sa.text("events.sequence")).limit(limit + 1)).all()
     return rows[:limit], len(rows) > limit
+
+
+def _of_types(query: sa.Select[Event], types: Collection[str], most: int) -> sa.Select[Event]:
+    """Of each type the first few alone: an index has them in order, which of several types together none has."""
+    each = [query.where(Event.type == type).order_by(Event.sequence).limit(most) for type in sorted(set(types))]
+    if len(each) == 1:
+        return query.where(Event.type.in_(types))
+    return sa.select(aliased(Event, sa.union_all(*each).subquery("events")))
 
 
 @orm_event.listens_for(TenantSession, "before_commit")

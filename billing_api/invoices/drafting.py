@@ -23,8 +23,9 @@ from billing_api.organizations.models import Organization
 
 
 class TotalMismatch(Invalid):
-    """The invoice does not come to `expected_total`, so it was not kept. Compare the lines and the tax breakdown of a
-    preview with your own sum."""
+    """The invoice does not come to `expected_total`, so nothing was kept or issued. `total` says what it comes to, and
+    `calculation` where every step to it is explained: of a draft that stands its own address, to GET; else that of the
+    preview, to which the same body is POSTed without `expected_total`."""
 
     code = "total-mismatch"
     title = "The total is not the expected one"
@@ -94,11 +95,11 @@ def write(invoice: Invoice, body: Mapping[str, Any], parties: Parties) -> None:
     invoice.exchange_rate, invoice.exchange_rate_date = rate.get("rate"), rate.get("date")
     invoice.exchange_rate_source = rate.get("source")
     set_exchange(invoice, parties.organization)
-    check_total(invoice, body.get("expected_total"))
+    check_total(invoice, body.get("expected_total"), "/v1/invoices/preview?include=calculation")
 
 
-def check_total(invoice: Invoice, expected: Decimal | None) -> None:
-    """Hold the total against the client's own.
+def check_total(invoice: Invoice, expected: Decimal | None, explained_at: str) -> None:
+    """Hold the total against the client's own; who was wrong finds every step of it at an address.
 
     Raises:
         TotalMismatch: they differ.
@@ -108,8 +109,10 @@ def check_total(invoice: Invoice, expected: Decimal | None) -> None:
     decimals = money.currency(invoice.currency).decimals
     numerator, denominator = expected.as_integer_ratio()
     if numerator * 10**decimals != invoice.total * denominator:
-        detail = f"It comes to {money.to_text(invoice.total, decimals)}."
-        raise TotalMismatch(detail, faults=[Fault("total-mismatch", detail, "/expected_total")])
+        total = money.to_text(invoice.total, decimals)
+        detail = f"It comes to {total}."
+        faults, members = [Fault("total-mismatch", detail, "/expected_total")], {"calculation": explained_at}
+        raise TotalMismatch(detail, faults=faults, members={"total": total, **members})
 
 
 def set_due_date(invoice: Invoice) -> None:

@@ -49,7 +49,7 @@ def issue(invoice: Invoice, parties: Parties, issue_date: dt.date | None, expect
         # A date that is refused is told with it; alone it is refused in its own name, with the series locked.
         faults = [*lacking, *_of_date(asked, organization)]
         raise InvoiceNotReady(f"{len(faults)} thing{'s' * (len(faults) != 1)} to add or mend.", faults=faults)
-    check_total(invoice, expected_total)
+    check_total(invoice, expected_total, f"/v1/invoices/{invoice.id}/calculation")
     # The parts first: once its status has changed, the database keeps them as they are. Of the invoice itself nothing
     # is written before the number is there, so that its version rises by one.
     db.session.flush()

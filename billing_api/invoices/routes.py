@@ -5,13 +5,15 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from billing_api.invoices import issued, queries, service
+from billing_api.events.schemas import EventOutput
+from billing_api.invoices import explaining, issued, queries, service
 from billing_api.invoices.bodies import FinalizeInput, InvoiceInput, PreviewInput, VoidInput
+from billing_api.invoices.explanations import CalculationOutput, InvoiceEventQuery, PreviewQuery
 from billing_api.invoices.models import Invoice
 from billing_api.invoices.schemas import InvoiceFilter, InvoiceOutput, InvoiceQuery
 from billing_api.web.api import Blueprint, merged
 from billing_api.web.auth import requires
-from billing_api.web.pagination import SortKey, page_of, paginate
+from billing_api.web.pagination import SortKey, page_of, paginate, sequence_page
 from billing_api.web.preconditions import expected_version
 
 blueprint = Blueprint(
@@ -43,14 +45,18 @@ def search(filters: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.route("/preview", methods=["POST"])
 @requires("invoices:read", stores=False)
+@blueprint.arguments(PreviewQuery(), location="query")
 @blueprint.arguments(PreviewInput(), required=False)
 @blueprint.response(200, InvoiceOutput())
-def preview(body: dict[str, Any]) -> Invoice:
+def preview(query: dict[str, Any], body: dict[str, Any]) -> Invoice:
     """Compute an invoice without keeping it
 
     The body is a new invoice's, `customer_id` optional. `id`, `number` and `status` are null, and `actions` is empty.
+    With `include=calculation` every step to its figures is explained, as `GET /v1/invoices/{id}/calculation` does.
     """
     invoice = service.preview(body)
+    if "include" in query:
+        invoice.calculation = explaining.calculation(invoice)  # type: ignore[attr-defined]  # shown, and no column
     invoice.actions = []  # type: ignore[attr-defined]  # shown, and no column
     return invoice
 
@@ -80,6 +86,30 @@ def read(query: dict[str, Any], invoice_id: uuid.UUID) -> Invoice:
     if "include" in query:
         _expand([invoice])
     return invoice
+
+
+@blueprint.route("/<uuid:invoice_id>/calculation")
+@requires("invoices:read")
+@blueprint.response(200, CalculationOutput())
+def calculation(invoice_id: uuid.UUID) -> explaining.Calculation:
+    """Explain the figures of an invoice
+
+    Each step from the lines to what is due, in the order in which they are computed, with its formula and its inputs,
+    so that every figure can be recomputed by hand or by a program. `functions` says what a formula may call.
+    """
+    return explaining.calculation(service.read(invoice_id))
+
+
+@blueprint.route("/<uuid:invoice_id>/events")
+@requires("invoices:read")
+@blueprint.arguments(InvoiceEventQuery(), location="query")
+@blueprint.response(200, page_of(EventOutput(), "InvoiceEventPage"))
+def history(query: dict[str, Any], invoice_id: uuid.UUID) -> dict[str, Any]:
+    """List what happened to an invoice
+
+    Its events, the oldest first. Of a deleted draft `/v1/events?object_id=` still knows.
+    """
+    return sequence_page(*service.history(invoice_id, query["after"], query["limit"]))
 
 
 @blueprint.route("/<uuid:invoice_id>", methods=["PUT"])

@@ -17,6 +17,7 @@ from billing_api.invoices.bodies import (
     Period,
     PrecedingInvoice,
 )
+from billing_api.invoices.explanations import CalculationOutput
 from billing_api.organizations.schemas import OrganizationOutput
 from billing_api.web.bodies import Metadata
 from billing_api.web.decimals import Exact, Money, Price, amount_field
@@ -224,6 +225,10 @@ class InvoiceOutput(Schema):
         fields.Nested(ActionOutput), metadata={"description": "Not in lists; empty in previews.", "x_optional": True}
     )
     customer = fields.Nested(CustomerOutput, metadata={"description": "With include=customer.", "x_optional": True})
+    calculation = fields.Nested(
+        CalculationOutput,
+        metadata={"description": "Of a preview with include=calculation.", "x_optional": True},
+    )
 
     def in_tax_currency(self, invoice: Any) -> str | None:
         return converted(invoice.tax_total_in_tax_currency, invoice.tax_currency)

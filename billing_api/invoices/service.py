@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +13,8 @@ from billing_api.customers import service as customers
 from billing_api.customers.models import Customer
 from billing_api.database import db, find, touch
 from billing_api.errors import Fault, Invalid
+from billing_api.events import service as events
+from billing_api.events.models import Event
 from billing_api.events.service import record
 from billing_api.invoices.actions import demand, offered
 from billing_api.invoices.drafting import Parties, write
@@ -73,6 +75,16 @@ def create(body: Mapping[str, Any]) -> Invoice:
 def read(id: uuid.UUID) -> Invoice:
     """An invoice with all its parts. Raises NotFound."""
     return find(Invoice, id, options=parts())
+
+
+def history(id: uuid.UUID, after: int, limit: int) -> tuple[Sequence[Event], bool]:
+    """What happened to an invoice after a sequence number, in order, and whether there is more.
+
+    Raises:
+        NotFound: there is none, or it was deleted.
+    """
+    find(Invoice, id)
+    return events.after(after, limit, object_id=id)
 
 
 def edit(

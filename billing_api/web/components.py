@@ -57,6 +57,12 @@ PROBLEM = {
             "items": {"type": "string"},
             "description": "With `invalid-transition`: what can be done instead.",
         },
+        "total": {"type": "string", "description": "With `total-mismatch`: what it comes to.", "example": "119.00"},
+        "calculation": {
+            "type": "string",
+            "format": "uri-reference",
+            "description": "With `total-mismatch`: where every step to the total is explained.",
+        },
     },
 }
 

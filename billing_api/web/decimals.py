@@ -70,11 +70,8 @@ class Exact(StrictField):
         return None if value is None else plain(Decimal(value))
 
 
-def plain(value: Decimal, at_least: int = 0) -> str:
-    """The number without trailing zeros, but with at least so many decimals; zero has no sign."""
-    whole, _, fraction = f"{value or Decimal(0):f}".partition(".")
-    fraction = fraction.rstrip("0").ljust(at_least, "0")
-    return f"{whole}.{fraction}" if fraction else whole
+plain = money.plain
+"""How an exact number leaves: see there."""
 
 
 def amount_field(**kwargs: Any) -> Exact:

@@ -1,7 +1,7 @@
 """A query in, a page out: keyset pages, whose cost does not grow with their depth."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -87,9 +87,21 @@ def paginate(query: sa.Select[Any], arguments: Mapping[str, Any], keys: Mapping[
     result: dict[str, Any] = {"data": items, "has_more": more, "next_cursor": cursor}
     if arguments["include_total"]:
         result["total_count"] = db.session.scalar(sa.select(sa.func.count()).select_from(query.subquery()))
-    if cursor:
-        g.next_link = f"{request.path}?{urlencode({**request.args.to_dict(), 'cursor': cursor})}"
+    _link(cursor, "cursor")
     return result
+
+
+def sequence_page(rows: Sequence[Any], has_more: bool) -> dict[str, Any]:
+    """One page of a list that is read in the order of its `sequence`, whose cursor is the last number and is given as
+    `after`."""
+    cursor = str(rows[-1].sequence) if has_more else None
+    _link(cursor, "after")
+    return {"data": rows, "has_more": has_more, "next_cursor": cursor}
+
+
+def _link(cursor: str | None, parameter: str) -> None:
+    if cursor:
+        g.next_link = f"{request.path}?{urlencode({**request.args.to_dict(), parameter: cursor})}"
 
 
 def _serializer() -> URLSafeSerializer:

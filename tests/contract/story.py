@@ -94,6 +94,8 @@ def _invoices(tenant: Tenant, document: dict[str, Any]) -> Iterator[Step]:
     yield "invoices_create", created
     path = f"/v1/invoices/{(created.json or {})['id']}"
     yield "invoices_read", tenant.get(path)
+    yield "invoices_calculation", tenant.get(f"{path}/calculation")
+    yield "invoices_history", tenant.get(f"{path}/events?limit=1")
     yield "invoices_replace", tenant.put(path, body)
     yield "invoices_update", tenant.patch(path, examples(document, "invoices_update")[1])
     yield "invoices_search", tenant.get("/v1/invoices?limit=1")

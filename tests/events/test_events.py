@@ -187,7 +187,12 @@ def test_each_organization_counts_for_itself_and_sees_its_own(tenant: Tenant, ot
         (f"after={2**62 + 1}", "after"),
         ("limit=0", "limit"),
         ("limit=101", "limit"),
-        ("type=invoice.created", "type"),
+        ("type=created", "type"),
+        ("type=invoice.created,", "type"),
+        ("type=invoice.created;invoice.paid", "type"),
+        (f"type={','.join(['a.b'] * 11)}", "type"),
+        ("object_id=1", "object_id"),
+        ("actor_id=1", "actor_id"),
         ("after=1&after=2", "after"),
     ],
 )

@@ -1,0 +1,150 @@
+"""What the tests of doors send: a tenant with one of everything, good requests, and members that no client may set."""
+
+import uuid
+from typing import Any
+
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from tests.factories import PASSWORD, Tenant, line, sign_up
+
+SIGN_UP = {"organization_name": "New", "country": "DE", "currency": "EUR", "name": "Ada", "password": PASSWORD}
+
+
+class World:
+    """A tenant with one of everything, and somebody new for each request."""
+
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+        self.owner, self.stranger = sign_up(app), sign_up(app)
+        self.customer = self.owner.customer(external_id="C-1")["id"]
+        buyer = self.owner.customer()["id"]
+        self.draft = self.owner.draft(customer_id=buyer)["id"]
+        self.issued, self.owed, self.paid = (
+            self.owner.invoice(customer_id=buyer, lines=[line(unit_price=price)]) for price in ("50", "-50", "10")
+        )
+        self.unpaid = self.owner.invoice(customer_id=buyer)["id"]
+        self.payment = self.owner.payment(self.paid, amount="100", overpayment="balance")["id"]
+        self.whole = self.owner.payment(self.issued, amount="1")["id"]
+        refund = self.owner.post(f"/v1/payments/{self.payment}/refunds", {"amount": "1"})
+        self.refund = (refund.json or {})["id"]
+        self.series = self.owner.get("/v1/number-series").json["data"][0]["links"]["self"]
+
+    def somebody(self, who: str) -> Tenant | None:
+        if who == "anonymous":
+            return None
+        if who == "stranger":
+            return self.stranger.colleague("owner")
+        return self.owner.colleague("admin", "disabled") if who == "disabled" else self.owner.colleague(who)
+
+    def send(self, who: str, method: str, path: str, body: Any) -> TestResponse:
+        somebody = self.somebody(who)
+        if somebody:
+            return somebody.call(method, path, body)
+        return self.app.test_client().open(path, method=method, json=body)
+
+
+def requests(world: World) -> dict[str, tuple[str, str, Any]]:
+    """A good request for each operation; what would change something is only tried."""
+    customer, draft = f"/v1/customers/{world.customer}", f"/v1/invoices/{world.draft}"
+    invoice = {"customer_id": world.customer, "lines": []}
+    issued, payment = f"/v1/invoices/{world.issued['id']}", f"/v1/payments/{world.payment}"
+    money = {"amount": "1"}
+    new = f"{uuid.uuid4()}@example.com"
+    session = world.owner.colleague("viewer")
+    return {
+        "auth_login": ("POST", "/v1/auth/login", {"email": world.owner.email, "password": PASSWORD}),
+        "auth_logout": ("POST", "/v1/auth/logout", None),
+        "auth_me": ("GET", "/v1/me", None),
+        "auth_refresh": ("POST", "/v1/auth/refresh", {"refresh_token": session.refresh_token}),
+        "auth_sign_up": ("POST", "/v1/auth/sign-up", {**SIGN_UP, "email": new}),
+        "contract_openapi": ("GET", "/openapi.json", None),
+        "customers_create": ("POST", "/v1/customers?dry_run=true", {"name": "New"}),
+        "customers_delete": ("DELETE", f"{customer}?dry_run=true", None),
+        "customers_read": ("GET", customer, None),
+        "customers_replace": ("PUT", f"{customer}?dry_run=true", {"name": "New"}),
+        "customers_search": ("GET", "/v1/customers", None),
+        "customers_update": ("PATCH", f"{customer}?dry_run=true", {"name": "New"}),
+        "customers_upsert": ("PUT", "/v1/customers/by-external-id/C-1?dry_run=true", {"name": "New"}),
+        "events_list": ("GET", "/v1/events", None),
+        "invoices_calculation": ("GET", f"{draft}/calculation", None),
+        "invoices_create": ("POST", "/v1/invoices?dry_run=true", invoice),
+        "invoices_delete": ("DELETE", f"{draft}?dry_run=true", None),
+        "invoices_duplicate": ("POST", f"{issued}/duplicate?dry_run=true", None),
+        "invoices_finalize": ("POST", f"{draft}/finalize?dry_run=true", {}),
+        "invoices_mark_collectible": ("POST", f"{issued}/mark-collectible?dry_run=true", None),
+        "invoices_mark_sent": ("POST", f"{issued}/mark-sent?dry_run=true", None),
+        "invoices_mark_uncollectible": ("POST", f"{issued}/mark-uncollectible?dry_run=true", None),
+        "invoices_history": ("GET", f"{draft}/events", None),
+        "invoices_preview": ("POST", "/v1/invoices/preview", {"lines": []}),
+        "invoices_read": ("GET", draft, None),
+        "invoices_replace": ("PUT", f"{draft}?dry_run=true", invoice),
+        "invoices_search": ("GET", "/v1/invoices", None),
+        "invoices_update": ("PATCH", f"{draft}?dry_run=true", {"notes": "New"}),
+        "invoices_void": ("POST", f"/v1/invoices/{world.unpaid}/void?dry_run=true", {"reason": "Issued twice"}),
+        "ledger_search": ("GET", "/v1/ledger/entries", None),
+        "number_series_audit": ("GET", f"{world.series}/audit", None),
+        "number_series_read": ("GET", world.series, None),
+        "number_series_search": ("GET", "/v1/number-series", None),
+        "number_series_update": ("PATCH", f"{world.series}?dry_run=true", {"reset": "yearly"}),
+        "operations_index": ("GET", "/", None),
+        "operations_key_set": ("GET", "/.well-known/jwks.json", None),
+        "operations_live": ("GET", "/health/live", None),
+        "operations_metrics": ("GET", "/metrics", None),
+        "operations_problem": ("GET", "/problems/not-found", None),
+        "operations_ready": ("GET", "/health/ready", None),
+        "organization_read": ("GET", "/v1/organization", None),
+        "organization_update": ("PATCH", "/v1/organization?dry_run=true", {"phone": "1"}),
+        "payments_apply_balance": ("POST", f"{issued}/apply-balance?dry_run=true", {}),
+        "payments_create": (
+            "POST", "/v1/payments?dry_run=true", {**money, "customer_id": world.customer, "currency": "EUR"},
+        ),
+        "payments_pay": ("POST", f"{issued}/payments?dry_run=true", money),
+        "payments_read": ("GET", payment, None),
+        "payments_read_refund": ("GET", f"/v1/refunds/{world.refund}", None),
+        "payments_refund": ("POST", f"{payment}/refunds?dry_run=true", money),
+        "payments_refund_invoice": ("POST", f"/v1/invoices/{world.owed['id']}/refunds?dry_run=true", money),
+        "payments_reverse": ("POST", f"/v1/payments/{world.whole}/reverse?dry_run=true", {"reason": "Sent back"}),
+        "payments_search": ("GET", "/v1/payments", None),
+        "payments_search_refunds": ("GET", "/v1/refunds", None),
+        "payments_update": ("PATCH", f"{payment}?dry_run=true", {"reference": "1"}),
+    }  # fmt: skip
+
+
+OF_ALL = ("id", "organization_id", "version", "created_at", "updated_at", "links", "tenant", "__class__", "constructor")
+OF_INVOICES = (
+    "number", "number_key", "status", "subtotal", "total", "tax_total", "total_without_tax", "payable_amount",
+    "amount_paid", "amount_due", "amount_credited", "tax_breakdown", "seller", "buyer", "finalized_at", "paid_at",
+    "sequence_value", "series_id", "actions", "request",
+)  # fmt: skip
+OF_PAYMENTS = (
+    "status", "type", "amount_allocated", "amount_refunded", "amount_available", "amount_reversed", "dated_on",
+    "reversed_at", "reversal_reason",
+)  # fmt: skip
+OF_USERS = ("role", "status", "scope", "password_hash", "email_key", "user_id", "is_admin")
+PROTECTED = {
+    "auth_sign_up": (*OF_ALL, *OF_USERS),
+    "auth_login": (*OF_ALL, *OF_USERS),
+    "auth_refresh": (*OF_ALL, *OF_USERS, "expires_at", "session_id"),
+    "customers_create": (*OF_ALL, "email_key", "balance", "search"),
+    "customers_replace": (*OF_ALL, "email_key", "balance", "search"),
+    "customers_update": (*OF_ALL, "email_key", "balance", "search"),
+    "customers_upsert": (*OF_ALL, "email_key", "balance", "search", "external_id"),
+    "invoices_create": (*OF_ALL, *OF_INVOICES),
+    "invoices_preview": (*OF_ALL, *OF_INVOICES),
+    "invoices_replace": (*OF_ALL, *OF_INVOICES, "finalize"),
+    "invoices_update": (*OF_ALL, *OF_INVOICES, "finalize"),
+    "invoices_finalize": (*OF_ALL, *OF_INVOICES, "lines", "customer_id"),
+    "invoices_void": (*OF_ALL, "voided_at", "status"),
+    "payments_apply_balance": (*OF_ALL, "customer_id", "source_id"),
+    "payments_create": (*OF_ALL, *OF_PAYMENTS, "invoice_id"),
+    "payments_pay": (*OF_ALL, *OF_PAYMENTS, "allocations", "customer_id", "invoice_id"),
+    "payments_refund": (*OF_ALL, "source", "source_id", "customer_id", "currency"),
+    "payments_refund_invoice": (*OF_ALL, "source", "source_id", "customer_id", "currency"),
+    "payments_reverse": (*OF_ALL, "reversed_at", "amount"),
+    "payments_update": (*OF_ALL, *OF_PAYMENTS, "amount", "currency", "payment_date", "method", "allocations"),
+    "organization_update": (*OF_ALL, "owner", "event_counter"),
+    "number_series_update": (
+        *OF_ALL, "document_type", "next_number", "last_number", "last_value", "last_issue_date", "upcoming", "period",
+    ),
+}  # fmt: skip

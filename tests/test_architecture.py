@@ -29,7 +29,7 @@ STAGES = {
         "service", "queries", "passwords", "drafting", "rows", "finalization", "explaining", "terms", "scheduling",
         "audit",
     ),
-    "schemas": ("schemas", "bodies", "explanations"),
+    "schemas": ("schemas", "bodies", "explanations", "tax_ids"),
     "routes": ("routes",),
 }  # fmt: skip
 """At which stage a file of a resource stands; one that grew too long is split within its stage."""

@@ -24,8 +24,8 @@ RULES = frozenset(
         "not-a-date", "out-of-range", "not-a-choice", "required", "not-an-email",
         # Of the pattern of a number series: which tokens it has, how often, and how long its numbers get.
         "pattern-character", "pattern-counter", "pattern-needs-year", "pattern-token-unknown", "pattern-too-long",
-        # Of check digits, and of the state that a tax id of the European Union begins with.
-        "not-an-iban", "not-an-eu-vat-id",
+        # Of check digits.
+        "not-an-iban", "tax-id-invalid",
     }
 )  # fmt: skip
 """Codes of faults that a body can have although it fits its schema."""

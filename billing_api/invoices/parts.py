@@ -48,10 +48,18 @@ def _taxed(prefix: str = "") -> tuple[sa.CheckConstraint, ...]:
     )
 
 
-def _belongs_to(table: str, column: str) -> sa.ForeignKeyConstraint:
+def _of_invoice() -> sa.ForeignKeyConstraint:
     """A part goes with its whole: only drafts are ever deleted."""
     return sa.ForeignKeyConstraint(
-        ["organization_id", column], [f"{table}.organization_id", f"{table}.id"], ondelete="CASCADE"
+        ["organization_id", "invoice_id"], ["invoices.organization_id", "invoices.id"], ondelete="CASCADE"
+    )
+
+
+def _of_line() -> sa.ForeignKeyConstraint:
+    """The line is one of the same invoice, so that no part can hang on the line of another."""
+    names = ("organization_id", "invoice_id")
+    return sa.ForeignKeyConstraint(
+        [*names, "line_id"], [*(f"invoice_lines.{name}" for name in names), "invoice_lines.id"], ondelete="CASCADE"
     )
 
 
@@ -60,8 +68,10 @@ class InvoiceLine(Owned, Model):
 
     __tablename__ = "invoice_lines"
     __table_args__ = (
-        _belongs_to("invoices", "invoice_id"),
+        _of_invoice(),
         sa.UniqueConstraint("organization_id", "invoice_id", "position"),
+        # What a part of the line refers to, so that it is one of the same invoice.
+        sa.UniqueConstraint("organization_id", "invoice_id", "id"),
         sa.CheckConstraint("position BETWEEN 1 AND 1000", name="position_range"),
         sa.CheckConstraint("base_quantity > 0", name="base_quantity_positive"),
         sa.CheckConstraint("gross IS NOT NULL OR net = amount - allowance_total + charge_total", name="net_adds_up"),
@@ -140,8 +150,8 @@ class InvoiceLineTax(Owned, Model):
 
     __tablename__ = "invoice_line_taxes"
     __table_args__ = (
-        _belongs_to("invoice_lines", "line_id"),
-        _belongs_to("invoices", "invoice_id"),
+        _of_invoice(),
+        _of_line(),
         sa.UniqueConstraint("organization_id", "line_id", "position"),
         sa.Index("ix_invoice_line_taxes_organization_id_invoice_id", "organization_id", "invoice_id"),
         sa.CheckConstraint("position >= 0", name="position_not_negative"),
@@ -163,8 +173,8 @@ class InvoiceAdjustment(Owned, Model):
 
     __tablename__ = "invoice_adjustments"
     __table_args__ = (
-        _belongs_to("invoices", "invoice_id"),
-        _belongs_to("invoice_lines", "line_id"),
+        _of_invoice(),
+        _of_line(),
         sa.UniqueConstraint(
             "organization_id",
             "invoice_id",
@@ -209,7 +219,7 @@ class InvoiceTaxGroup(Owned, Model):
 
     __tablename__ = "invoice_tax_groups"
     __table_args__ = (
-        _belongs_to("invoices", "invoice_id"),
+        _of_invoice(),
         sa.UniqueConstraint("organization_id", "invoice_id", "position"),
         sa.CheckConstraint("position >= 0", name="position_not_negative"),
         *_taxed(),

@@ -1,8 +1,8 @@
 """The kinds of tax ids whose form and check digits are known, and the one form in which each is kept."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from types import ModuleType
 
 from stdnum.exceptions import ValidationError
 from stdnum.util import get_cc_module
@@ -14,17 +14,23 @@ class WrongTaxId(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kind:
-    """`rules` are modules of python-stdnum, of which the first that takes a number counts. What is kept begins with
+    """`rules` are those of python-stdnum, of which the first that takes a number counts. What is kept begins with
     `prefix` where documents want the number with its country, which may be left out on the way in."""
 
-    rules: tuple[ModuleType, ...]
+    rules: tuple[Callable[[str], str], ...]
     prefix: str
     example: str
 
 
 def _kind(rules: str, example: str, prefix: str = "") -> _Kind:
-    modules = tuple(get_cc_module(*rule.split(".")) for rule in rules.split())
-    return _Kind(rules=modules, prefix=prefix, example=example)
+    return _Kind(rules=tuple(_rule(*name.split(".")) for name in rules.split()), prefix=prefix, example=example)
+
+
+def _rule(country: str, name: str) -> Callable[[str], str]:
+    module = get_cc_module(country, name)
+    if module is None:
+        raise LookupError(f"python-stdnum knows no {country}.{name}")
+    return module.validate
 
 
 _STATES = re.compile(
@@ -86,7 +92,7 @@ def normalized(type: str, value: str) -> str:
         raise WrongTaxId("It begins with its state of the Union, such as DE136695976; Greece is EL.")
     for rule in kind.rules:
         try:
-            return kind.prefix + str(rule.validate(value)).removeprefix(kind.prefix)
+            return kind.prefix + rule(value).removeprefix(kind.prefix)
         except ValidationError:
             continue
     raise WrongTaxId(f"Its form or its check digits are not those of {type}; such a number is {kind.example}.")

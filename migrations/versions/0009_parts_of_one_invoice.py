@@ -1,0 +1,29 @@
+"""The taxes, allowances and charges of a line belong to the invoice of that line."""
+
+from alembic import op
+
+revision = "0009"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+PARTS = ("invoice_line_taxes", "invoice_adjustments")
+KEY = ["organization_id", "invoice_id", "id"]
+
+
+def upgrade() -> None:
+    op.create_unique_constraint(op.f("uq_invoice_lines_organization_id_invoice_id_id"), "invoice_lines", KEY)
+    for table in PARTS:
+        name = op.f(f"fk_{table}_organization_id_invoice_id_line_id")
+        columns = ["organization_id", "invoice_id", "line_id"]
+        op.create_foreign_key(name, table, "invoice_lines", columns, KEY, ondelete="CASCADE")
+        op.drop_constraint(op.f(f"fk_{table}_organization_id_line_id"), table, type_="foreignkey")
+
+
+def downgrade() -> None:
+    for table in PARTS:
+        name = op.f(f"fk_{table}_organization_id_line_id")
+        columns = ["organization_id", "line_id"]
+        op.create_foreign_key(name, table, "invoice_lines", columns, ["organization_id", "id"], ondelete="CASCADE")
+        op.drop_constraint(op.f(f"fk_{table}_organization_id_invoice_id_line_id"), table, type_="foreignkey")
+    op.drop_constraint(op.f("uq_invoice_lines_organization_id_invoice_id_id"), "invoice_lines", type_="unique")

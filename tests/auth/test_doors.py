@@ -30,6 +30,7 @@ class World:
         self.app = app
         self.owner, self.stranger = sign_up(app), sign_up(app)
         self.customer = self.owner.customer(external_id="C-1")["id"]
+        self.product, self.tax_rate = self.owner.product()["id"], self.owner.tax_rate()["id"]
         self.draft = self.owner.draft(customer_id=self.owner.customer()["id"])["id"]
         self.series = self.owner.get("/v1/number-series").json["data"][0]["links"]["self"]
 
@@ -51,6 +52,7 @@ def requests(world: World) -> dict[str, tuple[str, str, Any]]:
     """A good request for each operation; what would change something is only tried."""
     customer, draft = f"/v1/customers/{world.customer}", f"/v1/invoices/{world.draft}"
     invoice = {"customer_id": world.customer, "lines": []}
+    product, tax_rate = f"/v1/products/{world.product}", f"/v1/tax-rates/{world.tax_rate}"
     new = f"{uuid.uuid4()}@example.com"
     session = world.owner.colleague("viewer")
     return {
@@ -90,6 +92,18 @@ def requests(world: World) -> dict[str, tuple[str, str, Any]]:
         "operations_ready": ("GET", "/health/ready", None),
         "organization_read": ("GET", "/v1/organization", None),
         "organization_update": ("PATCH", "/v1/organization?dry_run=true", {"phone": "1"}),
+        "products_create": ("POST", "/v1/products?dry_run=true", {"name": "New", "unit_price": "1"}),
+        "products_delete": ("DELETE", f"{product}?dry_run=true", None),
+        "products_read": ("GET", product, None),
+        "products_replace": ("PUT", f"{product}?dry_run=true", {"name": "New", "unit_price": "1"}),
+        "products_search": ("GET", "/v1/products", None),
+        "products_update": ("PATCH", f"{product}?dry_run=true", {"name": "New"}),
+        "tax_rates_create": ("POST", "/v1/tax-rates?dry_run=true", {"name": "New", "rate": "19"}),
+        "tax_rates_delete": ("DELETE", f"{tax_rate}?dry_run=true", None),
+        "tax_rates_read": ("GET", tax_rate, None),
+        "tax_rates_replace": ("PUT", f"{tax_rate}?dry_run=true", {"name": "New", "rate": "19"}),
+        "tax_rates_search": ("GET", "/v1/tax-rates", None),
+        "tax_rates_update": ("PATCH", f"{tax_rate}?dry_run=true", {"name": "New"}),
     }  # fmt: skip
 
 
@@ -200,6 +214,12 @@ PROTECTED = {
         *OF_ALL, "document_type", "next_number", "last_number", "last_value", "last_issue_date", "upcoming", "period",
     ),
     "organization_update": (*OF_ALL, "owner", "event_counter"),
+    "products_create": (*OF_ALL, "external_key", "in_use"),
+    "products_replace": (*OF_ALL, "external_key", "in_use"),
+    "products_update": (*OF_ALL, "external_key", "in_use"),
+    "tax_rates_create": (*OF_ALL, "in_use"),
+    "tax_rates_replace": (*OF_ALL, "in_use"),
+    "tax_rates_update": (*OF_ALL, "in_use"),
 }  # fmt: skip
 
 

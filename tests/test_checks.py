@@ -81,6 +81,7 @@ CASES = {
         "gross_price = unit_price", "price_discount = 1", "gross_price = unit_price + 2, price_discount = 1",
         "unit_price = -1, gross_price = 0, price_discount = 1", "unit_price = 2, gross_price = 1, price_discount = -1",
     ],
+    "ck_invoice_lines_tax_from_product_needs_one": ["tax_from_product = true, product_id = NULL"],
     "ck_invoice_tax_groups_amounts_in_range": too_far("taxable_amount", "tax_amount", "tax_amount_in_tax_currency"),
     "ck_invoice_tax_groups_category_known": ["category = 'X'"],
     "ck_invoice_tax_groups_no_tax_without_rate": [
@@ -144,7 +145,24 @@ CASES = {
     "ck_organizations_net_terms_days_range": ["net_terms_days = -1", "net_terms_days = 3651"],
     "ck_organizations_tax_currency_form": ["tax_currency = 'usd'", "tax_currency = ''"],
     "ck_organizations_version_positive": VERSIONS,
+    "ck_products_base_quantity_positive": ["base_quantity = 0", "base_quantity = -1"],
+    "ck_products_currency_form": ["currency = 'eur'", "currency = ''"],
+    "ck_products_only_out_of_scope_has_no_rate": [
+        "tax_category = 'O', tax_rate = 0", "tax_category = 'E', tax_rate = NULL"
+    ],
+    "ck_products_rate_fits_category": [f"tax_{case}".replace(", category", ", tax_category") for case in RATES],
+    "ck_products_tax_category_known": ["tax_category = 'X'", "tax_category = 's'"],
+    "ck_products_tax_rate_has_category": ["tax_category = NULL, tax_rate = 19"],
+    "ck_products_taxed_in_one_way": [
+        "tax_category = 'S', tax_rate_id = (SELECT id FROM tax_rates t "
+        "WHERE t.organization_id = products.organization_id LIMIT 1)"
+    ],
+    "ck_products_version_positive": VERSIONS,
     "ck_sessions_end_has_reason": ["ended_at = now(), end_reason = NULL", "ended_at = NULL, end_reason = 'logout'"],
+    "ck_tax_rates_category_known": ["category = 'X'", "category = ''"],
+    "ck_tax_rates_only_out_of_scope_has_no_rate": ["category = 'O'", "category = 'E', rate = NULL"],
+    "ck_tax_rates_rate_fits_category": RATES,
+    "ck_tax_rates_version_positive": VERSIONS,
     "ck_users_role_known": ["role = 'root'", "role = ''"],
     "ck_users_status_known": ["status = 'deleted'"],
     "ck_users_version_positive": VERSIONS,
@@ -157,6 +175,8 @@ def furnished(app: Flask) -> Tenant:
     tenant = sign_up(app)
     customer = tenant.customer(email="buyer@example.com")["id"]
     assert tenant.post("/v1/customers", {"name": "Stored"}, Idempotency_Key="a-key").status_code == 201
+    tenant.tax_rate()
+    tenant.product(tax_category="S", tax_rate="19")
     tenant.invoice(customer_id=customer, lines=[line(allowances=[{"amount": "1.00"}])], allowances=[{"amount": "1.00"}])
     # A counter that stands at its first value cannot go back for another reason too.
     tenant.invoice(customer_id=customer)

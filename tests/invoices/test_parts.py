@@ -23,7 +23,7 @@ def cursor(addresses: Addresses, app: Flask) -> Iterator[Any]:
 @pytest.mark.parametrize("table", ["invoice_line_taxes", "invoice_adjustments"])
 def test_a_part_of_a_line_cannot_hang_on_the_line_of_another_draft(tenant: Tenant, cursor: Any, table: str) -> None:
     mine, theirs = (tenant.draft(lines=[line(allowances=[{"amount": "1.00"}])]) for _ in range(2))
-    move = f"UPDATE {table} SET line_id = %s WHERE invoice_id = %s AND line_id IS NOT NULL"  # noqa: S608 - two tables
+    move = f"UPDATE {table} SET line_id = %s, position = 7 WHERE invoice_id = %s AND line_id IS NOT NULL"  # noqa: S608 - two tables
     with pytest.raises(psycopg2.errors.ForeignKeyViolation) as caught:
         cursor.execute(move, [theirs["lines"][0]["id"], mine["id"]])
     assert caught.value.diag.constraint_name == f"fk_{table}_organization_id_invoice_id_line_id"

@@ -69,9 +69,11 @@ def index() -> dict[str, Any]:
         "openapi": "/openapi.json",
         "organization": "/v1/organization",
         "problem": "/problems/{code}",
+        "products": "/v1/products",
         "ready": "/health/ready",
         "refresh": "/v1/auth/refresh",
         "sign_up": "/v1/auth/sign-up",
+        "tax_rates": "/v1/tax-rates",
     }
     return {"name": "billing_api", "version": current_app.config["API_VERSION"], "links": paths}
 

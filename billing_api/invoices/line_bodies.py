@@ -97,5 +97,6 @@ class LineInput(Body):
 
     @ma.validates_schema(skip_on_field_errors=False, pass_original=True)
     def say_what_it_is(self, data: dict[str, Any], original: dict[str, Any], **_: Any) -> None:
-        if original.get("description") is None and original.get("product_id") is None:
+        is_object = isinstance(original, dict)
+        if is_object and original.get("description") is None and original.get("product_id") is None:
             raise refuse("required", "This member is required, unless a product gives it.", "/description")

@@ -153,7 +153,9 @@ class InvoiceLineTax(Owned, Model):
         _of_line(),
         owned_by("tax_rates", "tax_rate_id"),
         sa.UniqueConstraint("organization_id", "line_id", "position"),
-        sa.Index("ix_invoice_line_taxes_organization_id_invoice_id", "organization_id", "invoice_id"),
+        sa.Index(
+            "ix_invoice_line_taxes_organization_id_invoice_id_line_id", "organization_id", "invoice_id", "line_id"
+        ),
         sa.Index(
             "ix_invoice_line_taxes_organization_id_tax_rate_id",
             "organization_id",
@@ -197,7 +199,6 @@ class InvoiceAdjustment(Owned, Model):
         sa.CheckConstraint("tax_rate IS NULL OR tax_category IS NOT NULL", name="tax_rate_has_category"),
         sa.CheckConstraint("line_id IS NULL OR tax_category IS NULL", name="tax_on_document_only"),
         amounts_in_range("amount", "base_amount"),
-        sa.Index("ix_invoice_adjustments_organization_id_line_id", "organization_id", "line_id"),
     )
 
     invoice_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid)

@@ -22,6 +22,8 @@ REQUESTS: dict[str, Callable[[Tenant], tuple[str, Any]]] = {
     "/v1/customers": lambda tenant: (CUSTOMERS, {"name": "Once"}),
     "/v1/invoices": lambda tenant: ("/v1/invoices", tenant.invoice_body(finalize=True)),
     "/v1/invoices/<uuid:invoice_id>/finalize": lambda tenant: (f"/v1/invoices/{tenant.draft()['id']}/finalize", None),
+    "/v1/products": lambda tenant: ("/v1/products", {"name": "Once", "unit_price": "1.00"}),
+    "/v1/tax-rates": lambda tenant: ("/v1/tax-rates", {"name": "Once", "rate": "19"}),
 }
 """A good request for every POST that stores its reply; a new route is missed until it stands here."""
 

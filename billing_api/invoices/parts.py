@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from billing_api.catalog.models import taxed
 from billing_api.database import Amount, Model, Owned, owned_by
 from billing_api.domain.money import AMOUNT_LIMIT
+from billing_api.domain.tax import Component, Tax
 
 if TYPE_CHECKING:
     from billing_api.invoices.models import Invoice
@@ -176,6 +177,12 @@ class InvoiceLineTax(Owned, Model):
     tax_rate_id: Mapped[uuid.UUID | None] = mapped_column(sa.Uuid)
     components: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     """`{name, rate}` of a combined rate, the rate as text."""
+
+    @property
+    def tax(self) -> Tax:
+        """The tax as it counts in the arithmetic."""
+        components = (Component(name=one["name"], rate=Decimal(one["rate"])) for one in self.components)
+        return Tax(category=self.category, rate=self.rate, name=self.name, components=tuple(components))
 
 
 class InvoiceAdjustment(Owned, Model):

@@ -41,6 +41,16 @@ def test_a_combined_rate_is_rounded_once_and_shown_split(tenant: Tenant) -> None
     assert issued["tax_breakdown"] == tenant.get(draft["links"]["self"]).json["tax_breakdown"] == [group]
 
 
+def test_the_calculation_explains_the_shares(tenant: Tenant) -> None:
+    rate = combined(tenant, "Sales tax", "8.25", State="6.25", County="1", City="1")
+    charge = {"amount": "1.50", "tax_category": "S", "tax_rate": "8.25"}
+    draft = tenant.draft(lines=[row("9.00", tax_rate_id=rate)], charges=[charge])
+    told = tenant.get(f"{draft['links']['self']}/calculation")
+    assert told.status_code == 200, told.text
+    (step,) = [one for one in told.json["steps"] if one["rule"] == "components"]
+    assert step["result"] == ["0.66", "0.11", "0.10"]
+
+
 def test_the_same_as_taxes_of_their_own_is_another_sum(tenant: Tenant) -> None:
     rates = [tenant.tax_rate(name=name, rate=rate)["id"] for name, rate in (("s", "6.25"), ("a", "1"), ("b", "1"))]
     taxes = [{"tax_rate_id": rate} for rate in rates]

@@ -6,8 +6,8 @@ from sqlalchemy.dialects import postgresql
 
 from billing_api.tenancy import grant, wall
 
-revision = "0010"
-down_revision = "0009"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 

@@ -10,6 +10,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from billing_api import keys
 from billing_api.auth.routes import blueprint as auth
+from billing_api.catalog.product_routes import blueprint as products
+from billing_api.catalog.tax_rate_routes import blueprint as tax_rates
 from billing_api.customers.routes import blueprint as customers
 from billing_api.database import db, watch
 from billing_api.deadline import limit_silence
@@ -30,7 +32,9 @@ from billing_api.web.app import BillingApi
 from billing_api.web.json import write
 from config import ROOT, Config
 
-RESOURCES = (events, organizations, auth, customers, number_series, ledger, invoices, payments)
+RESOURCES = (
+    events, organizations, auth, customers, products, tax_rates, number_series, ledger, invoices, payments,
+)  # fmt: skip
 """In the one order in which packages may know each other: each only those to its left."""
 
 VERSION = "0.1.0"

@@ -164,6 +164,24 @@ CASES = {
     "ck_sources_type_known": ["type = 'gift'"],
     "ck_sources_uses_not_negative": ["amount_allocated = -1", "amount_refunded = -1", "amount_reversed = -1"],
     "ck_sources_version_positive": VERSIONS,
+    "ck_invoice_lines_tax_from_product_needs_one": ["tax_from_product = true, product_id = NULL"],
+    "ck_products_base_quantity_positive": ["base_quantity = 0", "base_quantity = -1"],
+    "ck_products_currency_form": ["currency = 'eur'", "currency = ''"],
+    "ck_products_only_out_of_scope_has_no_rate": [
+        "tax_category = 'O', tax_rate = 0", "tax_category = 'E', tax_rate = NULL"
+    ],
+    "ck_products_rate_fits_category": [f"tax_{case}".replace(", category", ", tax_category") for case in RATES],
+    "ck_products_tax_category_known": ["tax_category = 'X'", "tax_category = 's'"],
+    "ck_products_tax_rate_has_category": ["tax_category = NULL, tax_rate = 19"],
+    "ck_products_taxed_in_one_way": [
+        "tax_category = 'S', tax_rate_id = (SELECT id FROM tax_rates t "
+        "WHERE t.organization_id = products.organization_id LIMIT 1)"
+    ],
+    "ck_products_version_positive": VERSIONS,
+    "ck_tax_rates_category_known": ["category = 'X'", "category = ''"],
+    "ck_tax_rates_only_out_of_scope_has_no_rate": ["category = 'O'", "category = 'E', rate = NULL"],
+    "ck_tax_rates_rate_fits_category": RATES,
+    "ck_tax_rates_version_positive": VERSIONS,
     "ck_users_role_known": ["role = 'root'", "role = ''"],
     "ck_users_status_known": ["status = 'deleted'"],
     "ck_users_version_positive": VERSIONS,

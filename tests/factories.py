@@ -79,6 +79,16 @@ class Tenant:
         body = {"name": f"Customer {next(_numbers)}", "billing_address": BUYER_ADDRESS, **values}
         return created(self.post("/v1/customers", body))
 
+    def tax_rate(self, **values: Any) -> dict[str, Any]:
+        """A tax rate: 19 %, under a name of its own."""
+        body = {"name": f"VAT {next(_numbers)}", **({} if "category" in values else {"rate": "19"}), **values}
+        return created(self.post("/v1/tax-rates", body))
+
+    def product(self, **values: Any) -> dict[str, Any]:
+        """A product for 50.00, whose tax is left to the line unless it is given."""
+        body = {"name": f"Product {next(_numbers)}", "unit_price": "50.00", **values}
+        return created(self.post("/v1/products", body))
+
     def draft(self, **values: Any) -> dict[str, Any]:
         """A draft of one line; without `customer_id` for a new customer."""
         return created(self.post("/v1/invoices", self.invoice_body(**values)))

@@ -19,6 +19,8 @@ def furnished(app: Flask) -> Tenant:
     tenant = sign_up(app)
     customer = tenant.customer(email="buyer@example.com")["id"]
     assert tenant.post("/v1/customers", {"name": "Stored"}, Idempotency_Key="a-key").status_code == 201
+    tenant.tax_rate()
+    tenant.product(tax_category="S", tax_rate="19")
     tenant.invoice(customer_id=customer)
     parts = {"lines": [line(allowances=[{"amount": "1.00"}])], "allowances": [{"amount": "1.00"}]}
     paid = tenant.payment(tenant.invoice(customer_id=customer, **parts), amount="200.00", overpayment="balance")

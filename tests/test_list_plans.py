@@ -56,6 +56,14 @@ INSERT INTO events ({columns}) SELECT {columns} FROM (SELECT (jsonb_populate_rec
 ))).* FROM events one, generate_series(1, %(rows)s) n, (SELECT array_agg(gen_random_uuid()) known
     FROM generate_series(1, 2000)) ids WHERE one.object_id = %(id)s AND one.type = 'invoice.created') made
 """
+CATALOGUE = """
+INSERT INTO {table} ({columns}) SELECT {columns} FROM (SELECT (jsonb_populate_record(one, jsonb_build_object(
+    'id', gen_random_uuid(), 'name', 'Name ' || md5(n::text), 'external_id', 'E' || n, 'sku', 'S' || n / 2,
+    'archived', n %% 500 = 0, 'tax_rate_id', CASE WHEN n %% 100 = 0 THEN to_jsonb(one) ->> 'tax_rate_id' END,
+    'created_at', one.created_at - n * interval '7 minutes',
+    'updated_at', one.updated_at - (n * 7919 %% 20011) * interval '7 minutes'
+))).* FROM {table} one, generate_series(1, %(rows)s) n WHERE one.id = %(id)s) made
+"""
 COLUMNS = """
 SELECT string_agg(quote_ident(column_name), ', ') FROM information_schema.columns
 WHERE table_schema = 'public' AND table_name = %s AND is_generated = 'NEVER'
@@ -75,6 +83,7 @@ def filled(app: Flask, addresses: Addresses) -> Tenant:
     invoice = tenant.invoice()
     # The planner must not find the tenant's own condition selective because nobody else is there.
     sign_up(app).invoice()
+    product = tenant.product(tax_rate_id=tenant.tax_rate()["id"])
     given = {"rows": ROWS, "tenant": str(tenant.organization_id)}
     database = make_url(addresses.owner).database
     superuser = make_url(addresses.superuser).set(drivername="postgresql", database=database)
@@ -85,10 +94,12 @@ def filled(app: Flask, addresses: Addresses) -> Tenant:
             ("customers", CUSTOMERS, invoice["customer_id"]),
             ("invoices", INVOICES, invoice["id"]),
             ("events", EVENTS, invoice["id"]),
+            ("products", CATALOGUE, product["id"]),
+            ("tax_rates", CATALOGUE, product["tax_rate_id"]),
         ):
             cursor.execute(COLUMNS, [table])
-            cursor.execute(insert.format(columns=cursor.fetchone()[0]), {**given, "id": id})
-        cursor.execute("ANALYZE customers, invoices, events")
+            cursor.execute(insert.format(table=table, columns=cursor.fetchone()[0]), {**given, "id": id})
+        cursor.execute("ANALYZE customers, invoices, events, products, tax_rates")
     connection.close()
     return tenant
 
@@ -129,6 +140,10 @@ INVOICE_QUERIES = [
     "updated_since={recently}",
     "updated_since=2000-01-01T00:00:00Z",
 ]
+SORTS = [f"sort={sign}{key}" for key in ("created_at", "updated_at", "name") for sign in ("", "-")]
+SINCE = ["updated_since={recently}", "updated_since=2000-01-01T00:00:00Z"]
+CATALOGUE_QUERIES = [*SORTS, *[f"archived={word}&{sort}" for word in ("any", "true") for sort in SORTS], *SINCE]
+PRODUCT_QUERIES = ["sku=S77", "sku=nothing", "external_id=E77", "tax_rate_id={rate}", *CATALOGUE_QUERIES]
 CUSTOMER_QUERIES = [
     *[f"sort={sign}{key}" for key in ("created_at", "updated_at", "name") for sign in ("", "-")],
     *[f"archived=any&sort={sign}{key}" for key in ("created_at", "updated_at", "name") for sign in ("", "-")],
@@ -160,14 +175,18 @@ EVENT_QUERIES = [
     ("resource", "query"),
     [("invoices", query) for query in INVOICE_QUERIES]
     + [("customers", query) for query in CUSTOMER_QUERIES]
-    + [("events", query) for query in EVENT_QUERIES],
+    + [("events", query) for query in EVENT_QUERIES]
+    + [("products", query) for query in PRODUCT_QUERIES]
+    + [("tax-rates", query) for query in CATALOGUE_QUERIES],
 )
 def test_a_list_reads_about_as_many_rows_as_it_shows(big: Tenant, resource: str, query: str) -> None:
     template = big.get("/v1/invoices?number=INV-2026-0001").json["data"]
     found = template or big.get("/v1/invoices?limit=1").json["data"]
+    # The newest is the one that all others were made of.
+    rate = big.get("/v1/tax-rates?limit=1").json["data"][0]["id"]
     one = big.get("/v1/events?after=15000&limit=1").json["data"][0]["object"]["id"] if resource == "events" else ""
     recently = found[0]["updated_at"][:10] + "T00:00:00Z"
-    query = query.format(customer=found[0]["customer_id"], recently=recently, object=one)
-    plan = plan_of(big, f"/v1/{resource}?{query}", resource)
+    query = query.format(customer=found[0]["customer_id"], recently=recently, object=one, rate=rate)
+    plan = plan_of(big, f"/v1/{resource}?{query}", resource.replace("-", "_"))
     assert not [node for node in nodes(plan) if node["Node Type"] == "Seq Scan"], plan
     assert rows_read(plan) <= MOST_READ, plan

@@ -11,6 +11,8 @@ _ADDRESSES = {
     "invoice": "/v1/invoices/{}",
     "number_series": "/v1/number-series/{}",
     "organization": "/v1/organization",
+    "product": "/v1/products/{}",
+    "tax_rate": "/v1/tax-rates/{}",
 }
 """Where the objects of a kind stand; others have no address of their own."""
 

@@ -71,10 +71,12 @@ def index() -> dict[str, Any]:
         "organization": "/v1/organization",
         "payments": "/v1/payments",
         "problem": "/problems/{code}",
+        "products": "/v1/products",
         "ready": "/health/ready",
         "refresh": "/v1/auth/refresh",
         "refunds": "/v1/refunds",
         "sign_up": "/v1/auth/sign-up",
+        "tax_rates": "/v1/tax-rates",
     }
     return {"name": "billing_api", "version": current_app.config["API_VERSION"], "links": paths}
 

@@ -7,103 +7,16 @@ import marshmallow as ma
 from marshmallow import fields
 
 from billing_api.domain.document_types import INVOICE_TYPES
-from billing_api.domain.tax import CATEGORIES
+from billing_api.invoices.line_bodies import MAX_ADJUSTMENTS, AdjustmentInput, LineInput, Period
 from billing_api.organizations.schemas import Address
 from billing_api.web.bodies import Body, Metadata, Several
-from billing_api.web.decimals import Exact, Price, amount_field, percentage_field, plain, quantity_field, rate_field
+from billing_api.web.decimals import Exact, amount_field, plain
 from billing_api.web.fields import Choice, Date, Flag, Flaw, Id, Integer, Text, refuse
 from billing_api.web.json import read, write
 from billing_api.web.lists import currency_field, locale_field
 
 MAX_LINES = 1000
-MAX_ADJUSTMENTS = 100
 MAX_PARTS = 5000
-
-_CATEGORY = (
-    "Tax category (UNCL 5305): S standard, Z zero rated, E exempt, AE reverse charge, K intra-community supply, "
-    "G export, O outside the scope of tax, L Canary Islands (IGIC), M Ceuta and Melilla (IPSI), B split payment."
-)
-
-
-def tax_category_field(**kwargs: Any) -> Choice:
-    """A tax category of UNCL 5305."""
-    hint = f"A tax category of UNCL 5305 belongs here: {', '.join(CATEGORIES)}."
-    return Choice(*CATEGORIES, hint=hint, shape={"description": _CATEGORY, "example": "S"}, **kwargs)
-
-
-class Period(Body):
-    """A period, both days included."""
-
-    start_date = Date(required=True)
-    end_date = Date(required=True)
-
-    @ma.validates_schema(skip_on_field_errors=False)
-    def run_forward(self, data: dict[str, Any], **_: Any) -> None:
-        if {"start_date", "end_date"} <= data.keys() and data["end_date"] < data["start_date"]:
-            raise refuse("period-runs-backwards", "The period ends before it begins.", "/end_date")
-
-
-class LineAdjustmentInput(Body):
-    """An allowance or a charge: an amount, or a percentage with its base."""
-
-    amount = amount_field()
-    percent = percentage_field()
-    base_amount = amount_field()
-    reason = Text(4000)
-    reason_code = Text(32)
-
-
-class AdjustmentInput(LineAdjustmentInput):
-    """One of the whole document; without a category it is split over the tax groups."""
-
-    tax_category = tax_category_field()
-    tax_rate = rate_field()
-
-    @ma.validates_schema(skip_on_field_errors=False, pass_original=True)
-    def rate_needs_category(self, data: dict[str, Any], original: dict[str, Any], **_: Any) -> None:
-        if "tax_rate" in data and original.get("tax_category") is None:
-            raise refuse("required", "A rate needs its category.", "/tax_category")
-
-
-class TaxInput(Body):
-    """One of several taxes upon a line."""
-
-    category = tax_category_field(load_default="S")
-    rate = rate_field()
-    name = Text(64)
-
-
-_UNIT = "A UN/ECE Recommendation 20 code, such as C62 (piece) or HUR (hour)."
-
-
-class LineInput(Body):
-    """A line: what, how many, at which price, under which tax."""
-
-    description = Text(4000, required=True, metadata={"example": "Consulting, October"})
-    quantity = quantity_field(required=True)
-    unit = Text(3, pattern="[A-Z0-9]{1,3}", hint=_UNIT, load_default="C62", metadata={"description": _UNIT})
-    unit_price = Price()
-    gross_price = Price()
-    price_discount = Price()
-    # A unit price that was divided exactly may need as many decimals here as it has itself.
-    base_quantity = Exact(12, 8, load_default=Decimal(1), is_positive=True, metadata={"example": "1"})
-    allowances = Several(fields.Nested(LineAdjustmentInput), MAX_ADJUSTMENTS, load_default=list)
-    charges = Several(fields.Nested(LineAdjustmentInput), MAX_ADJUSTMENTS, load_default=list)
-    tax_category = tax_category_field()
-    tax_rate = rate_field()
-    taxes = Several(fields.Nested(TaxInput), 10, 1)
-    exemption_reason = Text(4000, load_default=None)
-    exemption_reason_code = Text(32, load_default=None, metadata={"example": "VATEX-EU-132"})
-    billing_period = fields.Nested(Period, load_default=None)
-    details = Text(16000, load_default=None)
-    sku = Text(128, load_default=None)
-    order_line_reference = Text(128, load_default=None)
-    metadata = Metadata(attribute="metadata_", load_default=dict)
-
-    @ma.validates_schema(skip_on_field_errors=False)
-    def name_taxes_once(self, data: dict[str, Any], **_: Any) -> None:
-        if "taxes" in data and ("tax_category" in data or "tax_rate" in data):
-            raise refuse("taxes-twice", "Give tax_category and tax_rate, or taxes, and not both.", "/taxes")
 
 
 class ExchangeRate(Body):

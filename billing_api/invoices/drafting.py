@@ -18,6 +18,7 @@ from billing_api.domain.totals import Document, Totals, calculate
 from billing_api.domain.treatment import CATEGORY_OF
 from billing_api.errors import Fault, Invalid
 from billing_api.invoices.models import Invoice
+from billing_api.invoices.resolving import ResolvedLine, Setting, resolve
 from billing_api.invoices.rows import period, set_parts
 from billing_api.organizations.models import Organization
 
@@ -72,16 +73,25 @@ class Parties:
         return Tax(category=category), Exemption(reason=given.get("reason"), code=given.get("reason_code"))
 
 
-def write(invoice: Invoice, body: Mapping[str, Any], parties: Parties) -> None:
-    """Make the invoice what the body asks for, in place of what it was.
+def write(invoice: Invoice, body: Mapping[str, Any], parties: Parties, *, keep: bool) -> None:
+    """Make the invoice what the body asks for, in place of what it was; with `keep` nobody changes before the commit
+    what it takes from the catalogue.
 
     Raises:
         Invalid: with every fault of the figures at once.
         TotalMismatch: it does not come to the expected total.
     """
     currency = money.currency(parties.currency(body.get("currency")))
-    document = _document(body, currency, parties)
-    totals = calculate(document)
+    faults: list[Fault] = []
+    setting = Setting(
+        currency=currency.code,
+        prices_include_tax=body["prices_include_tax"],
+        default=parties.default_tax(body["issue_date"]),
+        exempt=parties.exempt,
+    )
+    lines = resolve(body["lines"], setting, faults, keep=keep)
+    document = _document(body, lines, currency)
+    totals = _totals(document, faults)
     invoice.customer_id = parties.customer.id if parties.customer else None  # type: ignore[assignment]  # in previews
     # The currency becomes part of what was asked for: a default that changes later must not turn euros into dollars.
     invoice.currency, invoice.request = currency.code, {**body["request"], "currency": currency.code}
@@ -90,7 +100,7 @@ def write(invoice: Invoice, body: Mapping[str, Any], parties: Parties) -> None:
     invoice.billing_period_start, invoice.billing_period_end = period(body["billing_period"])
     _set_terms(invoice, body, parties)
     _set_totals(invoice, body, totals, currency)
-    set_parts(invoice, body, document, totals, parties.default_tax(body["issue_date"]), parties.exempt)
+    set_parts(invoice, body, lines, document, totals, parties.exempt)
     rate = body["exchange_rate"] or {}
     invoice.exchange_rate, invoice.exchange_rate_date = rate.get("rate"), rate.get("date")
     invoice.exchange_rate_source = rate.get("source")
@@ -145,11 +155,26 @@ def _other_currency(invoice: Invoice, seller: Organization) -> str | None:
     return seller.tax_currency if seller.tax_currency != invoice.currency else None
 
 
-def _document(body: Mapping[str, Any], currency: money.Currency, parties: Parties) -> Document:
-    default = parties.default_tax(body["issue_date"])
+def _totals(document: Document, faults: list[Fault]) -> Totals:
+    try:
+        totals = calculate(document)
+    except Invalid as refusal:
+        # What a line lacks because its product is not there is no fault of its own.
+        spoilt = {_line_of(fault) for fault in faults}
+        raise Invalid(faults=[*faults, *(one for one in refusal.faults if _line_of(one) not in spoilt)]) from None
+    if faults:
+        raise Invalid(faults=faults)
+    return totals
+
+
+def _line_of(fault: Fault) -> str:
+    return "/".join((fault.pointer or "").split("/")[:3])
+
+
+def _document(body: Mapping[str, Any], lines: Sequence[ResolvedLine], currency: money.Currency) -> Document:
     return Document(
         currency=currency,
-        lines=tuple(_line(line, default) for line in body["lines"]),
+        lines=tuple(_line(line) for line in lines),
         allowances=tuple(_adjustment(given) for given in body["allowances"]),
         charges=tuple(_adjustment(given) for given in body["charges"]),
         prices_include_tax=body["prices_include_tax"],
@@ -159,7 +184,8 @@ def _document(body: Mapping[str, Any], currency: money.Currency, parties: Partie
     )
 
 
-def _line(given: Mapping[str, Any], default: tuple[Tax, Exemption] | None) -> Line:
+def _line(line: ResolvedLine) -> Line:
+    given = line.given
     return Line(
         quantity=given["quantity"],
         unit_price=given.get("unit_price"),
@@ -168,20 +194,9 @@ def _line(given: Mapping[str, Any], default: tuple[Tax, Exemption] | None) -> Li
         base_quantity=given["base_quantity"],
         allowances=tuple(_adjustment(one) for one in given["allowances"]),
         charges=tuple(_adjustment(one) for one in given["charges"]),
-        taxes=_taxes(given, default),
+        taxes=tuple(one.tax for one in line.taxes),
         has_tax_list="taxes" in given,
     )
-
-
-def _taxes(given: Mapping[str, Any], default: tuple[Tax, Exemption] | None) -> tuple[Tax, ...]:
-    """What the line says counts; where it says nothing, the customer's treatment, or that the seller charges none."""
-    if "taxes" in given:
-        return tuple(
-            Tax(category=tax["category"], rate=tax.get("rate"), name=tax.get("name")) for tax in given["taxes"]
-        )
-    if "tax_category" in given or "tax_rate" in given:
-        return (Tax(category=given.get("tax_category", "S"), rate=given.get("tax_rate")),)
-    return (default[0],) if default else ()
 
 
 def _adjustment(given: Mapping[str, Any]) -> Adjustment:

@@ -82,7 +82,7 @@ def _line(row: InvoiceLine, unit: Currency) -> Line:
         base_quantity=row.base_quantity,
         allowances=tuple(_adjustment(one, unit) for one in row.allowances),
         charges=tuple(_adjustment(one, unit) for one in row.charges),
-        taxes=tuple(Tax(category=tax.category, rate=tax.rate, name=tax.name) for tax in row.taxes),
+        taxes=tuple(tax.tax for tax in row.taxes),
     )
 
 

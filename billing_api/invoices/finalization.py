@@ -15,7 +15,8 @@ from billing_api.errors import Conflict, Fault, Invalid
 from billing_api.events.service import record
 from billing_api.invoices.drafting import Parties, check_total, set_due_date, set_exchange, set_exchange_of_groups
 from billing_api.invoices.models import Invoice
-from billing_api.invoices.rows import TAX_MEMBERS
+from billing_api.invoices.parts import InvoiceLine
+from billing_api.invoices.resolving import TAX_MEMBERS
 from billing_api.invoices.settlement import open_account
 from billing_api.ledger.service import refuse_closed
 from billing_api.numbering import service as numbering
@@ -144,12 +145,19 @@ def _of_lines(invoice: Invoice, default: tuple[Tax, Exemption] | None) -> Iterat
     for index, (line, asked) in enumerate(zip(invoice.lines, invoice.request.get("lines") or (), strict=True)):
         if not line.taxes and present is None:
             yield Fault("required", "The line needs a tax: tax_category and tax_rate.", f"/lines/{index}/tax_rate")
-        elif present != line.tax_category and all(asked.get(name) is None for name in TAX_MEMBERS):
+        elif all(asked.get(name) is None for name in TAX_MEMBERS) and present != _default_of(line):
             # What the client has seen is not changed under its hands.
             detail = (
-                "Its tax came from the customer or the organization, and would be another now: save the draft anew."
+                "Its tax did not come from the line, and would be another now, as the customer or the organization is "
+                "taxed today: save the draft anew."
             )
             yield Fault("tax-out-of-date", detail, f"/lines/{index}/tax_rate")
+
+
+def _default_of(line: InvoiceLine) -> str | None:
+    """The category that the line took from its customer or seller; what its product said counts where these said
+    nothing, and stays as it was when the draft was written."""
+    return None if line.tax_from_product else line.tax_category
 
 
 def _of_seller(seller: Organization, categories: set[str]) -> Iterator[Fault]:

@@ -9,15 +9,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from billing_api.database import Amount, Model, Owned
+from billing_api.catalog.models import taxed
+from billing_api.database import Amount, Model, Owned, owned_by
 from billing_api.domain.money import AMOUNT_LIMIT
-from billing_api.domain.tax import CATEGORIES, RateRule
+from billing_api.domain.tax import Component, Tax
 
 if TYPE_CHECKING:
     from billing_api.invoices.models import Invoice
-
-_CATEGORIES = ", ".join(f"'{code}'" for code in CATEGORIES)
-_UNTAXED = ", ".join(f"'{code}'" for code, one in CATEGORIES.items() if one.rate_rule is RateRule.ZERO)
 
 
 def amounts_in_range(*names: str) -> sa.CheckConstraint:
@@ -34,24 +32,18 @@ def period_runs_forward() -> sa.CheckConstraint:
     )
 
 
-def _taxed(prefix: str = "") -> tuple[sa.CheckConstraint, ...]:
-    """What a category demands of the rate beside it; the prefix is that of both columns."""
-    category, rate = f"{prefix}category", f"{prefix}rate"
-    fits = (
-        f"{rate} BETWEEN 0 AND 1000 AND ({category} <> 'S' OR {rate} > 0) "
-        f"AND ({category} NOT IN ({_UNTAXED}) OR {rate} = 0)"
-    )
-    return (
-        sa.CheckConstraint(f"{category} IN ({_CATEGORIES})", name=f"{category}_known"),
-        sa.CheckConstraint(f"({category} = 'O') = ({rate} IS NULL)", name="only_out_of_scope_has_no_rate"),
-        sa.CheckConstraint(fits, name="rate_fits_category"),
-    )
-
-
-def _belongs_to(table: str, column: str) -> sa.ForeignKeyConstraint:
+def _of_invoice() -> sa.ForeignKeyConstraint:
     """A part goes with its whole: only drafts are ever deleted."""
     return sa.ForeignKeyConstraint(
-        ["organization_id", column], [f"{table}.organization_id", f"{table}.id"], ondelete="CASCADE"
+        ["organization_id", "invoice_id"], ["invoices.organization_id", "invoices.id"], ondelete="CASCADE"
+    )
+
+
+def _of_line() -> sa.ForeignKeyConstraint:
+    """The line is one of the same invoice, so that no part can hang on the line of another."""
+    names = ("organization_id", "invoice_id")
+    return sa.ForeignKeyConstraint(
+        [*names, "line_id"], [*(f"invoice_lines.{name}" for name in names), "invoice_lines.id"], ondelete="CASCADE"
     )
 
 
@@ -60,8 +52,11 @@ class InvoiceLine(Owned, Model):
 
     __tablename__ = "invoice_lines"
     __table_args__ = (
-        _belongs_to("invoices", "invoice_id"),
+        _of_invoice(),
+        owned_by("products", "product_id"),
         sa.UniqueConstraint("organization_id", "invoice_id", "position"),
+        # What a part of the line refers to, so that it is one of the same invoice.
+        sa.UniqueConstraint("organization_id", "invoice_id", "id"),
         sa.CheckConstraint("position BETWEEN 1 AND 1000", name="position_range"),
         sa.CheckConstraint("base_quantity > 0", name="base_quantity_positive"),
         sa.CheckConstraint("gross IS NOT NULL OR net = amount - allowance_total + charge_total", name="net_adds_up"),
@@ -72,10 +67,20 @@ class InvoiceLine(Owned, Model):
         ),
         amounts_in_range("amount", "allowance_total", "charge_total", "net", "gross"),
         period_runs_forward(),
+        sa.CheckConstraint("product_id IS NOT NULL OR NOT tax_from_product", name="tax_from_product_needs_one"),
+        sa.Index(
+            "ix_invoice_lines_organization_id_product_id",
+            "organization_id",
+            "product_id",
+            postgresql_where=sa.text("product_id IS NOT NULL"),
+        ),
     )
 
     invoice_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid)
     position: Mapped[int] = mapped_column(sa.Integer)
+    product_id: Mapped[uuid.UUID | None] = mapped_column(sa.Uuid)
+    tax_from_product: Mapped[bool] = mapped_column()
+    """Whether neither the line nor the customer said how it is taxed, so that it was its product that did."""
     description: Mapped[str | None] = mapped_column(sa.Text)
     details: Mapped[str | None] = mapped_column(sa.Text)
     sku: Mapped[str | None] = mapped_column(sa.Text)
@@ -128,6 +133,11 @@ class InvoiceLine(Owned, Model):
         return self.taxes[0].rate if len(self.taxes) == 1 else None
 
     @property
+    def tax_rate_id(self) -> uuid.UUID | None:
+        """The rate of the organization from which the line's one tax was taken."""
+        return self.taxes[0].tax_rate_id if len(self.taxes) == 1 else None
+
+    @property
     def billing_period(self) -> dict[str, dt.date | None] | None:
         """The period that the line covers."""
         if self.billing_period_start is None and self.billing_period_end is None:
@@ -140,12 +150,21 @@ class InvoiceLineTax(Owned, Model):
 
     __tablename__ = "invoice_line_taxes"
     __table_args__ = (
-        _belongs_to("invoice_lines", "line_id"),
-        _belongs_to("invoices", "invoice_id"),
+        _of_invoice(),
+        _of_line(),
+        owned_by("tax_rates", "tax_rate_id"),
         sa.UniqueConstraint("organization_id", "line_id", "position"),
-        sa.Index("ix_invoice_line_taxes_organization_id_invoice_id", "organization_id", "invoice_id"),
+        sa.Index(
+            "ix_invoice_line_taxes_organization_id_invoice_id_line_id", "organization_id", "invoice_id", "line_id"
+        ),
+        sa.Index(
+            "ix_invoice_line_taxes_organization_id_tax_rate_id",
+            "organization_id",
+            "tax_rate_id",
+            postgresql_where=sa.text("tax_rate_id IS NOT NULL"),
+        ),
         sa.CheckConstraint("position >= 0", name="position_not_negative"),
-        *_taxed(),
+        *taxed(),
     )
 
     line_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid)
@@ -155,6 +174,15 @@ class InvoiceLineTax(Owned, Model):
     category: Mapped[str] = mapped_column(sa.Text)
     rate: Mapped[Decimal | None] = mapped_column(sa.Numeric(8, 4))
     name: Mapped[str | None] = mapped_column(sa.Text)
+    tax_rate_id: Mapped[uuid.UUID | None] = mapped_column(sa.Uuid)
+    components: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    """`{name, rate}` of a combined rate, the rate as text."""
+
+    @property
+    def tax(self) -> Tax:
+        """The tax as it counts in the arithmetic."""
+        components = (Component(name=one["name"], rate=Decimal(one["rate"])) for one in self.components)
+        return Tax(category=self.category, rate=self.rate, name=self.name, components=tuple(components))
 
 
 class InvoiceAdjustment(Owned, Model):
@@ -163,8 +191,8 @@ class InvoiceAdjustment(Owned, Model):
 
     __tablename__ = "invoice_adjustments"
     __table_args__ = (
-        _belongs_to("invoices", "invoice_id"),
-        _belongs_to("invoice_lines", "line_id"),
+        _of_invoice(),
+        _of_line(),
         sa.UniqueConstraint(
             "organization_id",
             "invoice_id",
@@ -174,11 +202,10 @@ class InvoiceAdjustment(Owned, Model):
             postgresql_nulls_not_distinct=True,
         ),
         sa.CheckConstraint("position >= 0", name="position_not_negative"),
-        *_taxed("tax_"),
+        *taxed("tax_"),
         sa.CheckConstraint("tax_rate IS NULL OR tax_category IS NOT NULL", name="tax_rate_has_category"),
         sa.CheckConstraint("line_id IS NULL OR tax_category IS NULL", name="tax_on_document_only"),
         amounts_in_range("amount", "base_amount"),
-        sa.Index("ix_invoice_adjustments_organization_id_line_id", "organization_id", "line_id"),
     )
 
     invoice_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid)
@@ -209,10 +236,10 @@ class InvoiceTaxGroup(Owned, Model):
 
     __tablename__ = "invoice_tax_groups"
     __table_args__ = (
-        _belongs_to("invoices", "invoice_id"),
+        _of_invoice(),
         sa.UniqueConstraint("organization_id", "invoice_id", "position"),
         sa.CheckConstraint("position >= 0", name="position_not_negative"),
-        *_taxed(),
+        *taxed(),
         sa.CheckConstraint("coalesce(rate, 0) > 0 OR tax_amount = 0", name="no_tax_without_rate"),
         amounts_in_range("taxable_amount", "tax_amount", "tax_amount_in_tax_currency"),
     )
@@ -227,8 +254,15 @@ class InvoiceTaxGroup(Owned, Model):
     tax_amount_in_tax_currency: Mapped[Amount | None] = mapped_column()
     exemption_reason: Mapped[str | None] = mapped_column(sa.Text)
     exemption_reason_code: Mapped[str | None] = mapped_column(sa.Text)
+    components_: Mapped[list[dict[str, Any]]] = mapped_column("components", JSONB)
+    """`{name, rate, tax_amount}` of a combined rate: the rate as text, the amount in minor units."""
 
     invoice: Mapped["Invoice"] = relationship(back_populates="tax_breakdown", lazy="raise_on_sql")
+
+    @property
+    def components(self) -> list[dict[str, Any]]:
+        """How the tax of a combined rate is shared by its components, each beside its currency."""
+        return [{**one, "currency": self.currency} for one in self.components_]
 
     @property
     def currency(self) -> str:

@@ -10,12 +10,13 @@ from sqlalchemy.orm import selectinload
 from sqlalchemy.sql.base import ExecutableOption
 
 from billing_api import clock
+from billing_api.catalog import tax_rate_service as tax_rates
 from billing_api.customers.models import Customer
 from billing_api.database import db
 from billing_api.domain import money
 from billing_api.errors import Fault, Malformed
 from billing_api.invoices.models import Invoice
-from billing_api.invoices.parts import InvoiceLine
+from billing_api.invoices.parts import InvoiceLine, InvoiceLineTax
 from billing_api.unit_of_work import unit
 
 
@@ -53,6 +54,14 @@ def search(filters: Mapping[str, Any]) -> sa.Select[Invoice]:
     if (since := filters.get("updated_since")) is not None:
         query = query.where(Invoice.updated_at >= since)
     return query.where(*_amounts(filters), *_overdue(filters))
+
+
+@tax_rates.on_use
+def _is_taxed_by(tax_rate_id: uuid.UUID) -> bool:
+    taxes = sa.select(InvoiceLineTax.id).where(
+        InvoiceLineTax.organization_id == unit().tenant, InvoiceLineTax.tax_rate_id == tax_rate_id
+    )
+    return bool(db.session.scalar(sa.select(taxes.exists())))
 
 
 def _amounts(filters: Mapping[str, Any]) -> list[sa.ColumnElement[bool]]:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,14 +15,12 @@ from billing_api.domain.tax import Exemption, Tax, TaxKey, exemption, key
 from billing_api.domain.totals import AdjustmentTotals, Document, LineTotals, Totals
 from billing_api.invoices.models import Invoice
 from billing_api.invoices.parts import InvoiceAdjustment, InvoiceLine, InvoiceLineTax, InvoiceTaxGroup
+from billing_api.invoices.resolving import LineTax, ResolvedLine
 
 _LINE_PLAIN = (
-    "description", "details", "sku", "order_line_reference", "quantity", "unit", "base_quantity", "exemption_reason",
-    "exemption_reason_code", "metadata_",
+    "product_id", "description", "details", "sku", "order_line_reference", "quantity", "unit", "base_quantity",
+    "exemption_reason", "exemption_reason_code", "metadata_",
 )  # fmt: skip
-
-TAX_MEMBERS = ("taxes", "tax_category", "tax_rate")
-"""By which a line says itself how it is taxed."""
 
 _OWN = frozenset({
     "organization_id", "id", "invoice_id", "line_id", "status", "request", "issued_on", "version", "created_at",
@@ -33,16 +32,16 @@ _OWN = frozenset({
 def set_parts(
     invoice: Invoice,
     body: Mapping[str, Any],
+    given_lines: Sequence[ResolvedLine],
     document: Document,
     totals: Totals,
-    default: tuple[Tax, Exemption] | None,
     exempt: Exemption,
 ) -> None:
-    """Give the invoice its parts in place of those that it had; `default` is the tax of lines that name none, with its
-    reason, and `exempt` the seller's own reason for E where a line names none."""
+    """Give the invoice its parts in place of those that it had; `exempt` is the seller's own reason for E, where no
+    line says one."""
     adjustments: list[InvoiceAdjustment] = []
     lines = []
-    for position, (given, computed) in enumerate(zip(body["lines"], totals.lines, strict=True), start=1):
+    for position, (given, computed) in enumerate(zip(given_lines, totals.lines, strict=True), start=1):
         line = _line_row(invoice, position, given, computed)
         lines.append(line)
         for is_charge, name, amounts in (
@@ -51,7 +50,7 @@ def set_parts(
         ):
             adjustments += [
                 _adjustment_row(index, one, amount, document.currency, is_charge=is_charge, line=line)
-                for index, (one, amount) in enumerate(zip(given[name], amounts, strict=True))
+                for index, (one, amount) in enumerate(zip(given.given[name], amounts, strict=True))
             ]
     for is_charge, name, resolved in ((False, "allowances", totals.allowances), (True, "charges", totals.charges)):
         for index, (one, entry) in enumerate(zip(body[name], resolved, strict=True)):
@@ -59,7 +58,7 @@ def set_parts(
             row.parts = [] if row.tax_category else _parts(entry, document.currency)
             adjustments.append(row)
     invoice.lines, invoice.adjustments = lines, adjustments
-    invoice.tax_breakdown = _breakdown(body["lines"], document, totals.groups, default, exempt)
+    invoice.tax_breakdown = _breakdown(given_lines, totals.groups, exempt)
 
 
 def period(given: Mapping[str, dt.date] | None) -> tuple[dt.date | None, dt.date | None]:
@@ -79,7 +78,8 @@ def _values(row: Model) -> dict[str, Any]:
     return {name: getattr(row, name) for name in names if name not in _OWN}
 
 
-def _line_row(invoice: Invoice, position: int, given: Mapping[str, Any], computed: LineTotals) -> InvoiceLine:
+def _line_row(invoice: Invoice, position: int, line: ResolvedLine, computed: LineTotals) -> InvoiceLine:
+    given, taxes = line.given, {key(one.tax): one for one in line.taxes}
     start, end = period(given["billing_period"])
     names = ("unit_price", "gross_price", "price_discount", "amount", "allowance_total", "charge_total", "net", "gross")
     return InvoiceLine(
@@ -87,14 +87,24 @@ def _line_row(invoice: Invoice, position: int, given: Mapping[str, Any], compute
         position=position,
         billing_period_start=start,
         billing_period_end=end,
-        taxes=[
-            InvoiceLineTax(
-                id=uuid7(), invoice_id=invoice.id, position=index, category=tax.category, rate=tax.rate, name=tax.name
-            )
-            for index, tax in enumerate(computed.taxes)
-        ],
+        tax_from_product=line.tax_from_product,
+        taxes=[_line_tax_row(invoice, index, tax, taxes[tax]) for index, tax in enumerate(computed.taxes)],
         **{name: given[name] for name in _LINE_PLAIN},
         **{name: getattr(computed, name) for name in names},
+    )
+
+
+def _line_tax_row(invoice: Invoice, position: int, tax: TaxKey, given: LineTax) -> InvoiceLineTax:
+    components = [{"name": one.name, "rate": _plain(one.rate)} for one in given.tax.components]
+    return InvoiceLineTax(
+        id=uuid7(),
+        invoice_id=invoice.id,
+        position=position,
+        category=tax.category,
+        rate=tax.rate,
+        name=tax.name,
+        tax_rate_id=given.tax_rate_id,
+        components=components,
     )
 
 
@@ -140,21 +150,11 @@ def _parts(entry: AdjustmentTotals, currency: money.Currency) -> list[dict[str, 
     ]
 
 
-def _breakdown(
-    lines: Sequence[Mapping[str, Any]],
-    document: Document,
-    groups: Sequence[Group],
-    default: tuple[Tax, Exemption] | None,
-    exempt: Exemption,
-) -> list[InvoiceTaxGroup]:
+def _breakdown(lines: Sequence[ResolvedLine], groups: Sequence[Group], exempt: Exemption) -> list[InvoiceTaxGroup]:
     reasons: dict[TaxKey, list[Exemption]] = {}
-    for given, line in zip(lines, document.lines, strict=True):
-        reason = Exemption(reason=given["exemption_reason"], code=given["exemption_reason_code"])
-        if default and not given.keys() & set(TAX_MEMBERS) and not (reason.reason or reason.code):
-            reason = default[1]
-        for tax in line.taxes:
-            stated = reason if reason.reason or reason.code or tax.category != "E" else exempt
-            reasons.setdefault(key(tax), []).append(stated)
+    for line in lines:
+        for one in line.taxes:
+            reasons.setdefault(key(one.tax), []).append(one.exemption)
     rows = []
     for position, group in enumerate(groups):
         same = TaxKey(category=group.category, name=group.name, rate=group.rate)
@@ -172,6 +172,14 @@ def _breakdown(
                 tax_amount=group.tax_amount,
                 exemption_reason=shown.reason if shown else None,
                 exemption_reason_code=shown.code if shown else None,
+                components_=[
+                    {"name": one.name, "rate": _plain(one.rate), "tax_amount": one.tax_amount}
+                    for one in group.components
+                ],
             )
         )
     return rows
+
+
+def _plain(rate: Decimal) -> str:
+    return f"{money.trimmed(rate):f}"

@@ -14,10 +14,10 @@ from billing_api.invoices.bodies import (
     EarlyPaymentDiscount,
     ExchangeRate,
     PaymentInstructions,
-    Period,
     PrecedingInvoice,
 )
 from billing_api.invoices.explanations import CalculationOutput
+from billing_api.invoices.line_bodies import Period
 from billing_api.organizations.schemas import OrganizationOutput
 from billing_api.web.bodies import Metadata
 from billing_api.web.decimals import Exact, Money, Price, amount_field
@@ -59,12 +59,27 @@ class AdjustmentOutput(LineAdjustmentOutput):
     parts = fields.List(fields.Nested(Part))
 
 
+class ComponentOutput(Schema):
+    """A part of a combined rate."""
+
+    name = fields.String(required=True)
+    rate = Exact(4, 4, required=True)
+
+
 class TaxOutput(Schema):
     """A tax upon a line."""
 
     category = fields.String(required=True)
     rate = Exact(4, 4, allow_none=True)
     name = fields.String(allow_none=True)
+    tax_rate_id = Id(allow_none=True)
+    components = fields.List(fields.Nested(ComponentOutput))
+
+
+class GroupComponentOutput(ComponentOutput):
+    """The share of a part of a combined rate in the tax of its group."""
+
+    tax_amount = Money(required=True)
 
 
 class LineOutput(Schema):
@@ -72,6 +87,7 @@ class LineOutput(Schema):
 
     id = Id(required=True)
     position = fields.Integer(required=True)
+    product_id = Id(allow_none=True)
     description = fields.String(required=True)
     details = fields.String(allow_none=True)
     sku = fields.String(allow_none=True)
@@ -91,6 +107,7 @@ class LineOutput(Schema):
     gross = Money(allow_none=True, metadata={"description": "Including tax, where prices include it."})
     tax_category = fields.String(allow_none=True, metadata={"description": "Null where there are several taxes."})
     tax_rate = Exact(4, 4, allow_none=True)
+    tax_rate_id = Id(allow_none=True)
     taxes = fields.List(fields.Nested(TaxOutput), required=True)
     exemption_reason = fields.String(allow_none=True)
     exemption_reason_code = fields.String(allow_none=True)
@@ -106,6 +123,7 @@ class TaxGroupOutput(Schema):
     name = fields.String(required=True, allow_none=True)
     taxable_amount = Money(required=True)
     tax_amount = Money(required=True)
+    components = fields.List(fields.Nested(GroupComponentOutput), required=True)
     tax_amount_in_tax_currency = fields.Method("in_tax_currency", allow_none=True, metadata={"type": "string"})
     exemption_reason = fields.String(required=True, allow_none=True)
     exemption_reason_code = fields.String(required=True, allow_none=True)

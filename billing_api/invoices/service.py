@@ -180,7 +180,7 @@ def _fill(invoice: Invoice, body: Mapping[str, Any], *, keep: bool = False) -> P
     parties = Parties(seller, buyer)
     refusals: list[Invalid] = [*_of_customer(body["customer_id"], parties.customer, keep), *_of_preceding(body)]
     try:
-        write(invoice, body, parties)
+        write(invoice, body, parties, keep=keep)
     except Invalid as refusal:
         refusals.append(refusal)
     if len(refusals) == 1:

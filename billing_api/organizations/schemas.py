@@ -1,12 +1,12 @@
 """The forms of the organization, and of what parties have in common: addresses, tax ids, contacts."""
 
-import re
 from typing import Any
 
 import marshmallow as ma
 from marshmallow import fields
 from stdnum import iban
 
+from billing_api.organizations.tax_ids import WrongTaxId, normalized
 from billing_api.web.bodies import Body, Several
 from billing_api.web.fields import LINKS, Choice, Date, Email, Flag, Id, Instant, Integer, Text, refuse
 from billing_api.web.lists import country_field, currency_field, time_zone_field
@@ -23,15 +23,10 @@ class Address(Body):
     country = country_field()
 
 
-_EU_VAT = re.compile(
-    r"(AT|BE|BG|CY|CZ|DE|DK|EE|EL|ES|FI|FR|HR|HU|IE|IT|LT|LU|LV|MT|NL|PL|PT|RO|SE|SI|SK|XI)[0-9A-Z+*]{2,13}"
-)
-"""What all numbers of VIES have in common: the state, where Greece is EL, and what stands behind it."""
-
-
 class TaxId(Body):
-    """A tax identifier: what kind it is, and itself. Only of `eu_vat` the form is looked at: whether a number has been
-    given out is for VIES to say."""
+    """A tax identifier: what kind it is, and itself. Of the kinds that are known, form and check digits are verified,
+    and the number is kept without spaces and punctuation; of others it stays as it was written. Whether a number has
+    been given out is for its register to say."""
 
     type = Text(
         32,
@@ -43,11 +38,17 @@ class TaxId(Body):
     value = Text(64, required=True, metadata={"example": "DE136695976"})
 
     @ma.validates_schema(skip_on_field_errors=False)
-    def be_of_the_union(self, data: dict[str, Any], **_: Any) -> None:
-        if data.get("type") != "eu_vat" or "value" not in data:
+    def be_of_its_kind(self, data: dict[str, str], **_: Any) -> None:
+        if not {"type", "value"} <= data.keys():
             return
-        if not _EU_VAT.fullmatch(re.sub(r"[ .-]", "", data["value"])):
-            raise refuse("not-an-eu-vat-id", "It begins with its state, such as DE136695976.", "/value")
+        try:
+            normalized(data["type"], data["value"])
+        except WrongTaxId as error:
+            raise refuse("tax-id-invalid", str(error), "/value") from None
+
+    @ma.post_load
+    def keep_normalized(self, data: dict[str, str], **_: Any) -> dict[str, str]:
+        return {**data, "value": normalized(data["type"], data["value"])}
 
 
 class Contact(Body):

@@ -1,10 +1,11 @@
-"""Fields for what the lists of the world name: countries, currencies, time zones, languages."""
+"""Fields for what the lists of the world name: countries, currencies, time zones, languages, units, tax categories."""
 
 from importlib.resources import files
 from typing import Any
 from zoneinfo import available_timezones
 
 from billing_api.domain.money import CURRENCY_CODES
+from billing_api.domain.tax import CATEGORIES
 from billing_api.web.fields import Choice, Text
 
 COUNTRIES = tuple(
@@ -45,3 +46,21 @@ def locale_field(**kwargs: Any) -> Text:
     hint = "A language tag of BCP 47, such as de or de-DE."
     shape = {"description": hint, "example": "de-DE"}
     return Text(35, pattern="[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", hint=hint, shape=shape, **kwargs)
+
+
+_UNIT = "A UN/ECE Recommendation 20 code, such as C62 (piece) or HUR (hour)."
+_CATEGORY = (
+    "Tax category (UNCL 5305): S standard, Z zero rated, E exempt, AE reverse charge, K intra-community supply, "
+    "G export, O outside the scope of tax, L Canary Islands (IGIC), M Ceuta and Melilla (IPSI), B split payment."
+)
+
+
+def unit_field(**kwargs: Any) -> Text:
+    """A unit of measure of UN/ECE Recommendation 20, by its form."""
+    return Text(3, pattern="[A-Z0-9]{1,3}", hint=_UNIT, metadata={"description": _UNIT}, **kwargs)
+
+
+def tax_category_field(**kwargs: Any) -> Choice:
+    """A tax category of UNCL 5305."""
+    hint = f"A tax category of UNCL 5305 belongs here: {', '.join(CATEGORIES)}."
+    return Choice(*CATEGORIES, hint=hint, shape={"description": _CATEGORY, "example": "S"}, **kwargs)

@@ -18,6 +18,7 @@ class World:
         self.app = app
         self.owner, self.stranger = sign_up(app), sign_up(app)
         self.customer = self.owner.customer(external_id="C-1")["id"]
+        self.product, self.tax_rate = self.owner.product()["id"], self.owner.tax_rate()["id"]
         buyer = self.owner.customer()["id"]
         self.draft = self.owner.draft(customer_id=buyer)["id"]
         self.issued, self.owed, self.paid = (
@@ -49,6 +50,7 @@ def requests(world: World) -> dict[str, tuple[str, str, Any]]:
     customer, draft = f"/v1/customers/{world.customer}", f"/v1/invoices/{world.draft}"
     invoice = {"customer_id": world.customer, "lines": []}
     issued, payment = f"/v1/invoices/{world.issued['id']}", f"/v1/payments/{world.payment}"
+    product, tax_rate = f"/v1/products/{world.product}", f"/v1/tax-rates/{world.tax_rate}"
     money = {"amount": "1"}
     new = f"{uuid.uuid4()}@example.com"
     session = world.owner.colleague("viewer")
@@ -107,6 +109,18 @@ def requests(world: World) -> dict[str, tuple[str, str, Any]]:
         "payments_reverse": ("POST", f"/v1/payments/{world.whole}/reverse?dry_run=true", {"reason": "Sent back"}),
         "payments_search": ("GET", "/v1/payments", None),
         "payments_search_refunds": ("GET", "/v1/refunds", None),
+        "products_create": ("POST", "/v1/products?dry_run=true", {"name": "New", "unit_price": "1"}),
+        "products_delete": ("DELETE", f"{product}?dry_run=true", None),
+        "products_read": ("GET", product, None),
+        "products_replace": ("PUT", f"{product}?dry_run=true", {"name": "New", "unit_price": "1"}),
+        "products_search": ("GET", "/v1/products", None),
+        "products_update": ("PATCH", f"{product}?dry_run=true", {"name": "New"}),
+        "tax_rates_create": ("POST", "/v1/tax-rates?dry_run=true", {"name": "New", "rate": "19"}),
+        "tax_rates_delete": ("DELETE", f"{tax_rate}?dry_run=true", None),
+        "tax_rates_read": ("GET", tax_rate, None),
+        "tax_rates_replace": ("PUT", f"{tax_rate}?dry_run=true", {"name": "New", "rate": "19"}),
+        "tax_rates_search": ("GET", "/v1/tax-rates", None),
+        "tax_rates_update": ("PATCH", f"{tax_rate}?dry_run=true", {"name": "New"}),
         "payments_update": ("PATCH", f"{payment}?dry_run=true", {"reference": "1"}),
     }  # fmt: skip
 
@@ -142,6 +156,12 @@ PROTECTED = {
     "payments_refund": (*OF_ALL, "source", "source_id", "customer_id", "currency"),
     "payments_refund_invoice": (*OF_ALL, "source", "source_id", "customer_id", "currency"),
     "payments_reverse": (*OF_ALL, "reversed_at", "amount"),
+    "products_create": (*OF_ALL, "external_key", "in_use"),
+    "products_replace": (*OF_ALL, "external_key", "in_use"),
+    "products_update": (*OF_ALL, "external_key", "in_use"),
+    "tax_rates_create": (*OF_ALL, "in_use"),
+    "tax_rates_replace": (*OF_ALL, "in_use"),
+    "tax_rates_update": (*OF_ALL, "in_use"),
     "payments_update": (*OF_ALL, *OF_PAYMENTS, "amount", "currency", "payment_date", "method", "allocations"),
     "organization_update": (*OF_ALL, "owner", "event_counter"),
     "number_series_update": (

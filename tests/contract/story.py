@@ -18,6 +18,7 @@ def tell(client: FlaskClient, tenant: Tenant, document: dict[str, Any]) -> Itera
     yield from _organization(tenant, document)
     yield from _customers(tenant, document)
     yield from _number_series(tenant, document)
+    yield from _catalogue(tenant, document)
     yield from _invoices(tenant, document)
     yield from _payments(tenant, document)
     yield "events_list", tenant.get("/v1/events?limit=1")
@@ -84,6 +85,19 @@ def _number_series(tenant: Tenant, document: dict[str, Any]) -> Iterator[Step]:
     yield "number_series_update", tenant.patch(links["self"], examples(document, "number_series_update")[0])
     yield "number_series_read", tenant.get(links["self"])
     yield "number_series_audit", tenant.get(links["audit"])
+
+
+def _catalogue(tenant: Tenant, document: dict[str, Any]) -> Iterator[Step]:
+    for name, path in {"products": "/v1/products", "tax_rates": "/v1/tax-rates"}.items():
+        body = examples(document, f"{name}_create")[0]
+        created = tenant.post(path, body)
+        yield f"{name}_create", created
+        one = f"{path}/{(created.json or {})['id']}"
+        yield f"{name}_read", tenant.get(one)
+        yield f"{name}_replace", tenant.put(one, body)
+        yield f"{name}_update", tenant.patch(one, examples(document, f"{name}_update")[0])
+        yield f"{name}_search", tenant.get(f"{path}?archived=any&limit=1")
+        yield f"{name}_delete", tenant.delete(one)
 
 
 def _invoices(tenant: Tenant, document: dict[str, Any]) -> Iterator[Step]:

@@ -24,7 +24,10 @@ def furnished(app: Flask) -> Pair:
     owners = sign_up(app, organization_name="alpha-works"), sign_up(app, organization_name="beta-works")
     for mark, owner in zip(("alpha", "beta"), owners, strict=True):
         customer = owner.customer(name=f"{mark}-customer", external_id="C-1", email="shared@example.com")
-        parts = {"allowances": [{"percent": "1"}], "lines": [line(allowances=[{"amount": "1.00"}])]}
+        product = owner.product(name=f"{mark}-product", tax_rate_id=owner.tax_rate(name=f"{mark}-tax")["id"])
+        owner.product(name=f"{mark}-other", tax_rate_id=owner.tax_rate(name=f"{mark}-rest")["id"])
+        taken = {"product_id": product["id"], "quantity": "1"}
+        parts = {"allowances": [{"percent": "1"}], "lines": [line(allowances=[{"amount": "1.00"}]), taken]}
         owner.draft(customer_id=customer["id"], notes=f"{mark}-note", **parts)
         invoice = owner.invoice(customer_id=customer["id"], notes=f"{mark}-note", **parts)
         payment = owner.payment(invoice, amount="1000.00", overpayment="balance", reference=f"{mark}-reference")

@@ -22,6 +22,7 @@ UNVISITED = {"auth_logout"}
 """It would end the walk."""
 SEEN = (
     "/v1/customers", "/v1/invoices", "/v1/payments", "/v1/refunds", "/v1/number-series", "/v1/organization",
+    "/v1/products", "/v1/tax-rates",
     "/v1/events",
 )  # fmt: skip
 
@@ -45,6 +46,8 @@ def own_ids(tenant: Tenant) -> dict[str, list[str]]:
         "payment_id": [one["id"] for one in tenant.get("/v1/payments").json["data"]],
         "refund_id": [one["id"] for one in tenant.get("/v1/refunds").json["data"]],
         "series_id": [one["id"] for one in tenant.get("/v1/number-series").json["data"]],
+        "product_id": [one["id"] for one in tenant.get("/v1/products").json["data"]],
+        "tax_rate_id": [one["id"] for one in tenant.get("/v1/tax-rates").json["data"]],
     }
 
 
@@ -57,6 +60,10 @@ def body_for(path: str, ids: dict[str, str]) -> dict[str, Any]:
         return {}
     if path.startswith("/v1/invoices"):
         return {"customer_id": ids["customer_id"], "lines": []}
+    if path.startswith("/v1/products"):
+        return {"name": "intruder", "unit_price": "1"}
+    if path.startswith("/v1/tax-rates"):
+        return {"name": "intruder", "rate": "1"}
     return {"name": "intruder"} if path.startswith("/v1/customers") else {}
 
 
@@ -137,11 +144,27 @@ def test_anothers_id_in_a_body_is_unknown(pair: Pair, path: str) -> None:
     assert _without_request(answer.json) == _without_request(unknown.json)
 
 
+@pytest.mark.parametrize("name", ["product_id", "tax_rate_id"])
+def test_anothers_product_or_tax_rate_on_a_line_is_unknown(pair: Pair, name: str) -> None:
+    intruder, victim = pair
+    codes = {"product_id": "product-not-found", "tax_rate_id": "tax-rate-not-found"}
+    told = []
+    for id in (own_ids(victim)[name][0], str(uuid.uuid4())):
+        named = {"description": "x", "quantity": "1", "unit_price": "1", name: id}
+        answer = intruder.post("/v1/invoices/preview", {"lines": [named]})
+        assert (answer.status_code, answer.json["code"]) == (422, codes[name])
+        assert [fault["pointer"] for fault in answer.json["errors"]] == [f"/lines/0/{name}"]
+        told.append(_without_request(answer.json))
+    assert told[0] == told[1]
+
+
 @pytest.mark.parametrize(("method", "tail"), [("GET", ""), ("DELETE", ""), ("POST", "/finalize")])
 def test_a_refusal_tells_nothing_of_what_another_has(pair: Pair, method: str, tail: str) -> None:
     intruder, victim = pair
-    for resource, ids in (("customers", "customer_id"), ("invoices", "invoice_id")):
-        if tail and resource == "customers":
+    for ids, resource in {
+        "customer_id": "customers", "invoice_id": "invoices", "product_id": "products", "tax_rate_id": "tax-rates"
+    }.items():  # fmt: skip
+        if tail and resource != "invoices":
             continue
         theirs = intruder.call(method, f"/v1/{resource}/{own_ids(victim)[ids][0]}{tail}")
         nobodys = intruder.call(method, f"/v1/{resource}/{uuid.uuid4()}{tail}")

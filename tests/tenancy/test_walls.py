@@ -112,7 +112,8 @@ def test_every_reference_carries_the_organization(owner_cursor: Any) -> None:
     found = references(owner_cursor)
     assert len(found) >= 10
     for table, target, columns, targets in found:
-        assert (columns[0], targets) == ("organization_id", ["organization_id", "id"]), (table, target)
+        # What stands between is a whole that both rows belong to.
+        assert (columns[0], targets) == ("organization_id", [*columns[:-1], "id"]), (table, target)
 
 
 def refusal_of_a_foreign_row(cursor: Any, pair: Pair, table: str, target: str, column: str) -> str | None:
@@ -139,9 +140,12 @@ def refusal_of_a_foreign_row(cursor: Any, pair: Pair, table: str, target: str, c
 
 
 def test_a_reference_to_another_tenants_row_is_refused(pair: Pair, owner_cursor: Any) -> None:
-    for table, target, columns, _ in references(owner_cursor):
-        refused = refusal_of_a_foreign_row(owner_cursor, pair, table, target, columns[1])
-        assert refused == f"fk_{table}_organization_id_{columns[1]}"
+    found = references(owner_cursor)
+    for table, target, columns, _ in found:
+        refused = refusal_of_a_foreign_row(owner_cursor, pair, table, target, columns[-1])
+        # A row that would leave its whole may be held by its own parts first.
+        held = {f"fk_{part}_{'_'.join(names)}" for part, whole, names, _ in found if whole == table and len(names) > 2}
+        assert refused in {f"fk_{table}_{'_'.join(columns)}"} | held
 
 
 def test_a_reference_whose_constraint_was_dropped_is_noticed(pair: Pair, owner_cursor: Any) -> None:

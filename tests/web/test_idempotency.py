@@ -66,6 +66,8 @@ REQUESTS: dict[str, Callable[[Tenant], tuple[str, Any]]] = {
         of(tenant.payment(tenant.invoice(), amount="900", overpayment="balance"), "refunds"),
         {"amount": "1"},
     ),
+    "/v1/products": lambda tenant: ("/v1/products", {"name": "Once", "unit_price": "1.00"}),
+    "/v1/tax-rates": lambda tenant: ("/v1/tax-rates", {"name": "Once", "rate": "19"}),
 }
 """A good request for every POST that stores its reply; a new route is missed until it stands here."""
 

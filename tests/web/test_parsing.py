@@ -138,6 +138,7 @@ def test_all_faults_are_told_at_once_each_with_its_pointer(tenant: Tenant) -> No
         ("/net_terms_days", "not-an-integer"),
         ("/billing_address/country", "not-a-choice"),
         ("/billing_address/planet", "unknown-member"),
+        ("/tax_ids/0/value", "tax-id-invalid"),
         ("/tax_ids/1/type", "required"),
         ("/tax_ids/1/value", "not-a-string"),
         ("/a~1b~0c", "unknown-member"),

@@ -6,8 +6,8 @@ from sqlalchemy.dialects import postgresql
 
 from billing_api.tenancy import grant, wall
 
-revision = "0012"
-down_revision = "0011"
+revision = "0015"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 

@@ -80,7 +80,7 @@ def keeps_the_calendar(wall: tuple[str, dt.date], time: dt.time, terms: int) -> 
 WALLS = {"wall": walls(), "time": st.sampled_from(MINUTES), "terms": st.integers(0, 400)}
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(**WALLS)
 @example(wall=("Pacific/Kiritimati", dt.date(2024, 2, 29)), time=LATE, terms=366)
 @example(wall=("Etc/GMT+12", dt.date(2023, 12, 31)), time=LATE, terms=0)
@@ -95,7 +95,8 @@ def test_a_due_date_is_counted_on_the_calendar_of_the_seller(
 
 
 @pytest.mark.slow
-@settings(max_examples=20_000 if STRESS else 2_000)
+@pytest.mark.timeout(1800)
+@settings(max_examples=20_000 if STRESS else 2_000, deadline=None)
 @given(**WALLS)
 def test_very_many_due_dates_are_counted_on_the_calendar_of_the_seller(
     wall: tuple[str, dt.date], time: dt.time, terms: int
@@ -134,6 +135,7 @@ def test_ends_of_months_and_years_and_days_of_changing_clocks(issued: str, terms
     assert str(due_date(dt.date.fromisoformat(issued), terms)) == due
 
 
+@settings(deadline=None)
 @given(st.dates(dt.date(1900, 1, 1), LAST_DAY), st.integers(0, 3650), st.integers(0, 3650))
 def test_terms_add_up_and_longer_ones_are_never_due_earlier(day: dt.date, first: int, second: int) -> None:
     assume(day_number(day) + first + second <= day_number(LAST_DAY))
@@ -149,7 +151,7 @@ def test_terms_that_lead_nowhere_are_refused(terms: int, code: str) -> None:
     assert [(fault.code, fault.pointer) for fault in refusal.value.faults] == [(code, "/net_terms_days")]
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.datetimes(dt.datetime(1971, 1, 1), dt.datetime(2037, 12, 31), timezones=st.just(dt.UTC)))
 def test_every_time_zone_has_one_day_and_there_are_at_most_three_on_earth(moment: dt.datetime) -> None:
     with time_machine.travel(moment, tick=False):

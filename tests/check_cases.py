@@ -55,8 +55,8 @@ CASES = {
     "ck_invoice_adjustments_tax_category_known": ["line_id = NULL, position = 7, tax_category = 'X'"],
     "ck_invoice_adjustments_tax_on_document_only": [
         "tax_category = 'S', line_id = (SELECT id FROM invoice_lines l "
-        "WHERE (l.organization_id, l.invoice_id) = (invoice_adjustments.organization_id, invoice_adjustments.invoice_id) "
-        "LIMIT 1)"
+        "WHERE l.organization_id = invoice_adjustments.organization_id "
+        "AND l.invoice_id = invoice_adjustments.invoice_id LIMIT 1)"
     ],
     "ck_invoice_adjustments_tax_rate_has_category": ["tax_category = NULL, tax_rate = 19"],
     "ck_invoice_line_taxes_category_known": ["category = 'X'", "category = 's'"],

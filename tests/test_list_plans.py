@@ -203,7 +203,8 @@ MONEY_QUERIES = [
 ]  # fmt: skip
 PAYMENT_QUERIES = [
     *MONEY_QUERIES, *[query.format(*["payment_date"] * 2) for query in DATES], "invoice_id={invoice}", *SINCE,
-    "sort=updated_at", "sort=-updated_at", "customer_id={customer}&sort=payment_date",
+    "sort=updated_at", "sort=-updated_at", "customer_id={customer}&sort=payment_date", "status=received",
+    "status=reversed", "status=reversed&sort=payment_date",
 ]  # fmt: skip
 REFUND_QUERIES = [*MONEY_QUERIES, *[query.format(*["payment_date"] * 2) for query in DATES], "source_id={payment}"]
 ENTRY_QUERIES = [*MONEY_QUERIES, *[query.format(*["entry_date"] * 2) for query in DATES], "object_id={payment}"]

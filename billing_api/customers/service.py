@@ -24,7 +24,7 @@ class CustomerInUse(Conflict):
     title = "The customer has documents"
 
 
-for _table in ("invoices", "sources"):
+for _table in ("invoices", "sources", "refunds", "ledger_entries"):
     on_violation(f"fk_{_table}_organization_id_customer_id", CustomerInUse)
 
 

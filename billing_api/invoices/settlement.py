@@ -81,8 +81,8 @@ def lock(ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Invoice]:
 def allocate(source: Source, invoice: Invoice, amount: int, on: dt.date) -> None:
     """Let a source settle an invoice with an amount that is due, and that was counted as used of the source; both are
     locked. What had been given up of it is expected again first."""
-    # No receivable is settled before it is there.
-    on = max(on, invoice.issue_date or on)
+    # No receivable is settled before it is there, and none expected again before it was given up.
+    on = max(on, invoice.issue_date or on, _given_up_on(invoice) or on)
     db.session.add(Allocation(source=source, invoice_id=invoice.id, amount=amount, allocated_on=on))
     if invoice.status == "uncollectible":
         post(invoice, "write_off_reversed", on, bookkeeping.written_off(-amount, invoice.id))
@@ -106,6 +106,12 @@ def release(source: Source, invoice: Invoice, allocations: Collection[Allocation
     data = {"amount": _text(invoice, amount), "amount_due": _text(invoice, invoice.amount_due)}
     record("invoice.amount_released", invoice, currency=invoice.currency, source=_reference(source), **data)
     _follow(invoice)
+
+
+def _given_up_on(invoice: Invoice) -> dt.date | None:
+    if invoice.marked_uncollectible_at is None or invoice.seller is None:
+        return None
+    return clock.date_of(invoice.marked_uncollectible_at, invoice.seller["time_zone"])
 
 
 def _settle(invoice: Invoice, source: Source, amount: int) -> None:

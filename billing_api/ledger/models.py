@@ -37,6 +37,7 @@ class Source(Owned, Versioned, Model):
         sa.Index("ix_sources_organization_id_type_created_at", "organization_id", "type", "created_at", "id"),
         sa.Index("ix_sources_organization_id_type_updated_at", "organization_id", "type", "updated_at", "id"),
         sa.Index("ix_sources_organization_id_type_dated_on", "organization_id", "type", "dated_on", "id"),
+        sa.Index("ix_sources_organization_id_currency", "organization_id", "type", "currency", "created_at", "id"),
         sa.Index(
             "ix_sources_organization_id_customer_id", "organization_id", "customer_id", "type", "created_at", "id"
         ),
@@ -117,6 +118,7 @@ class LedgerEntry(Owned, Model):
         sa.CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency_form"),
         sa.Index("ix_ledger_entries_organization_id_created_at", "organization_id", "created_at", "id"),
         sa.Index("ix_ledger_entries_organization_id_entry_date", "organization_id", "entry_date", "id"),
+        sa.Index("ix_ledger_entries_organization_id_currency", "organization_id", "currency", "created_at", "id"),
         sa.Index(
             "ix_ledger_entries_organization_id_customer_id",
             "organization_id",

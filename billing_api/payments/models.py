@@ -19,10 +19,16 @@ class Payment(Source):
     """Money that came in. Its amounts are those of the source that it is."""
 
     __tablename__ = "payments"
-    __table_args__: tuple[sa.Constraint, ...] = (  # type: ignore[assignment]  # a table of its own
+    __table_args__: tuple[sa.schema.SchemaItem, ...] = (  # type: ignore[assignment]  # a table of its own
         sa.ForeignKeyConstraint(["organization_id", "id"], ["sources.organization_id", "sources.id"]),
         sa.CheckConstraint(f"method IN ({_METHODS})", name="method_known"),
         sa.CheckConstraint("(reversed_at IS NULL) = (reversal_reason IS NULL)", name="reversal_has_its_reason"),
+        sa.Index(
+            "ix_payments_organization_id_reversed",
+            "organization_id",
+            "id",
+            postgresql_where=sa.text("reversed_at IS NOT NULL"),
+        ),
     )
     __mapper_args__ = {"polymorphic_identity": "payment"}
 
@@ -52,6 +58,7 @@ class Refund(Owned, Model):
         sa.CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency_form"),
         sa.CheckConstraint(f"method IN ({_METHODS})", name="method_known"),
         sa.Index("ix_refunds_organization_id_created_at", "organization_id", "created_at", "id"),
+        sa.Index("ix_refunds_organization_id_currency", "organization_id", "currency", "created_at", "id"),
         sa.Index("ix_refunds_organization_id_payment_date", "organization_id", "payment_date", "id"),
         sa.Index("ix_refunds_organization_id_customer_id", "organization_id", "customer_id", "created_at", "id"),
         sa.Index("ix_refunds_organization_id_source_id", "organization_id", "source_id", "created_at", "id"),

@@ -181,6 +181,7 @@ class PaymentFilter(PageQuery):
     """Which payments, in which order."""
 
     sort = sort_field("created_at", "updated_at", "payment_date")
+    status = Choice("received", "reversed")
     customer_id = Id()
     invoice_id = Id()
     currency = currency_field()

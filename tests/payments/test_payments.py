@@ -231,6 +231,9 @@ def test_payments_are_found_by_what_they_say(tenant: Tenant) -> None:
     assert found("payment_date_from=2026-02-01&payment_date_to=2026-02-28") == made[1:2]
     assert found(f"customer_id={customer}&payment_date_to=2026-02-01") == made[:2]
     assert found(f"customer_id={uuid.uuid4()}") == []
+    assert tenant.post(f"/v1/payments/{made[0]}/reverse", {"reason": "x"}).status_code == 200
+    assert found(f"customer_id={customer}&status=reversed") == made[:1]
+    assert found(f"customer_id={customer}&status=received") == made[1:]
 
 
 def test_money_on_an_invoice_that_was_given_up_is_written_back_first(tenant: Tenant) -> None:
@@ -260,3 +263,14 @@ def test_a_payment_made_before_the_issue_settles_from_the_issue_on(tenant: Tenan
     invoice = tenant.invoice()
     payment = tenant.payment(invoice, payment_date="2026-01-01")
     assert payment["allocations"][0]["allocated_on"] == invoice["issue_date"]
+
+
+def test_money_that_came_before_an_invoice_was_given_up_counts_from_then_on(tenant: Tenant) -> None:
+    """Or the bad debt of the days between would stand below zero."""
+    invoice = tenant.invoice(issue_date="2026-01-01")
+    assert tenant.post(f"/v1/invoices/{invoice['id']}/mark-uncollectible").status_code == 200
+    payment = tenant.payment(invoice, payment_date="2026-02-01")
+    today = clock.today("Europe/Berlin").isoformat()
+    assert (payment["payment_date"], payment["allocations"][0]["allocated_on"]) == ("2026-02-01", today)
+    written_back = entries(tenant, object_id=invoice["id"])[2]
+    assert (written_back["type"], written_back["entry_date"]) == ("write_off_reversed", today)

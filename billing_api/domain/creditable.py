@@ -94,35 +94,85 @@ class Creditable:
     rounding_credited: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineShare:
+    """What a line comes to with its shares of the document's allowances and charges, and the taxes upon it."""
+
+    bundle: Bundle
+    quantity: Decimal
+    amount: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeAlone:
+    """An allowance (its amount negative) or a charge that no line shares, and the taxes upon it."""
+
+    kind: Kind
+    position: int
+    bundle: Bundle
+    amount: int
+
+
 def creditable(document: Document, totals: Totals) -> Creditable:
     """The state of an invoice before its first credit; `totals` are those that `calculate` gives for `document`."""
-    includes_tax = document.prices_include_tax
     remaining, alone = _share_out(totals)
-    charged = [(line.taxes, amount) for line, amount in zip(totals.lines, remaining, strict=True)]
-    charged += [(bundle, amount) for _, _, bundle, amount in alone]
-    pools, places = _pools(totals.groups, charged, includes_tax)
-    lines = tuple(
-        CreditableLine(
-            pools=places[taken.taxes],
-            quantity=line.quantity,
-            amount=amount,
-            remaining_quantity=line.quantity,
-            remaining_amount=amount,
-        )
-        for line, taken, amount in zip(document.lines, totals.lines, remaining, strict=True)
-    )
-    return Creditable(
+    return assemble(
+        [
+            LineShare(bundle=taken.taxes, quantity=line.quantity, amount=amount)
+            for line, taken, amount in zip(document.lines, totals.lines, remaining, strict=True)
+        ],
+        [
+            ChargeAlone(kind=kind, position=position, bundle=bundle, amount=amount)
+            for kind, position, bundle, amount in alone
+        ],
+        totals.groups,
         currency=document.currency,
-        prices_include_tax=includes_tax,
-        lines=lines,
-        charges=tuple(
-            CreditableCharge(kind=kind, position=at, pools=places[bundle], amount=amount, remaining_amount=amount)
-            for kind, at, bundle, amount in alone
-        ),
-        groups=tuple(_group(group) for group in totals.groups),
-        pools=pools,
+        prices_include_tax=document.prices_include_tax,
         total=totals.total,
         rounding_amount=totals.rounding_amount,
+    )
+
+
+def assemble(
+    lines: Sequence[LineShare],
+    charges: Sequence[ChargeAlone],
+    groups: Sequence[Group],
+    *,
+    currency: Currency,
+    prices_include_tax: bool,
+    total: int,
+    rounding_amount: int,
+) -> Creditable:
+    """The state of an invoice before its first credit, from what is kept of it; amounts in minor units."""
+    charged = [(line.bundle, line.amount) for line in lines] + [(one.bundle, one.amount) for one in charges]
+    pools, places = _pools(groups, charged, prices_include_tax)
+    return Creditable(
+        currency=currency,
+        prices_include_tax=prices_include_tax,
+        lines=tuple(
+            CreditableLine(
+                pools=places[line.bundle],
+                quantity=line.quantity,
+                amount=line.amount,
+                remaining_quantity=line.quantity,
+                remaining_amount=line.amount,
+            )
+            for line in lines
+        ),
+        charges=tuple(
+            CreditableCharge(
+                kind=one.kind,
+                position=one.position,
+                pools=places[one.bundle],
+                amount=one.amount,
+                remaining_amount=one.amount,
+            )
+            for one in charges
+        ),
+        groups=tuple(_group(group) for group in groups),
+        pools=pools,
+        total=total,
+        rounding_amount=rounding_amount,
     )
 
 

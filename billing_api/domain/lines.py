@@ -91,6 +91,14 @@ def price_line(line: Line, unit: Currency, pointer: str, faults: list[Fault]) ->
     )
 
 
+def extended(quantity: Decimal, price: Decimal, base_quantity: Decimal, unit: Currency) -> int:
+    """Quantity * price / base quantity in minor units, rounded once; the price in major units, the base not 0."""
+    (many, many_of), (each, each_of), (per, per_of) = (
+        value.as_integer_ratio() for value in (quantity, price, base_quantity)
+    )
+    return rounded(many * each * per_of * 10**unit.decimals, many_of * each_of * per)
+
+
 def _price(line: Line, pointer: str, faults: list[Fault]) -> Price | None:
     unit, gross, discount = line.unit_price, line.gross_price, line.price_discount
     if unit is None and gross is None:
@@ -126,11 +134,7 @@ def _amount(line: Line, price: Decimal, unit: Currency, pointer: str, faults: li
         detail = "The base quantity of a price must be above 0."
         faults.append(Fault("base-quantity-not-positive", detail, f"{pointer}/base_quantity"))
         return None
-    (many, many_of), (each, each_of), (per, per_of) = (
-        value.as_integer_ratio() for value in (line.quantity, price, line.base_quantity)
-    )
-    amount = rounded(many * each * per_of * 10**unit.decimals, many_of * each_of * per)
-    return limited(amount, pointer, faults)
+    return limited(extended(line.quantity, price, line.base_quantity, unit), pointer, faults)
 
 
 def _bundle(line: Line, pointer: str, faults: list[Fault]) -> tuple[TaxKey, ...]:

@@ -79,6 +79,12 @@ def demand(action: str, invoice: Invoice, organization: Organization | None = No
         raise _REFUSALS[hindrance.code](hindrance.detail, members=members)
 
 
+def permits(action: str, invoice: Invoice, organization: Organization) -> bool:
+    """Whether `demand` would let it pass."""
+    facts = _facts(invoice, organization)
+    return lifecycle.is_open(action, facts.status) and lifecycle.hindrance(action, facts) is None
+
+
 def offered(invoice: Invoice, organization: Organization, customer: Customer | None) -> list[dict[str, Any]]:
     """Every action with whether it is allowed now, and why not, so that a screen can draw its buttons from it."""
     facts = _facts(invoice, organization)

@@ -46,9 +46,9 @@ def issue(invoice: Invoice, parties: Parties, issue_date: dt.date | None, expect
     organization, asked = parties.organization, issue_date or invoice.issue_date
     # The seller may have taken another tax currency since the draft was written.
     set_exchange_of_groups(invoice, organization)
-    if lacking := list(_lacking(invoice, parties, asked)):
+    if absent := list(lacking(invoice, parties, asked)):
         # A date that is refused is told with it; alone it is refused in its own name, with the series locked.
-        faults = [*lacking, *_of_date(asked, organization)]
+        faults = [*absent, *_of_date(asked, organization)]
         raise InvoiceNotReady(f"{len(faults)} thing{'s' * (len(faults) != 1)} to add or mend.", faults=faults)
     check_total(invoice, expected_total, f"/v1/invoices/{invoice.id}/calculation")
     # The parts first: once its status has changed, the database keeps them as they are. Of the invoice itself nothing
@@ -76,7 +76,19 @@ def issue(invoice: Invoice, parties: Parties, issue_date: dt.date | None, expect
 def blockers(invoice: Invoice, parties: Parties) -> list[Fault]:
     """Everything for which finalization would refuse a draft, as things stand."""
     on = invoice.issue_date
-    return [*_lacking(invoice, parties, on), *_of_date(on, parties.organization)]
+    return [*lacking(invoice, parties, on), *_of_date(on, parties.organization)]
+
+
+def lacking(invoice: Invoice, parties: Parties, asked: dt.date | None) -> Iterator[Fault]:
+    """Everything that a document must have and this one has not, on the date that was asked for, or today."""
+    categories = {tax.category for line in invoice.lines for tax in line.taxes}
+    on = asked or clock.today(parties.organization.time_zone)
+    yield from _of_lines(invoice, parties.default_tax(on))
+    yield from _of_seller(parties.organization, categories)
+    yield from _of_buyer(parties.customer, categories)
+    yield from _of_document(invoice, parties, categories)
+    if invoice.net_terms_days is None and invoice.due_date is not None and invoice.due_date < on:
+        yield Fault("due-before-issue", f"It would be issued on {on}, after it is due.", "/due_date")
 
 
 def seller_of(organization: Organization) -> dict[str, Any]:
@@ -114,17 +126,6 @@ def _number(invoice: Invoice, issue_date: dt.date | None, organization: Organiza
     if invoice.due_date is not None and invoice.due_date < number.issue_date:
         fault = Fault("due-before-issue", f"It would be issued on {number.issue_date}, after that.", "/due_date")
         raise InvoiceNotReady("The due date lies before the date of issue.", faults=[fault])
-
-
-def _lacking(invoice: Invoice, parties: Parties, asked: dt.date | None) -> Iterator[Fault]:
-    categories = {tax.category for line in invoice.lines for tax in line.taxes}
-    on = asked or clock.today(parties.organization.time_zone)
-    yield from _of_lines(invoice, parties.default_tax(on))
-    yield from _of_seller(parties.organization, categories)
-    yield from _of_buyer(parties.customer, categories)
-    yield from _of_document(invoice, parties, categories)
-    if invoice.net_terms_days is None and invoice.due_date is not None and invoice.due_date < on:
-        yield Fault("due-before-issue", f"It would be issued on {on}, after it is due.", "/due_date")
 
 
 def _of_date(asked: dt.date | None, organization: Organization) -> Iterator[Fault]:

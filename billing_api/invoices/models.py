@@ -181,6 +181,8 @@ class Invoice(Owned, Versioned, Model):
     amount_credited: Mapped[Amount] = mapped_column(default=0)
     total_credited: Mapped[Amount] = mapped_column(default=0)
     """What all its credit notes come to, whether they settle it or not."""
+    taxes_credited: Mapped[dict[str, list[list[int]]] | None] = mapped_column(JSONB(none_as_null=True))
+    """The tax that they have taken, as `domain.resuming` keeps it: of all `pools` and `components`."""
 
     tax_currency: Mapped[str | None] = mapped_column(sa.Text)
     exchange_rate: Mapped[Decimal | None] = mapped_column(sa.Numeric(20, 10))
@@ -248,9 +250,12 @@ class Invoice(Owned, Versioned, Model):
     @property
     def amount_creditable(self) -> int:
         """What credit notes have left of an issued invoice, tax and rounding included."""
-        if self.status in {None, "draft", "void"}:
-            return 0
-        return max(0, self.total + self.rounding_amount) - self.total_credited
+        return self.total + self.rounding_amount - self.total_credited if self.is_creditable else 0
+
+    @property
+    def is_creditable(self) -> bool:
+        """Whether credit notes can be written over it at all: it is issued, not void, and comes to something."""
+        return self.status not in {None, "draft", "void"} and self.total + self.rounding_amount > 0
 
     @property
     def partially_paid(self) -> bool:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from billing_api.catalog.models import taxed
 from billing_api.database import Amount, Model, Owned, owned_by
-from billing_api.domain.money import AMOUNT_LIMIT
+from billing_api.domain.money import AMOUNT_LIMIT, subtract
 from billing_api.domain.tax import Component, Tax
 
 if TYPE_CHECKING:
@@ -66,6 +66,13 @@ class InvoiceLine(Owned, Model):
             name="prices_agree",
         ),
         amounts_in_range("amount", "allowance_total", "charge_total", "net", "gross"),
+        sa.CheckConstraint(f"shared_amount BETWEEN {-AMOUNT_LIMIT} AND {AMOUNT_LIMIT}", name="shared_amount_in_range"),
+        sa.CheckConstraint(
+            "credited_quantity BETWEEN least(quantity, 0) AND greatest(quantity, 0) "
+            "AND credited_amount BETWEEN least(coalesce(gross, net) + shared_amount, 0) "
+            "AND greatest(coalesce(gross, net) + shared_amount, 0)",
+            name="credited_within_line",
+        ),
         period_runs_forward(),
         sa.CheckConstraint("product_id IS NOT NULL OR NOT tax_from_product", name="tax_from_product_needs_one"),
         sa.Index(
@@ -101,6 +108,11 @@ class InvoiceLine(Owned, Model):
     charge_total: Mapped[Amount] = mapped_column()
     net: Mapped[Amount] = mapped_column()
     gross: Mapped[Amount | None] = mapped_column()
+    shared_amount: Mapped[Amount] = mapped_column(default=0)
+    """Its share of the document's charges less that of its allowances, in the price mode of the document."""
+    credited_quantity: Mapped[Decimal] = mapped_column(sa.Numeric(18, 6), default=Decimal(0))
+    credited_amount: Mapped[Amount] = mapped_column(default=0)
+    """What credit notes have taken of it, shares included."""
 
     invoice: Mapped["Invoice"] = relationship(back_populates="lines", lazy="raise_on_sql")
     taxes: Mapped[list["InvoiceLineTax"]] = relationship(
@@ -136,6 +148,21 @@ class InvoiceLine(Owned, Model):
     def tax_rate_id(self) -> uuid.UUID | None:
         """The rate of the organization from which the line's one tax was taken."""
         return self.taxes[0].tax_rate_id if len(self.taxes) == 1 else None
+
+    @property
+    def stated(self) -> int:
+        """What it comes to, in the price mode of the document."""
+        return self.net if self.gross is None else self.gross
+
+    @property
+    def creditable_quantity(self) -> Decimal:
+        """How much of its quantity can still be credited."""
+        return subtract(self.quantity, self.credited_quantity) if self.invoice.is_creditable else Decimal(0)
+
+    @property
+    def creditable_net(self) -> int:
+        """How much of its amount can still be credited, in the price mode of the document."""
+        return self.stated + self.shared_amount - self.credited_amount if self.invoice.is_creditable else 0
 
     @property
     def billing_period(self) -> dict[str, dt.date | None] | None:
@@ -206,6 +233,13 @@ class InvoiceAdjustment(Owned, Model):
         sa.CheckConstraint("tax_rate IS NULL OR tax_category IS NOT NULL", name="tax_rate_has_category"),
         sa.CheckConstraint("line_id IS NULL OR tax_category IS NULL", name="tax_on_document_only"),
         amounts_in_range("amount", "base_amount"),
+        sa.CheckConstraint("NOT stands_alone OR line_id IS NULL", name="only_document_stands_alone"),
+        sa.CheckConstraint(
+            "credited_amount = 0 OR (stands_alone AND CASE WHEN is_charge "
+            "THEN credited_amount BETWEEN least(amount, 0) AND greatest(amount, 0) "
+            "ELSE credited_amount BETWEEN least(-amount, 0) AND greatest(-amount, 0) END)",
+            name="credited_within_adjustment",
+        ),
     )
 
     invoice_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid)
@@ -220,10 +254,26 @@ class InvoiceAdjustment(Owned, Model):
     tax_category: Mapped[str | None] = mapped_column(sa.Text)
     tax_rate: Mapped[Decimal | None] = mapped_column(sa.Numeric(8, 4))
     parts: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    stands_alone: Mapped[bool] = mapped_column(default=False)
+    """Whether no line shares it, so that it is credited by itself."""
+    credited_amount: Mapped[Amount] = mapped_column(default=0)
+    """What credit notes have taken of it, signed as it counts in the total: an allowance is negative."""
 
     invoice: Mapped["Invoice"] = relationship(back_populates="adjustments", lazy="raise_on_sql")
     # Never read: it lets the unit of work insert the line first.
     line: Mapped[InvoiceLine | None] = relationship(lazy="raise_on_sql", overlaps="adjustments,invoice")
+
+    @property
+    def signed_amount(self) -> int:
+        """The amount as it counts in the total."""
+        return self.amount if self.is_charge else -self.amount
+
+    @property
+    def creditable_amount(self) -> int | None:
+        """How much of it can still be credited, signed as it counts in the total; None where lines share it."""
+        if not self.stands_alone:
+            return None
+        return self.signed_amount - self.credited_amount if self.invoice.is_creditable else 0
 
     @property
     def currency(self) -> str:

@@ -10,6 +10,7 @@ from uuid_utils.compat import uuid7
 
 from billing_api.database import Model
 from billing_api.domain import money
+from billing_api.domain.creditable import creditable
 from billing_api.domain.groups import Group
 from billing_api.domain.tax import Exemption, Tax, TaxKey, exemption, key
 from billing_api.domain.totals import AdjustmentTotals, Document, LineTotals, Totals
@@ -24,7 +25,7 @@ _LINE_PLAIN = (
 
 _OWN = frozenset({
     "organization_id", "id", "invoice_id", "line_id", "status", "request", "issued_on", "version", "created_at",
-    "updated_at",
+    "updated_at", "total_credited", "taxes_credited", "credited_quantity", "credited_amount",
 })  # fmt: skip
 """What tells two rows apart that say the same."""
 
@@ -40,9 +41,10 @@ def set_parts(
     """Give the invoice its parts in place of those that it had; `exempt` is the seller's own reason for E, where no
     line says one."""
     adjustments: list[InvoiceAdjustment] = []
-    lines = []
+    lines, state = [], creditable(document, totals)
     for position, (given, computed) in enumerate(zip(given_lines, totals.lines, strict=True), start=1):
         line = _line_row(invoice, position, given, computed)
+        line.shared_amount = state.lines[position - 1].amount - line.stated
         lines.append(line)
         for is_charge, name, amounts in (
             (False, "allowances", computed.allowance_amounts),
@@ -52,10 +54,12 @@ def set_parts(
                 _adjustment_row(index, one, amount, document.currency, is_charge=is_charge, line=line)
                 for index, (one, amount) in enumerate(zip(given.given[name], amounts, strict=True))
             ]
+    alone = {(charge.kind == "charge", charge.position) for charge in state.charges}
     for is_charge, name, resolved in ((False, "allowances", totals.allowances), (True, "charges", totals.charges)):
         for index, (one, entry) in enumerate(zip(body[name], resolved, strict=True)):
             row = _adjustment_row(index, one, entry.amount, document.currency, is_charge=is_charge)
             row.parts = [] if row.tax_category else _parts(entry, document.currency)
+            row.stands_alone = (is_charge, index) in alone
             adjustments.append(row)
     invoice.lines, invoice.adjustments = lines, adjustments
     invoice.tax_breakdown = _breakdown(given_lines, totals.groups, exempt)
@@ -133,6 +137,7 @@ def _adjustment_row(
         tax_category=category,
         tax_rate=tax.rate if tax else None,
         parts=[],
+        stands_alone=False,
     )
 
 

@@ -57,6 +57,7 @@ class AdjustmentOutput(LineAdjustmentOutput):
     tax_category = fields.String(allow_none=True)
     tax_rate = Exact(4, 4, allow_none=True)
     parts = fields.List(fields.Nested(Part))
+    creditable_amount = Money(required=True, allow_none=True)
 
 
 class ComponentOutput(Schema):
@@ -112,6 +113,8 @@ class LineOutput(Schema):
     exemption_reason = fields.String(allow_none=True)
     exemption_reason_code = fields.String(allow_none=True)
     billing_period = fields.Nested(Period, allow_none=True)
+    creditable_quantity = Exact(12, 6, required=True)
+    creditable_net = Money(required=True)
     metadata = Metadata(attribute="metadata_")
 
 

@@ -56,14 +56,14 @@ _OF_ITS_DAY = frozenset({"issue_date", "due_date", "supply_date", "billing_perio
 def preview(body: Mapping[str, Any]) -> Invoice:
     """The invoice that this body would make; nothing is kept."""
     invoice = Invoice()
-    _fill(invoice, body)
+    fill(invoice, body)
     return invoice
 
 
-def create(body: Mapping[str, Any]) -> Invoice:
-    """A draft, or, when the body says `finalize`, an issued invoice."""
-    invoice = Invoice(id=uuid7())
-    parties = _fill(invoice, body, keep=True)
+def create(body: Mapping[str, Any], *, revision_of: uuid.UUID | None = None) -> Invoice:
+    """A draft, which may be to replace another invoice, or, when the body says `finalize`, an issued invoice."""
+    invoice = Invoice(id=uuid7(), revision_of_id=revision_of)
+    parties = fill(invoice, body, keep=True)
     db.session.add(invoice)
     db.session.flush()
     record("invoice.created", invoice, customer_id=str(invoice.customer_id))
@@ -103,13 +103,13 @@ def edit(
     # Computed twice only where it may be for nothing: a thousand lines take a second.
     if _stated(before) == _stated({"currency": before["currency"], **body["request"]}):
         fresh = Invoice()
-        _fill(fresh, body, keep=True)
+        fill(fresh, body, keep=True)
         if content(fresh) == content(invoice):
             return invoice
     # The old parts leave before the new ones come, whose positions would meet theirs.
     invoice.lines, invoice.adjustments, invoice.tax_breakdown = [], [], []
     db.session.flush()
-    _fill(invoice, body, keep=True)
+    fill(invoice, body, keep=True)
     touch(invoice)
     db.session.flush()
     record("invoice.updated", invoice, changed=_changed(before, invoice.request))
@@ -160,21 +160,13 @@ def with_actions(invoice: Invoice) -> Invoice:
     return invoice
 
 
-def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+def fill(invoice: Invoice, body: Mapping[str, Any], *, keep: bool = False) -> Parties:
+    """Make the invoice what the body asks for, or refuse all that is wrong with it at once. Nothing is kept of it yet;
+    what it rests on is, where it is to be kept.
 
-
-def _stated(request: Mapping[str, Any]) -> dict[str, Any]:
-    # What is null, empty or false counts as left out; a zero is said on purpose.
-    return {name: value for name, value in request.items() if value or (value == 0 and value is not False)}
-
-
-def _parties(invoice: Invoice, *, freeze: bool = False) -> Parties:
-    return Parties(organizations.current(keep=freeze), customers.look_up(invoice.customer_id, freeze=freeze))
-
-
-def _fill(invoice: Invoice, body: Mapping[str, Any], *, keep: bool = False) -> Parties:
-    """Make the invoice what the body asks for, or refuse all that is wrong with it at once."""
+    Raises:
+        CustomerNotFound, CustomerArchived, InvoiceNotFound, TotalMismatch, and Invalid where it is several, or another.
+    """
     freeze = keep and body.get("finalize", False)
     seller, buyer = organizations.current(keep=freeze), customers.look_up(body["customer_id"], keep=keep, freeze=freeze)
     parties = Parties(seller, buyer)
@@ -189,6 +181,19 @@ def _fill(invoice: Invoice, body: Mapping[str, Any], *, keep: bool = False) -> P
         faults = [fault for refusal in refusals for fault in refusal.faults]
         raise Invalid(f"{len(faults)} faults in the body.", faults=faults)
     return parties
+
+
+def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+
+
+def _stated(request: Mapping[str, Any]) -> dict[str, Any]:
+    # What is null, empty or false counts as left out; a zero is said on purpose.
+    return {name: value for name, value in request.items() if value or (value == 0 and value is not False)}
+
+
+def _parties(invoice: Invoice, *, freeze: bool = False) -> Parties:
+    return Parties(organizations.current(keep=freeze), customers.look_up(invoice.customer_id, freeze=freeze))
 
 
 def _of_customer(id: uuid.UUID | None, customer: Customer | None, keep: bool) -> Iterator[Invalid]:

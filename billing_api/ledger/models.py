@@ -10,6 +10,7 @@ from sqlalchemy import orm
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from billing_api import clock
+from billing_api.customers.models import Customer
 from billing_api.database import Amount, Instant, Model, Owned, Versioned, owned_by
 from billing_api.domain.bookkeeping import ACCOUNTS, ENTRY_TYPES
 from billing_api.domain.money import AMOUNT_LIMIT
@@ -24,7 +25,8 @@ class Source(Owned, Versioned, Model):
 
     __tablename__ = "sources"
     __table_args__ = (
-        owned_by("customers", "customer_id"),
+        # By its model, so that it is there before the models that inherit from this one are made.
+        owned_by(Customer.__tablename__, "customer_id"),
         sa.CheckConstraint("type IN ('payment', 'credit_note', 'invoice')", name="type_known"),
         sa.CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency_form"),
         sa.CheckConstraint(f"amount BETWEEN 0 AND {AMOUNT_LIMIT}", name="amount_range"),

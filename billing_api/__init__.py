@@ -12,6 +12,7 @@ from billing_api import keys
 from billing_api.auth.routes import blueprint as auth
 from billing_api.catalog.product_routes import blueprint as products
 from billing_api.catalog.tax_rate_routes import blueprint as tax_rates
+from billing_api.credit_notes.routes import blueprint as credit_notes
 from billing_api.customers.routes import blueprint as customers
 from billing_api.database import db, watch
 from billing_api.deadline import limit_silence
@@ -34,6 +35,7 @@ from config import ROOT, Config
 
 RESOURCES = (
     events, organizations, auth, customers, products, tax_rates, number_series, ledger, invoices, payments,
+    credit_notes,
 )  # fmt: skip
 """In the one order in which packages may know each other: each only those to its left."""
 

@@ -24,6 +24,24 @@ PERIODS = [
 VERSIONS = ["version = 0", "version = -1"]
 
 CASES = {
+    "ck_credit_note_adjustments_amounts_in_range": too_far("amount", "net"),
+    "ck_credit_note_adjustments_position_not_negative": ["position = -1"],
+    "ck_credit_note_lines_amounts_in_range": too_far("amount", "allowance_total", "charge_total", "net", "gross"),
+    "ck_credit_note_lines_net_adds_up": ["net = net + 1", "amount = amount - 1", "charge_total = charge_total + 1"],
+    "ck_credit_note_lines_position_range": ["position = 0", "position = 1001"],
+    "ck_credit_note_lines_price_has_its_quantity": ["quantity = NULL", "unit_price = NULL"],
+    "ck_credit_note_tax_groups_amounts_in_range": too_far(
+        "taxable_amount", "tax_amount", "tax_amount_in_tax_currency"
+    ),
+    "ck_credit_note_tax_groups_position_not_negative": ["position = -1"],
+    "ck_credit_notes_amounts_in_range": too_far(
+        "subtotal", "allowance_total", "charge_total", "total_without_tax", "tax_total", "total", "rounding_amount",
+        "tax_total_in_tax_currency",
+    ),
+    "ck_credit_notes_payable_not_negative": ["rounding_amount = -total - 1"],
+    "ck_credit_notes_sequence_value_positive": ["sequence_value = 0", "sequence_value = -1"],
+    "ck_credit_notes_settlement_known": ["settlement = 'voucher'"],
+    "ck_credit_notes_sums_add_up": ["tax_total = tax_total + 1", "subtotal = subtotal - 1"],
     "ck_allocations_amount_positive": ["amount = 0", "amount = -1"],
     "ck_allocations_released_whole": ["released_at = now()", "released_on = '2026-01-01'"],
     "ck_customers_currency_form": ["currency = 'eur'", "currency = 'EURO'", "currency = ''", "currency = 'EUR '"],
@@ -45,6 +63,16 @@ CASES = {
     "ck_idempotency_keys_key_length": ["key = ''", "key = repeat('k', 256)"],
     "ck_idempotency_keys_status_is_success": ["status = 199", "status = 300", "status = 409", "status = 500"],
     "ck_invoice_adjustments_amounts_in_range": too_far("amount", "base_amount"),
+    "ck_invoice_adjustments_credited_within_adjustment": [
+        "credited_amount = 1", "stands_alone = true, is_charge = true, credited_amount = amount + 1",
+        "stands_alone = true, is_charge = false, credited_amount = 1",
+        "stands_alone = true, is_charge = false, credited_amount = -amount - 1",
+    ],
+    "ck_invoice_adjustments_only_document_stands_alone": [
+        "stands_alone = true, line_id = (SELECT id FROM invoice_lines l "
+        "WHERE l.organization_id = invoice_adjustments.organization_id "
+        "AND l.invoice_id = invoice_adjustments.invoice_id LIMIT 1)"
+    ],
     "ck_invoice_adjustments_only_out_of_scope_has_no_rate": [
         "tax_category = 'O', tax_rate = 0", "tax_category = 'E', tax_rate = NULL"
     ],
@@ -66,12 +94,17 @@ CASES = {
     "ck_invoice_lines_amounts_in_range": too_far("amount", "allowance_total", "charge_total", "net", "gross"),
     "ck_invoice_lines_base_quantity_positive": ["base_quantity = 0", "base_quantity = -1"],
     "ck_invoice_lines_billing_period_runs_forward": PERIODS,
+    "ck_invoice_lines_credited_within_line": [
+        "credited_quantity = quantity + 1", "credited_quantity = -1", "credited_amount = -1",
+        "credited_amount = net + shared_amount + 1", "shared_amount = -net, credited_amount = 1",
+    ],
     "ck_invoice_lines_net_adds_up": ["net = net + 1", "amount = amount - 1", "allowance_total = allowance_total + 1"],
     "ck_invoice_lines_position_range": ["position = 0", "position = 1001"],
     "ck_invoice_lines_prices_agree": [
         "gross_price = unit_price", "price_discount = 1", "gross_price = unit_price + 2, price_discount = 1",
         "unit_price = -1, gross_price = 0, price_discount = 1", "unit_price = 2, gross_price = 1, price_discount = -1",
     ],
+    "ck_invoice_lines_shared_amount_in_range": too_far("shared_amount"),
     "ck_invoice_tax_groups_amounts_in_range": too_far("taxable_amount", "tax_amount", "tax_amount_in_tax_currency"),
     "ck_invoice_tax_groups_category_known": ["category = 'X'"],
     "ck_invoice_tax_groups_no_tax_without_rate": [

@@ -24,11 +24,11 @@ ORDER = (
 OPERATIONS = ("health", "docs")
 """Packages with routes that no resource knows, and that know none."""
 STAGES = {
-    "models": ("models", "parts"),
+    "models": ("models", "parts", "breakdown"),
     "service": (
         "service", "queries", "passwords", "drafting", "resolving", "rows", "finalization", "explaining",
         "product_service", "tax_rate_service", "lookup", "terms", "scheduling", "audit", "actions", "issued",
-        "settlement", "balance",
+        "settlement", "balance", "credits", "revision",
     ),
     "schemas": ("schemas", "bodies", "line_bodies", "explanations", "tax_ids"),
     "routes": ("routes", "product_routes", "tax_rate_routes"),

@@ -25,6 +25,12 @@ def furnished(app: Flask) -> Tenant:
     parts = {"lines": [line(allowances=[{"amount": "1.00"}])], "allowances": [{"amount": "1.00"}]}
     paid = tenant.payment(tenant.invoice(customer_id=customer, **parts), amount="200.00", overpayment="balance")
     assert tenant.post(f"/v1/payments/{paid['id']}/refunds", {"amount": "1.00"}).status_code == 201
+    freight = {"amount": "9.00", "tax_category": "S", "tax_rate": "7"}
+    credited = tenant.invoice(customer_id=customer, charges=[freight])
+    body = {"invoice_id": credited["id"], "reason": "None"}
+    some = {"lines": [{"invoice_line_id": credited["lines"][0]["id"], "quantity": "1"}]}
+    assert tenant.post("/v1/credit-notes", {**body, **some}).status_code == 201
+    assert tenant.post("/v1/credit-notes", body).status_code == 201
     # A counter that stands at its first value cannot go back for another reason too.
     return tenant
 

@@ -14,14 +14,20 @@ NOT_BY_TENANT = {"pk_organizations", "uq_users_email_key", "uq_refresh_tokens_di
 LONGEST = 63
 EXACT = {
     "invoices": {"exchange_rate"},
-    "invoice_lines": {"quantity", "unit_price", "gross_price", "price_discount", "base_quantity"},
+    "invoice_lines": {
+        "quantity", "unit_price", "gross_price", "price_discount", "base_quantity", "credited_quantity",
+    },
     "invoice_line_taxes": {"rate"},
     "invoice_adjustments": {"percent", "tax_rate"},
     "invoice_tax_groups": {"rate"},
     "ledger_postings": {"tax_rate"},
+    "credit_notes": {"exchange_rate"},
+    "credit_note_lines": {"quantity", "unit_price", "base_quantity"},
+    "credit_note_adjustments": {"tax_rate"},
+    "credit_note_tax_groups": {"rate"},
     "products": {"unit_price", "base_quantity", "tax_rate"},
     "tax_rates": {"rate"},
-}
+}  # fmt: skip
 """Quantities, prices per unit, rates and percentages: no amounts of money, which are counted in minor units."""
 SMALL = {"version", "position", "net_terms_days", "status"}
 """Integers that are no amounts."""
@@ -122,7 +128,8 @@ def test_every_column_has_an_exact_type(cursor: Any) -> None:
 def test_every_key_is_a_uuid_of_version_7(tenant: Any, cursor: Any) -> None:
     payment = tenant.payment(tenant.invoice(allowances=[{"percent": "1"}]), amount="900.00", overpayment="balance")
     assert tenant.post(f"/v1/payments/{payment['id']}/refunds", {"amount": "1.00"}).status_code == 201
-    tenant.invoice(allowances=[{"percent": "1"}])
+    credited = tenant.invoice(charges=[{"amount": "9.00", "tax_category": "S", "tax_rate": "7"}])
+    assert tenant.post("/v1/credit-notes", {"invoice_id": credited["id"], "reason": "None"}).status_code == 201
     tenant.product(tax_rate_id=tenant.tax_rate()["id"])
     seen = 0
     for table in tenant_tables(cursor):
@@ -131,4 +138,4 @@ def test_every_key_is_a_uuid_of_version_7(tenant: Any, cursor: Any) -> None:
             cursor.execute(f"SELECT DISTINCT substring(id::text, 15, 1) FROM {table}")  # noqa: S608 - our own tables
             assert cursor.fetchall() == [("7",)], table
             seen += 1
-    assert seen >= 17
+    assert seen >= 21

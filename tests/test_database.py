@@ -16,10 +16,14 @@ from tests.schema import connected
 PARTS = ("invoice_lines", "invoice_line_taxes", "invoice_adjustments", "invoice_tax_groups")
 OF_A_LINE = ("invoice_line_taxes", "invoice_adjustments")
 MOVABLE = {
-    "status", "version", "updated_at", "amount_paid", "amount_credited", "total_credited", "paid_at", "voided_at",
+    "status", "version", "updated_at", "amount_paid", "amount_credited", "total_credited", "taxes_credited", "paid_at",
+    "voided_at",
     "void_reason", "marked_uncollectible_at", "sent_at", "revised_by_id", "issued_on",
 }  # fmt: skip
 """What money does to an issued invoice."""
+CREDITED = {("invoice_lines", "credited_quantity"), ("invoice_lines", "credited_amount"),
+            ("invoice_adjustments", "credited_amount")}  # fmt: skip
+"""What credit notes move in the parts of an issued invoice."""
 FROZEN = "BA409"
 TORN = "23503"
 """A part would stand on another invoice than its line."""
@@ -108,7 +112,7 @@ def test_an_issued_invoice_cannot_be_deleted_nor_become_a_draft_again(issuer: Is
 def test_no_part_of_an_issued_invoice_can_be_changed_or_deleted(issuer: Issuer) -> None:
     for table in PARTS:
         for column, kind in issuer.columns(table).items():
-            if kind != "uuid":
+            if kind != "uuid" and (table, column) not in CREDITED:
                 change = f"UPDATE {{}} SET {{}} = {OTHER[kind].format(column)} WHERE invoice_id = %s"  # noqa: S608 - our own
                 # A CHECK may see it first.
                 by = (FROZEN, BROKEN)
@@ -116,6 +120,20 @@ def test_no_part_of_an_issued_invoice_can_be_changed_or_deleted(issuer: Issuer) 
         unchanged = "UPDATE {} SET position = position WHERE invoice_id = %s"
         assert issuer.refused(unchanged, table, given=(issuer.issued,)), table
         assert issuer.refused("DELETE FROM {} WHERE invoice_id = %s", table, given=(issuer.issued,)), table
+
+
+def test_what_credit_notes_move_moves_alone_and_only_while_the_invoice_stands(issuer: Issuer) -> None:
+    issuer.run("BEGIN")
+    credit = "UPDATE invoice_lines SET credited_quantity = 1, credited_amount = 1 WHERE invoice_id = %s"
+    assert issuer.run(credit, given=(issuer.issued,)) == 1
+    issuer.run("SAVEPOINT credited")
+    more = "UPDATE invoice_lines SET credited_amount = 2, description = 'x' WHERE invoice_id = %s"
+    assert issuer.refused(more, given=(issuer.issued,))
+    issuer.run("ROLLBACK TO credited")
+    void = "UPDATE invoices SET status = 'void', voided_at = now(), void_reason = 'none' WHERE id = %s"
+    assert issuer.run(void, given=(issuer.issued,)) == 1
+    assert issuer.refused("UPDATE invoice_lines SET credited_amount = 2 WHERE invoice_id = %s", given=(issuer.issued,))
+    issuer.run("ROLLBACK")
 
 
 def test_no_part_can_be_slipped_into_an_issued_invoice(issuer: Issuer) -> None:

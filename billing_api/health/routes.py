@@ -53,6 +53,8 @@ def index() -> dict[str, Any]:
     The addresses at which to begin; where one has braces, put in what they name (RFC 6570).
     """
     paths = {
+        "credit_note_preview": "/v1/credit-notes/preview",
+        "credit_notes": "/v1/credit-notes",
         "customer_by_external_id": "/v1/customers/by-external-id/{external_id}",
         "customers": "/v1/customers",
         "docs": "/docs",

@@ -61,8 +61,8 @@ class TaxInput(Body):
             raise refuse("taxes-twice", "Give tax_rate_id, or category, rate and name.", "/tax_rate_id")
 
 
-class LineInput(Body):
-    """A line: what, how many, at which price, under which tax. What it leaves out it takes from its product."""
+class LineBody(Body):
+    """What a line of any document takes."""
 
     product_id = Id(load_default=None)
     description = Text(4000, load_default=None, metadata={"example": "Consulting, October"})
@@ -94,6 +94,10 @@ class LineInput(Body):
             raise refuse("taxes-twice", "Give tax_category and tax_rate, or taxes, and not both.", "/taxes")
         if "tax_rate_id" in data and (own or "taxes" in data):
             raise refuse("taxes-twice", "Give tax_rate_id, or the tax itself, and not both.", "/tax_rate_id")
+
+
+class LineInput(LineBody):
+    """A line: what, how many, at which price, under which tax. What it leaves out it takes from its product."""
 
     @ma.validates_schema(skip_on_field_errors=False, pass_original=True)
     def say_what_it_is(self, data: dict[str, Any], original: dict[str, Any], **_: Any) -> None:

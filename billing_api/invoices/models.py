@@ -14,10 +14,10 @@ from billing_api.database import Amount, Instant, Model, Owned, Versioned, owned
 from billing_api.domain import lifecycle
 from billing_api.domain.document_types import INVOICE_TYPES
 from billing_api.domain.lifecycle import STATUSES
+from billing_api.invoices.breakdown import InvoiceTaxGroup
 from billing_api.invoices.parts import (
     InvoiceAdjustment,
     InvoiceLine,
-    InvoiceTaxGroup,
     amounts_in_range,
     period_runs_forward,
 )

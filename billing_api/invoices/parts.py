@@ -1,4 +1,4 @@
-"""The parts of an invoice: lines, their taxes, allowances and charges, and the rows of the tax breakdown."""
+"""The parts of an invoice: lines, their taxes, allowances and charges."""
 
 import datetime as dt
 import uuid
@@ -32,7 +32,7 @@ def period_runs_forward() -> sa.CheckConstraint:
     )
 
 
-def _of_invoice() -> sa.ForeignKeyConstraint:
+def of_invoice() -> sa.ForeignKeyConstraint:
     """A part goes with its whole: only drafts are ever deleted."""
     return sa.ForeignKeyConstraint(
         ["organization_id", "invoice_id"], ["invoices.organization_id", "invoices.id"], ondelete="CASCADE"
@@ -52,7 +52,7 @@ class InvoiceLine(Owned, Model):
 
     __tablename__ = "invoice_lines"
     __table_args__ = (
-        _of_invoice(),
+        of_invoice(),
         owned_by("products", "product_id"),
         sa.UniqueConstraint("organization_id", "invoice_id", "position"),
         # What a part of the line refers to, so that it is one of the same invoice.
@@ -177,7 +177,7 @@ class InvoiceLineTax(Owned, Model):
 
     __tablename__ = "invoice_line_taxes"
     __table_args__ = (
-        _of_invoice(),
+        of_invoice(),
         _of_line(),
         owned_by("tax_rates", "tax_rate_id"),
         sa.UniqueConstraint("organization_id", "line_id", "position"),
@@ -218,7 +218,7 @@ class InvoiceAdjustment(Owned, Model):
 
     __tablename__ = "invoice_adjustments"
     __table_args__ = (
-        _of_invoice(),
+        of_invoice(),
         _of_line(),
         sa.UniqueConstraint(
             "organization_id",
@@ -274,45 +274,6 @@ class InvoiceAdjustment(Owned, Model):
         if not self.stands_alone:
             return None
         return self.signed_amount - self.credited_amount if self.invoice.is_creditable else 0
-
-    @property
-    def currency(self) -> str:
-        """The currency of its amounts."""
-        return self.invoice.currency
-
-
-class InvoiceTaxGroup(Owned, Model):
-    """A row of the tax breakdown (EN 16931, BG-23)."""
-
-    __tablename__ = "invoice_tax_groups"
-    __table_args__ = (
-        _of_invoice(),
-        sa.UniqueConstraint("organization_id", "invoice_id", "position"),
-        sa.CheckConstraint("position >= 0", name="position_not_negative"),
-        *taxed(),
-        sa.CheckConstraint("coalesce(rate, 0) > 0 OR tax_amount = 0", name="no_tax_without_rate"),
-        amounts_in_range("taxable_amount", "tax_amount", "tax_amount_in_tax_currency"),
-    )
-
-    invoice_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid)
-    position: Mapped[int] = mapped_column(sa.Integer)
-    category: Mapped[str] = mapped_column(sa.Text)
-    rate: Mapped[Decimal | None] = mapped_column(sa.Numeric(8, 4))
-    name: Mapped[str | None] = mapped_column(sa.Text)
-    taxable_amount: Mapped[Amount] = mapped_column()
-    tax_amount: Mapped[Amount] = mapped_column()
-    tax_amount_in_tax_currency: Mapped[Amount | None] = mapped_column()
-    exemption_reason: Mapped[str | None] = mapped_column(sa.Text)
-    exemption_reason_code: Mapped[str | None] = mapped_column(sa.Text)
-    components_: Mapped[list[dict[str, Any]]] = mapped_column("components", JSONB)
-    """`{name, rate, tax_amount}` of a combined rate: the rate as text, the amount in minor units."""
-
-    invoice: Mapped["Invoice"] = relationship(back_populates="tax_breakdown", lazy="raise_on_sql")
-
-    @property
-    def components(self) -> list[dict[str, Any]]:
-        """How the tax of a combined rate is shared by its components, each beside its currency."""
-        return [{**one, "currency": self.currency} for one in self.components_]
 
     @property
     def currency(self) -> str:

@@ -14,8 +14,9 @@ from billing_api.domain.creditable import creditable
 from billing_api.domain.groups import Group
 from billing_api.domain.tax import Exemption, Tax, TaxKey, exemption, key
 from billing_api.domain.totals import AdjustmentTotals, Document, LineTotals, Totals
+from billing_api.invoices.breakdown import InvoiceTaxGroup
 from billing_api.invoices.models import Invoice
-from billing_api.invoices.parts import InvoiceAdjustment, InvoiceLine, InvoiceLineTax, InvoiceTaxGroup
+from billing_api.invoices.parts import InvoiceAdjustment, InvoiceLine, InvoiceLineTax
 from billing_api.invoices.resolving import LineTax, ResolvedLine
 
 _LINE_PLAIN = (

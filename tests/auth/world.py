@@ -29,6 +29,10 @@ class World:
         self.whole = self.owner.payment(self.issued, amount="1")["id"]
         refund = self.owner.post(f"/v1/payments/{self.payment}/refunds", {"amount": "1"})
         self.refund = (refund.json or {})["id"]
+        credited = self.owner.invoice(customer_id=buyer)
+        self.owner.payment(credited)
+        note = self.owner.post("/v1/credit-notes", {"invoice_id": credited["id"], "reason": "Returned"})
+        self.note = (note.json or {})["id"]
         self.series = self.owner.get("/v1/number-series").json["data"][0]["links"]["self"]
 
     def somebody(self, who: str) -> Tenant | None:
@@ -52,6 +56,7 @@ def requests(world: World) -> dict[str, tuple[str, str, Any]]:
     issued, payment = f"/v1/invoices/{world.issued['id']}", f"/v1/payments/{world.payment}"
     product, tax_rate = f"/v1/products/{world.product}", f"/v1/tax-rates/{world.tax_rate}"
     money = {"amount": "1"}
+    note, credit = f"/v1/credit-notes/{world.note}", {"invoice_id": world.unpaid, "reason": "Returned"}
     new = f"{uuid.uuid4()}@example.com"
     session = world.owner.colleague("viewer")
     return {
@@ -61,6 +66,13 @@ def requests(world: World) -> dict[str, tuple[str, str, Any]]:
         "auth_refresh": ("POST", "/v1/auth/refresh", {"refresh_token": session.refresh_token}),
         "auth_sign_up": ("POST", "/v1/auth/sign-up", {**SIGN_UP, "email": new}),
         "contract_openapi": ("GET", "/openapi.json", None),
+        "credit_notes_create": ("POST", "/v1/credit-notes?dry_run=true", credit),
+        "credit_notes_preview": ("POST", "/v1/credit-notes/preview", credit),
+        "credit_notes_read": ("GET", note, None),
+        "credit_notes_refund": ("POST", f"{note}/refunds?dry_run=true", money),
+        "credit_notes_revise": ("POST", f"/v1/invoices/{world.unpaid}/revise?dry_run=true", {"reason": "Wrong"}),
+        "credit_notes_search": ("GET", "/v1/credit-notes", None),
+        "credit_notes_update": ("PATCH", f"{note}?dry_run=true", {"metadata": {"case": "1"}}),
         "customers_create": ("POST", "/v1/customers?dry_run=true", {"name": "New"}),
         "customers_delete": ("DELETE", f"{customer}?dry_run=true", None),
         "customers_read": ("GET", customer, None),
@@ -135,11 +147,20 @@ OF_PAYMENTS = (
     "status", "type", "amount_allocated", "amount_refunded", "amount_available", "amount_reversed", "dated_on",
     "reversed_at", "reversal_reason",
 )  # fmt: skip
+OF_CREDIT_NOTES = (
+    "number", "status", "type", "subtotal", "total", "tax_total", "payable_amount", "amount", "amount_allocated",
+    "amount_refunded", "amount_available", "tax_breakdown", "seller", "buyer", "allocations", "dated_on", "series_id",
+)  # fmt: skip
 OF_USERS = ("role", "status", "scope", "password_hash", "email_key", "user_id", "is_admin")
 PROTECTED = {
     "auth_sign_up": (*OF_ALL, *OF_USERS),
     "auth_login": (*OF_ALL, *OF_USERS),
     "auth_refresh": (*OF_ALL, *OF_USERS, "expires_at", "session_id"),
+    "credit_notes_create": (*OF_ALL, *OF_CREDIT_NOTES, "customer"),
+    "credit_notes_preview": (*OF_ALL, *OF_CREDIT_NOTES, "customer"),
+    "credit_notes_refund": (*OF_ALL, "source", "source_id", "customer_id", "currency"),
+    "credit_notes_revise": (*OF_ALL, "lines", "revision_of_id", "revised_by_id", "voided_at"),
+    "credit_notes_update": (*OF_ALL, *OF_CREDIT_NOTES, "reason", "lines", "issue_date", "invoice_id", "customer_id"),
     "customers_create": (*OF_ALL, "email_key", "balance", "search"),
     "customers_replace": (*OF_ALL, "email_key", "balance", "search"),
     "customers_update": (*OF_ALL, "email_key", "balance", "search"),

@@ -210,6 +210,9 @@ def test_a_draft_keeps_what_it_took_until_it_is_saved_again(tenant: Tenant) -> N
         assert tenant.get(path(draft)).json == draft
     issued = tenant.post(f"{path(drafts[0])}/finalize").json
     assert (issued["status"], issued["total"]) == ("open", "59.50")
+    # What can be credited is nothing before it is issued.
+    whole = {"creditable_quantity": "1", "creditable_net": "50.00"}
+    drafts[0]["lines"] = [{**only(drafts[0]["lines"]), **whole}]
     figures = ("lines", "tax_breakdown", "total")
     assert [issued[name] for name in figures] == [drafts[0][name] for name in figures]
     refused(tenant.patch(path(drafts[1]), {"notes": "x"}), 422, "product-archived")

@@ -18,6 +18,11 @@ RULES = frozenset(
         # Of money: what is due, and what is there.
         "allocation-twice", "allocations-exceed-amount", "amount-exceeds-available", "amount-exceeds-due",
         "amount-not-positive", "currency-mismatch", "customer-mismatch", "date-in-future",
+        # Of credits: what of the invoice remains, and what is the invoice's own.
+        "credit-charge-unknown", "credit-line-unknown", "credit-line-twice", "credit-charge-twice",
+        "credit-note-negative", "credit-note-not-ready", "issue-date-before-invoice", "not-with-invoice-id",
+        "only-with-invoice-id", "quantity-and-amount", "quantity-exceeds-remaining", "amount-exceeds-remaining",
+        "quantity-not-creditable", "amount-not-creditable", "credit-exceeds-invoice", "credit-reverses-sign",
         "base-quantity-not-positive", "components-mismatch", "currency-required", "customer-archived",
         "customer-not-found", "due-before-issue", "exemption-not-allowed", "exchange-rate-not-positive",
         "increment-not-positive", "invoice-not-found", "invoice-not-ready", "issue-date-in-future",
@@ -35,7 +40,7 @@ RULES = frozenset(
 )  # fmt: skip
 """Codes of faults that a body can have although it fits its schema."""
 OF_ISSUED = {
-    "payments", "apply-balance", "refunds", "void", "mark-sent", "mark-uncollectible", "mark-collectible",
+    "payments", "apply-balance", "refunds", "void", "revise", "mark-sent", "mark-uncollectible", "mark-collectible",
 }  # fmt: skip
 """What is done with an issued invoice."""
 EXCLUSIVE = [
@@ -200,6 +205,24 @@ def series(base_url: str, email: str) -> str:
     return id
 
 
+def give_credit_note(case: Any) -> None:
+    """A credit note by itself, all of it to the customer's credit."""
+    token, customer = buyer(case.operation.base_url)
+    line = {"description": "Work", "quantity": "1000", "unit_price": "50.00", "tax_rate": "19"}
+    body = {"customer_id": customer, "reason": "Bonus", "lines": [line], "preceding_invoices": [{"number": "A-1"}]}
+    case.path_parameters["credit_note_id"] = post(case.operation.base_url, "/v1/credit-notes", body, token)["id"]
+
+
+def give_credit(case: Any) -> None:
+    """An issued invoice, of which all is credited; most of what the schema lets stand beside it would be refused."""
+    token, customer = buyer(case.operation.base_url)
+    line = {"description": "Work", "quantity": "2", "unit_price": "50.00", "tax_rate": "19"}
+    body = {"customer_id": customer, "lines": [line], "finalize": True}
+    invoice = post(case.operation.base_url, "/v1/invoices", body, token)
+    given = {name: case.body[name] for name in ("reason", "notes", "metadata") if name in case.body}
+    case.body = {"reason": "Returned", **given, "invoice_id": invoice["id"]}
+
+
 @functools.cache
 def buyer(base_url: str) -> tuple[str, str]:
     """A token of the owner, and a customer to whom invoices can be issued."""
@@ -228,6 +251,9 @@ GIVEN = {
     "customer_id": give_customer,
     "invoice_id": give_draft,
     "payment_id": give_payment,
+    "credit_note_id": give_credit_note,
+    "POST /v1/credit-notes": give_credit,
+    "POST /v1/credit-notes/preview": give_credit,
     "series_id": give_series,
     "product_id": give_product,
     "tax_rate_id": give_tax_rate,

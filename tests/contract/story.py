@@ -21,6 +21,7 @@ def tell(client: FlaskClient, tenant: Tenant, document: dict[str, Any]) -> Itera
     yield from _catalogue(tenant, document)
     yield from _invoices(tenant, document)
     yield from _payments(tenant, document)
+    yield from _credit_notes(tenant, document)
     yield "events_list", tenant.get("/v1/events?limit=1")
     yield "auth_logout", tenant.post("/v1/auth/logout")
 
@@ -150,3 +151,20 @@ def _payments(tenant: Tenant, document: dict[str, Any]) -> Iterator[Step]:
     body = examples(document, "payments_refund_invoice")[0]
     yield "payments_refund_invoice", tenant.post(f"/v1/invoices/{owed['id']}/refunds", body)
     yield "ledger_search", tenant.get("/v1/ledger/entries?limit=1")
+
+
+def _credit_notes(tenant: Tenant, document: dict[str, Any]) -> Iterator[Step]:
+    freight = {"amount": "10.00", "tax_category": "S", "tax_rate": "7", "reason": "Freight"}
+    invoice = tenant.invoice(customer_id=tenant.customer()["id"], charges=[freight])
+    tenant.payment(invoice)
+    body = {**examples(document, "credit_notes_create")[0], "invoice_id": invoice["id"], "issue_date": None}
+    yield "credit_notes_preview", tenant.post("/v1/credit-notes/preview", body)
+    made = tenant.post("/v1/credit-notes", body)
+    yield "credit_notes_create", made
+    path = f"/v1/credit-notes/{(made.json or {})['id']}"
+    yield "credit_notes_read", tenant.get(path)
+    yield "credit_notes_update", tenant.patch(path, examples(document, "credit_notes_update")[0])
+    yield "credit_notes_search", tenant.get("/v1/credit-notes?limit=1")
+    yield "credit_notes_refund", tenant.post(f"{path}/refunds", examples(document, "credit_notes_refund")[0])
+    reason, old = examples(document, "credit_notes_revise")[0], tenant.invoice(customer_id=invoice["customer_id"])
+    yield "credit_notes_revise", tenant.post(f"/v1/invoices/{old['id']}/revise", reason)

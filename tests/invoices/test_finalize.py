@@ -37,8 +37,10 @@ def test_a_draft_becomes_an_open_invoice(tenant: Tenant) -> None:
     assert [shown[name] for name in ("paid_at", "voided_at", "marked_uncollectible_at")] == [None] * 3
     assert shown["version"] == draft["version"] + 1
     assert answer.headers["ETag"] == f'"{shown["version"]}"'
+    (taken,), (issued,) = draft["lines"], shown["lines"]
+    assert issued == {**taken, "creditable_quantity": "2", "creditable_net": "100.00"}
     changed = {
-        "status", "number", "due_date", "supply_date", "overdue", "finalized_at", "seller", "buyer", "version",
+        "status", "lines", "number", "due_date", "supply_date", "overdue", "finalized_at", "seller", "buyer", "version",
         "updated_at", "actions", "amount_creditable",
     }  # fmt: skip
     assert {name: value for name, value in shown.items() if name not in changed} == {

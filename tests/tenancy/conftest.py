@@ -33,6 +33,10 @@ def furnished(app: Flask) -> Pair:
         payment = owner.payment(invoice, amount="1000.00", overpayment="balance", reference=f"{mark}-reference")
         refund = {"amount": "1.00", "reference": f"{mark}-reference"}
         assert owner.post(f"/v1/payments/{payment['id']}/refunds", refund).status_code == 201
+        freight = {"amount": "9.00", "tax_category": "S", "tax_rate": "7"}
+        credited = owner.invoice(customer_id=customer["id"], charges=[freight])
+        body = {"invoice_id": credited["id"], "reason": f"{mark}-reason"}
+        assert owner.post("/v1/credit-notes", body).status_code == 201
         stored = owner.post("/v1/customers", {"name": f"{mark}-stored"}, Idempotency_Key="the-same-key")
         assert stored.status_code == 201
     return owners

@@ -22,7 +22,7 @@ UNVISITED = {"auth_logout"}
 """It would end the walk."""
 SEEN = (
     "/v1/customers", "/v1/invoices", "/v1/payments", "/v1/refunds", "/v1/number-series", "/v1/organization",
-    "/v1/products", "/v1/tax-rates",
+    "/v1/products", "/v1/tax-rates", "/v1/credit-notes",
     "/v1/events",
 )  # fmt: skip
 
@@ -44,6 +44,7 @@ def own_ids(tenant: Tenant) -> dict[str, list[str]]:
         "customer_id": [one["id"] for one in tenant.get("/v1/customers").json["data"]],
         "invoice_id": [one["id"] for one in tenant.get("/v1/invoices").json["data"]],
         "payment_id": [one["id"] for one in tenant.get("/v1/payments").json["data"]],
+        "credit_note_id": [one["id"] for one in tenant.get("/v1/credit-notes").json["data"]],
         "refund_id": [one["id"] for one in tenant.get("/v1/refunds").json["data"]],
         "series_id": [one["id"] for one in tenant.get("/v1/number-series").json["data"]],
         "product_id": [one["id"] for one in tenant.get("/v1/products").json["data"]],
@@ -54,7 +55,9 @@ def own_ids(tenant: Tenant) -> dict[str, list[str]]:
 def body_for(path: str, ids: dict[str, str]) -> dict[str, Any]:
     if path.endswith(("/payments", "/refunds")):
         return {"amount": "1", **({} if "{" in path else {"currency": "EUR", "customer_id": ids["customer_id"]})}
-    if path.endswith(("/void", "/reverse")):
+    if path.endswith(("/credit-notes", "/credit-notes/preview")):
+        return {"invoice_id": ids["invoice_id"], "reason": "intruder"}
+    if path.endswith(("/void", "/reverse", "/revise")):
         return {"reason": "intruder"}
     if path.endswith(("/finalize", "/apply-balance")):
         return {}

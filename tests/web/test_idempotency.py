@@ -15,7 +15,7 @@ from billing_api.postgres_cluster import connect
 from tests.factories import PASSWORD, Tenant, line
 from tests.web.refusals import codes, refused
 
-CUSTOMERS = "/v1/customers"
+CUSTOMERS, MONEY = "/v1/customers", {"amount": "1", "currency": "EUR"}
 KEPT_HOURS = 72
 
 
@@ -31,9 +31,13 @@ def given_up(tenant: Tenant) -> str:
 
 def with_balance(tenant: Tenant) -> str:
     invoice = tenant.invoice()
-    body = {"customer_id": invoice["customer_id"], "amount": "1", "currency": "EUR"}
-    assert tenant.post("/v1/payments", body).status_code == 201
+    assert tenant.post("/v1/payments", {**MONEY, "customer_id": invoice["customer_id"]}).status_code == 201
     return of(invoice, "apply-balance")
+
+
+def with_credit_note(tenant: Tenant) -> str:
+    tenant.payment(invoice := tenant.invoice())
+    return of(tenant.post("/v1/credit-notes", {"invoice_id": invoice["id"], "reason": "None"}).json or {}, "refunds")
 
 
 REQUESTS: dict[str, Callable[[Tenant], tuple[str, Any]]] = {
@@ -54,10 +58,10 @@ REQUESTS: dict[str, Callable[[Tenant], tuple[str, Any]]] = {
         of(tenant.invoice(lines=[line(unit_price="-1")]), "refunds"),
         {"amount": "1"},
     ),
-    "/v1/payments": lambda tenant: (
-        "/v1/payments",
-        {"customer_id": tenant.customer()["id"], "amount": "1", "currency": "EUR"},
-    ),
+    "/v1/invoices/<uuid:invoice_id>/revise": lambda tenant: (of(tenant.invoice(), "revise"), {"reason": "Wrong"}),
+    "/v1/credit-notes": lambda tenant: ("/v1/credit-notes", {"invoice_id": tenant.invoice()["id"], "reason": "None"}),
+    "/v1/credit-notes/<uuid:credit_note_id>/refunds": lambda tenant: (with_credit_note(tenant), {"amount": "1"}),
+    "/v1/payments": lambda tenant: ("/v1/payments", {**MONEY, "customer_id": tenant.customer()["id"]}),
     "/v1/payments/<uuid:payment_id>/reverse": lambda tenant: (
         of(tenant.payment(tenant.invoice()), "reverse"),
         {"reason": "Sent back"},

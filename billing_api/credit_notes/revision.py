@@ -1,0 +1,68 @@
+"""Revising an issued invoice: it is cancelled as a whole, and a draft of the same content takes its place."""
+
+import uuid
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from billing_api.credit_notes.service import credit
+from billing_api.database import db, find
+from billing_api.events.service import record
+from billing_api.invoices import issued
+from billing_api.invoices import service as invoices
+from billing_api.invoices.actions import demand, permits
+from billing_api.invoices.models import Invoice
+from billing_api.invoices.queries import parts
+from billing_api.organizations import service as organizations
+
+_OF_ITS_ISSUE = frozenset({"issue_date", "due_date"})
+_MOST_PRECEDING = 100
+
+
+def revise(
+    id: uuid.UUID,
+    reason: str,
+    load: Callable[[Mapping[str, Any]], dict[str, Any]],
+    expected: Collection[int] | None = None,
+) -> Invoice:
+    """A new draft in place of an issued invoice, which is declared void where that is permitted, and credited with all
+    that remains of it otherwise. `load` makes a body of what was asked for.
+
+    Raises:
+        NotFound, PreconditionFailed, InvalidTransition, InvoiceNotCreditable, PeriodLocked
+        Invalid: where the same could not be asked for today.
+    """
+    invoice = find(Invoice, id, lock=True, expected=expected, options=parts())
+    organization = organizations.current(keep=True)
+    demand("revise", invoice, organization)
+    draft = invoices.create({**load(_again(invoice)), "finalize": False}, revision_of=invoice.id)
+    if permits("void", invoice, organization):
+        issued.void(invoice.id, reason)
+    else:
+        credit(invoice, organization, _all_of_it(reason))
+    invoice.revised_by_id = draft.id
+    record("invoice.revised", invoice, number=invoice.number, revised_by=str(draft.id))
+    db.session.flush()
+    return invoices.with_actions(draft)
+
+
+def _again(invoice: Invoice) -> dict[str, Any]:
+    """What was asked for, of the same supply, and naming the invoice that it replaces."""
+    kept = {name: value for name, value in invoice.request.items() if name not in _OF_ITS_ISSUE}
+    if invoice.billing_period is None:
+        kept["supply_date"] = str(invoice.supply_date)
+    named = {"number": invoice.number, "issue_date": str(invoice.issue_date), "invoice_id": str(invoice.id)}
+    kept["preceding_invoices"] = [named, *(kept.get("preceding_invoices") or ())][:_MOST_PRECEDING]
+    return kept
+
+
+def _all_of_it(reason: str) -> dict[str, Any]:
+    return {
+        "reason": reason,
+        "lines": None,
+        "charges": None,
+        "settlement": "balance",
+        "refund": None,
+        "issue_date": None,
+        "notes": None,
+        "metadata_": {},
+    }

@@ -1,0 +1,56 @@
+"""Revising an issued invoice: cancelled as a whole, and a linked draft in its place."""
+
+from tests.credit_notes.crediting import again, balances
+from tests.factories import Tenant, created, line
+
+
+def test_an_invoice_that_was_not_sent_is_voided_and_drafted_anew(tenant: Tenant) -> None:
+    old = tenant.invoice(notes="Thanks", issue_date=None, billing_period=None)
+    path = f"/v1/invoices/{old['id']}/revise"
+    new = created(tenant.post(path, {"reason": "A wrong price"}))
+    assert (new["status"], new["notes"], new["total"], new["issue_date"]) == ("draft", "Thanks", old["total"], None)
+    assert new["supply_date"] == old["supply_date"]
+    assert new["preceding_invoices"] == [
+        {"number": old["number"], "issue_date": old["issue_date"], "invoice_id": old["id"]}
+    ]
+    gone = again(tenant, old)
+    assert (gone["status"], gone["void_reason"], gone["revised_by_id"]) == ("void", "A wrong price", new["id"])
+    assert (new["revision_of_id"], new["version"]) == (old["id"], 1)
+    assert balances(tenant, old["id"]) == {}
+    refused = tenant.post(path, {"reason": "Again"})
+    assert (refused.status_code, refused.json["code"]) == (409, "invalid-transition")
+    types = [event["type"] for event in tenant.get("/v1/events?limit=100").json["data"][-3:]]
+    assert types == ["invoice.created", "invoice.voided", "invoice.revised"]
+
+
+def test_an_invoice_that_was_sent_or_paid_is_credited_and_drafted_anew(tenant: Tenant) -> None:
+    old = tenant.invoice(lines=[line(), line(unit_price="1.00")])
+    tenant.post(f"/v1/invoices/{old['id']}/mark-sent")
+    tenant.post(f"/v1/invoices/{old['id']}/payments", {"amount": "20.00"})
+    path = f"/v1/invoices/{old['id']}/revise"
+    new = created(tenant.post(path, {"reason": "A wrong price"}))
+    gone = again(tenant, old)
+    assert (gone["status"], gone["amount_creditable"], gone["revised_by_id"]) == ("paid", "0.00", new["id"])
+    (note,) = tenant.get(f"/v1/credit-notes?invoice_id={old['id']}").json["data"]
+    assert (note["reason"], note["amount_available"]) == ("A wrong price", "20.00")
+    assert tenant.post(path, {"reason": "Again"}).status_code == 409
+    final = tenant.post(f"/v1/invoices/{new['id']}/finalize").json
+    assert (final["status"], final["preceding_invoices"][0]["invoice_id"]) == ("open", old["id"])
+    twice = created(tenant.post(f"/v1/invoices/{new['id']}/revise", {"reason": "Once more"}))
+    assert [one["invoice_id"] for one in twice["preceding_invoices"]] == [new["id"], old["id"]]
+
+
+def test_a_draft_is_not_revised_but_changed(tenant: Tenant) -> None:
+    draft = tenant.draft()
+    refused = tenant.post(f"/v1/invoices/{draft['id']}/revise", {"reason": "No"})
+    assert (refused.status_code, refused.json["code"]) == (409, "invalid-transition")
+    old = tenant.invoice()
+    stale = tenant.post(f"/v1/invoices/{old['id']}/revise", {"reason": "No"}, If_Match='"7"')
+    assert stale.status_code == 412
+
+
+def test_a_draft_that_is_deleted_leaves_the_invoice_it_was_to_replace(tenant: Tenant) -> None:
+    old = tenant.invoice()
+    new = created(tenant.post(f"/v1/invoices/{old['id']}/revise", {"reason": "A wrong price"}))
+    assert tenant.delete(f"/v1/invoices/{new['id']}").status_code == 204
+    assert again(tenant, old)["revised_by_id"] is None

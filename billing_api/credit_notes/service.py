@@ -11,7 +11,7 @@ from sqlalchemy.orm import selectinload
 from sqlalchemy.sql.base import ExecutableOption
 from uuid_utils.compat import uuid7
 
-from billing_api.credit_notes.credits import choose, keep
+from billing_api.credit_notes.credits import choose, is_left, keep
 from billing_api.credit_notes.models import CreditNote
 from billing_api.credit_notes.rows import by_itself, over
 from billing_api.database import db, find
@@ -180,7 +180,9 @@ def _compose(
     """The credit note over an issued invoice, the credit that it states, and the state that this leaves."""
     if invoice.status != "draft" and invoice.total + invoice.rounding_amount < 0:
         raise InvoiceNotCreditable("It is below zero, and a credit itself: issue an invoice over the amount.")
-    demand("credit", invoice, organization)
+    # Where rounding lowered what was payable, all of that may be credited while a part of the sale still stands.
+    if invoice.amount_creditable or not is_left(invoice):
+        demand("credit", invoice, organization)
     made, after = choose(invoice, body)
     return over(invoice, made, body), made, after
 

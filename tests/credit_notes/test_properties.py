@@ -82,7 +82,9 @@ def credit_at_random(tenant: Tenant, body: dict[str, Any], data: st.DataObject) 
         assert Decimal(left["amount_creditable"]) == Decimal(invoice["amount_creditable"]) - credited
         assert all(Decimal(group["tax_amount"]) >= 0 for note in notes for group in note["tax_breakdown"]
                    if Decimal(group["taxable_amount"]) > 0)  # fmt: skip
-    if any(Decimal(line["creditable_net"]) for line in left["lines"]) or Decimal(left["amount_creditable"]):
+    alone = (one["creditable_amount"] or "0" for one in (*left["allowances"], *left["charges"]))
+    remaining = [*alone, *(line["creditable_net"] for line in left["lines"]), left["amount_creditable"]]
+    if any(Decimal(amount) for amount in remaining):
         notes.append(created(tenant.post("/v1/credit-notes", {"invoice_id": invoice["id"], "reason": "Rest"})))
     check_end(tenant, invoice, notes)
     return len(notes)
@@ -91,7 +93,8 @@ def credit_at_random(tenant: Tenant, body: dict[str, Any], data: st.DataObject) 
 def check_end(tenant: Tenant, invoice: dict[str, Any], notes: list[dict[str, Any]]) -> None:
     end = again(tenant, invoice)
     assert (end["status"], Decimal(end["amount_due"]), Decimal(end["amount_creditable"])) == ("paid", 0, 0)
-    assert not any(Decimal(line["creditable_net"]) for line in end["lines"])
+    alone = (one["creditable_amount"] or "0" for one in (*end["allowances"], *end["charges"]))
+    assert not any(Decimal(amount) for amount in (*alone, *(line["creditable_net"] for line in end["lines"])))
     assert sum(Decimal(note["payable_amount"]) for note in notes) == Decimal(invoice["payable_amount"])
     sums, whole = group_sums(*notes), group_sums(invoice)
     assert {key: value for key, value in sums.items() if any(value)} == {

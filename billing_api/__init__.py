@@ -26,6 +26,7 @@ from billing_api.ledger.routes import blueprint as ledger
 from billing_api.numbering.routes import blueprint as number_series
 from billing_api.organizations.routes import blueprint as organizations
 from billing_api.payments.routes import blueprint as payments
+from billing_api.reports.routes import blueprint as reports
 from billing_api.role_check import watch_role
 from billing_api.web import document, errors, headers, observation, tokens
 from billing_api.web.api import Api
@@ -35,7 +36,7 @@ from config import ROOT, Config
 
 RESOURCES = (
     events, organizations, auth, customers, products, tax_rates, number_series, ledger, invoices, payments,
-    credit_notes,
+    credit_notes, reports,
 )  # fmt: skip
 """In the one order in which packages may know each other: each only those to its left."""
 

@@ -1,0 +1,144 @@
+"""The tax of a period: what each document added to each tax group, tied to the books."""
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import aliased
+
+from billing_api import clock
+from billing_api.database import db
+from billing_api.errors import Fault
+from billing_api.invoices.breakdown import InvoiceTaxGroup
+from billing_api.invoices.models import Invoice
+from billing_api.ledger.models import LedgerEntry, LedgerPosting
+from billing_api.organizations import service as organizations
+from billing_api.reports.service import Query, Term
+from billing_api.reports.statement import MOST_LINES, ReportTooLong, refuse_backwards
+from billing_api.unit_of_work import unit
+
+_Issue = aliased(LedgerEntry)
+_GROUP = ("currency", "category", "rate", "name")
+_AMOUNTS = ("taxable_amount", "tax_amount")
+
+
+def summary(start: dt.date | None, end: dt.date | None, currency: str | None) -> dict[str, Any]:
+    """What was taxed from one day to another, both included, in minor units: the current month up to today by default.
+
+    Raises:
+        Malformed: the last day lies before the first.
+        ReportTooLong: more than MOST_LINES documents and groups.
+    """
+    end = end or clock.today(organizations.current().time_zone)
+    start = start or end.replace(day=1)
+    refuse_backwards(start, end)
+    rows = db.session.execute(_documents(start, end, currency)).all()
+    if len(rows) > MOST_LINES:
+        detail = f"The period has more than {MOST_LINES} lines."
+        raise ReportTooLong(detail, faults=[Fault("out-of-range", detail, parameter="from")])
+    groups = _grouped(rows)
+    posted = {code: int(amount) for code, amount in db.session.execute(_posted(start, end, currency))}
+    return {"from": start, "to": end, "groups": groups, "totals": _totals(groups, posted)}
+
+
+def _grouped(rows: Sequence[Any]) -> list[dict[str, Any]]:
+    """The rows, which come in the order of their groups, gathered."""
+    groups: list[dict[str, Any]] = []
+    for row in rows:
+        group = {name: getattr(row, name) for name in _GROUP}
+        if not groups or any(groups[-1][name] != group[name] for name in _GROUP):
+            groups.append({**group, **dict.fromkeys(_AMOUNTS, 0), "documents": []})
+        amounts = {name: int(getattr(row, name)) for name in _AMOUNTS}
+        groups[-1]["documents"].append(
+            {
+                "type": row.type,
+                "id": row.id,
+                "number": row.number,
+                "date": row.date,
+                **amounts,
+                "currency": row.currency,
+            }
+        )
+        for name in _AMOUNTS:
+            groups[-1][name] += amounts[name]
+    return groups
+
+
+def _totals(groups: Sequence[dict[str, Any]], posted: dict[str, int]) -> list[dict[str, Any]]:
+    totals = []
+    for code in sorted({group["currency"] for group in groups} | posted.keys()):
+        tax = sum(group["tax_amount"] for group in groups if group["currency"] == code)
+        payable = posted.get(code, 0)
+        totals.append({"currency": code, "tax_amount": tax, "tax_payable": payable, "difference": tax - payable})
+    return totals
+
+
+def _documents(start: dt.date, end: dt.date, currency: str | None) -> Query:
+    """Every tax group of every document that was issued, or taken back, in the period."""
+    parts = sa.union_all(_issued(start, end, currency), _voided(start, end, currency)).subquery()
+    return (
+        sa.select(parts)
+        .order_by(
+            parts.c.currency, parts.c.category, parts.c.rate.desc().nulls_last(), parts.c.name.nulls_first(),
+            parts.c.date, parts.c.number, parts.c.id, parts.c.taxable_amount.desc(),
+        )
+        .limit(MOST_LINES + 1)
+    )  # fmt: skip
+
+
+def _issued(start: dt.date, end: dt.date, currency: str | None) -> Query:
+    return _groups_of_invoices("invoice", 1, Invoice.issue_date, currency).where(
+        Invoice.issued_on.between(start, end), Invoice.status != "draft"
+    )
+
+
+def _voided(start: dt.date, end: dt.date, currency: str | None) -> Query:
+    return (
+        _groups_of_invoices("invoice_void", -1, LedgerEntry.entry_date, currency)
+        .join(LedgerEntry, _of_invoice(LedgerEntry, "invoice_voided"))
+        .where(LedgerEntry.entry_date.between(start, end))
+    )
+
+
+def _groups_of_invoices(type: str, sign: int, on: Term, currency: str | None) -> Query:
+    """The groups of invoices, but for those that were carried over: their tax belongs to the books before."""
+    group = InvoiceTaxGroup
+    query: Query = (
+        sa.select(
+            sa.literal(type).label("type"), Invoice.id, Invoice.number, on.label("date"), Invoice.currency,
+            group.category, group.rate, group.name,
+            (sign * group.taxable_amount).label("taxable_amount"), (sign * group.tax_amount).label("tax_amount"),
+        )
+        .join(group.invoice)
+        .where(
+            Invoice.organization_id == unit().tenant,
+            sa.or_(sa.exists().where(_of_invoice(_Issue, "invoice_issued")), _IS_NAUGHT),
+        )
+    )  # fmt: skip
+    return query if currency is None else query.where(Invoice.currency == currency)
+
+
+def _of_invoice(entry: type[LedgerEntry], type: str) -> sa.ColumnElement[bool]:
+    return sa.and_(entry.organization_id == Invoice.organization_id, entry.object_id == Invoice.id, entry.type == type)
+
+
+_IS_NAUGHT = sa.and_(
+    Invoice.total_without_tax == 0, Invoice.tax_total == 0, Invoice.prepaid_amount == 0, Invoice.rounding_amount == 0
+)
+"""Nothing was to be entered of such an invoice, though its groups may say something."""
+
+
+def _posted(start: dt.date, end: dt.date, currency: str | None) -> Query:
+    """What the account moved in the period; a credit, which is owed to the tax office, is above zero here."""
+    query = (
+        sa.select(LedgerEntry.currency, -sa.func.sum(LedgerPosting.amount))
+        .join(LedgerPosting.entry)
+        .where(
+            LedgerEntry.organization_id == unit().tenant,
+            LedgerEntry.entry_date.between(start, end),
+            LedgerPosting.account == "tax_payable",
+        )
+        .group_by(LedgerEntry.currency)
+    )
+    return query if currency is None else query.where(LedgerEntry.currency == currency)

@@ -111,7 +111,8 @@ class MethodNotAllowed(BillingError):
 
 
 class NotAcceptable(BillingError):
-    """The `Accept` header admits no form that this address can answer in. Ask for `application/json`."""
+    """The `Accept` header admits no form that this address can answer in. Ask for `application/json`; lists and
+    reports answer in `text/csv` too."""
 
     status = 406
     code = "not-acceptable"

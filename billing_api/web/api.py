@@ -11,7 +11,7 @@ from flask import Flask, Response, g, request
 from flask_smorest.utils import get_appcontext
 from werkzeug.routing import BaseConverter
 
-from billing_api.web import document
+from billing_api.web import csv, document
 from billing_api.web.app import SAFE
 from billing_api.web.fields import Schema
 from billing_api.web.finishing import finished
@@ -112,7 +112,11 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest
                 answer: Response = dumping(*args, **kwargs)
                 if answer.status_code == 204:
                     return Response(status=204)
-                return _tag(answer, get_appcontext().get("result_dump"))
+                dump = get_appcontext().get("result_dump")
+                if csv.is_tabular(schema):
+                    answer = csv.answer(schema, dump) if csv.is_wanted(request) else answer
+                    answer.vary.add("Accept")
+                return _tag(answer, dump)
 
             finished.answers_with = (status_code, schema)  # type: ignore[attr-defined]  # read by the document
             return finished

@@ -140,6 +140,19 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     },
 }
 
+TABLE = {
+    "schema": {
+        "type": "string",
+        "description": (
+            "RFC 4180 in UTF-8, asked for by `Accept: text/csv`: a row of names, then one for each item. Members of "
+            "objects stand under their path (`billing_address.city`), lists and objects of free names as JSON in one "
+            "cell; `links`, and what only `include` adds, are left out. A text in which a spreadsheet might see a "
+            "formula has an apostrophe before it. Pages are the same as in JSON: follow `Link`."
+        ),
+    }
+}
+"""A list or a report as comma-separated values."""
+
 CODES = "x-problem-codes"
 """Marks what is one of all codes of refusal, until the document is finished and all are known."""
 PROBLEM_CODE = {

@@ -8,7 +8,7 @@ from apispec import APISpec
 from apispec.ext.marshmallow.common import resolve_schema_instance
 from flask_smorest.utils import deepupdate
 
-from billing_api.web import components
+from billing_api.web import components, csv
 from billing_api.web.answers import answer_of
 from billing_api.web.components import header, refusal
 from billing_api.web.parser import MERGE_PATCH
@@ -85,7 +85,7 @@ def operation(resource: str, view: Callable[..., Any], path: str, method: str) -
         described["x-required-scope"] = scope
     for code in _answered(view):
         names = _headers(view, method, code)
-        described["responses"][str(code)] = {"headers": {name: header(name) for name in names}}
+        described["responses"][str(code)] = {"headers": {name: header(name) for name in names}, **_table(view)}
     if _is_conditional(view, method):
         headers = {name: header(name) for name in ("X-Request-Id", "ETag")}
         described["responses"]["304"] = {
@@ -208,6 +208,12 @@ def _answered(view: Callable[..., Any]) -> list[int]:
     """The statuses that it answers with when it succeeds."""
     given = getattr(view, "_apidoc", {}).get("response", {}).get("responses", {})
     return sorted(int(status) for status in given)
+
+
+def _table(view: Callable[..., Any]) -> dict[str, Any]:
+    """The second form of what is shown in rows."""
+    _, schema = getattr(view, "answers_with", (200, None))
+    return {"content": {csv.CSV: dict(components.TABLE)}} if csv.is_tabular(schema) else {}
 
 
 def _headers(view: Callable[..., Any], method: str, status: int) -> Iterator[str]:

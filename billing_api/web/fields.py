@@ -9,7 +9,7 @@ import datetime as dt
 import re
 import uuid
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import marshmallow as ma
 from email_validator import EmailNotValidError, validate_email
@@ -56,6 +56,9 @@ class Schema(ma.Schema):
         "unknown": Flaw("unknown-member", "There is no such member here."),
         "type": Flaw("not-an-object", "An object belongs here."),
     }
+
+    rows: ClassVar[tuple[str, ...]] = ()
+    """The list whose items are rows where it is asked for as CSV; after it, lists within those that are rows too."""
 
     class Meta:
         unknown = ma.RAISE

@@ -5,16 +5,17 @@ import re
 import structlog
 from flask import Flask, Response, current_app, g, request
 from uuid_utils.compat import uuid7
-from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import SecurityError
 
 from billing_api.errors import Fault, Malformed, NotAcceptable
+from billing_api.web import csv
+from billing_api.web.errors import PROBLEM_JSON
 from billing_api.web.parser import MERGE_PATCH, check_target
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _TRACE_PARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _PATCHES = f"{MERGE_PATCH}, application/json"
-_JSON = ["application/json", "application/problem+json"]
+_JSON = ["application/json", PROBLEM_JSON]
 
 _SECURITY = {
     "X-Content-Type-Options": "nosniff",
@@ -59,15 +60,17 @@ def _look() -> Response | None:
         )
     if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
         return Response(status=204)
-    if request.path.startswith("/v1/") and not _takes_json():
-        raise NotAcceptable("This address answers in application/json.")
+    if request.path.startswith("/v1/") and csv.accepted(request, offered := _offered()) is None:
+        kinds = " and ".join(kind for kind in offered if kind != PROBLEM_JSON)
+        raise NotAcceptable(f"This address answers in {kinds}.")
     return None
 
 
-def _takes_json() -> bool:
-    """Whether `Accept` admits JSON; its parameters, such as a charset, choose nothing here."""
-    ranges = [(accepted.partition(";")[0].strip(), quality) for accepted, quality in request.accept_mimetypes]
-    return not ranges or MIMEAccept(ranges).best_match(_JSON) is not None
+def _offered() -> list[str]:
+    """The media types in which the address can answer; those of lists and reports stand in a table too."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    _, schema = getattr(view, "answers_with", (200, None))
+    return [*_JSON, csv.CSV] if csv.is_tabular(schema) else _JSON
 
 
 def _dress(response: Response) -> Response:

@@ -60,7 +60,9 @@ def page_of(item: Schema, name: str) -> ma.Schema:
             validate=validate.Range(min=0), metadata={"description": "With include_total.", "x_optional": True}
         ),
     }
-    return Schema.from_dict(members, name=name)()
+    page = Schema.from_dict(members, name=name)
+    page.rows = ("data",)  # type: ignore[attr-defined]  # a Schema of ours is what is made
+    return page()
 
 
 def paginate(query: sa.Select[Any], arguments: Mapping[str, Any], keys: Mapping[str, SortKey]) -> dict[str, Any]:

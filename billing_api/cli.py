@@ -5,6 +5,7 @@ import datetime as dt
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from flask.cli import ScriptInfo, with_appcontext
 from flask_migrate.cli import db
 from sqlalchemy.exc import OperationalError
 
-from billing_api import create_app, demo
+from billing_api import checking, create_app, demo
 from billing_api.auth import service as auth
 from billing_api.database import transaction
 from billing_api.embedded import EmbeddedError
@@ -112,6 +113,31 @@ def openapi(output: Path | None) -> None:
         click.echo(text, nl=False)
     else:
         output.write_text(text, encoding="utf-8")
+
+
+@commands.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
+@with_appcontext
+def check(as_json: bool) -> None:
+    """Look for anything in the books and documents that breaks an invariant. It changes nothing.
+
+    As the owner, who sees all tenants. Exit code 1 when anything is broken.
+    """
+    begun = time.monotonic()
+    try:
+        breaches, count = checking.check(current_app.config["BILLING_MIGRATION_DATABASE_URL"])
+    except checking.SeesTooLittle as error:
+        raise click.UsageError(str(error)) from None
+    seconds = round(time.monotonic() - begun, 1)
+    if as_json:
+        found = [dataclasses.asdict(breach) for breach in breaches]
+        click.echo(json.dumps({"invariants": count, "seconds": seconds, "broken": found}, indent=2, default=str))
+    else:
+        for breach in breaches:
+            click.echo(breach)
+        if not breaches:
+            click.echo(f"All {count} invariants hold ({seconds} s)")
+    sys.exit(1 if breaches else 0)
 
 
 @click.pass_context

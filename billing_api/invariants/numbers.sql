@@ -1,0 +1,69 @@
+-- What holds of numbers and events.
+
+-- number-gapless: The numbers of a series and period follow each other without a gap, from the first that was given
+-- here.
+SELECT c.organization_id, c.series_id, format('%s: %s numbers from %s to %s', c.period, count(d.number_key),
+       c.first_value, c.last_value)
+FROM number_counters c
+LEFT JOIN document_numbers d ON (d.organization_id, d.series_id, d.period) = (c.organization_id, c.series_id, c.period)
+                            AND d.sequence_value >= c.first_value
+WHERE c.first_value IS NOT NULL
+GROUP BY c.organization_id, c.series_id, c.period
+HAVING count(d.number_key) <> c.last_value - c.first_value + 1
+
+-- number-counter: The counter of a series and period stands at its last number, and at the last date of those that
+-- were given here.
+SELECT organization_id, series_id, format('%s: at %s of %s, given %s of %s', period, c.last_value, c.last_issue_date,
+       d.last, d.dated)
+FROM number_counters c
+FULL JOIN (
+    SELECT organization_id, series_id, period, max(sequence_value) AS last,
+           max(issue_date) FILTER (WHERE NOT is_imported) AS dated, bool_or(is_imported) AS is_mixed
+    FROM document_numbers WHERE period IS NOT NULL GROUP BY 1, 2, 3
+) d USING (organization_id, series_id, period)
+WHERE c.last_value IS DISTINCT FROM d.last
+   -- Imported numbers may have moved the date on.
+   OR c.last_issue_date < d.dated OR (c.last_issue_date <> d.dated AND NOT d.is_mixed)
+
+-- number-chronological: Of two numbers of a series that were given here the later one has no earlier date.
+SELECT organization_id, document_id, format('%s of %s comes after one of %s', number, issue_date, before)
+FROM (
+    SELECT organization_id, document_id, number, issue_date,
+           lag(issue_date) OVER (PARTITION BY organization_id, series_id ORDER BY period, sequence_value) AS before
+    FROM document_numbers WHERE NOT is_imported
+) n
+WHERE issue_date < before
+
+-- number-period: A number stands in the period of its date.
+SELECT organization_id, document_id, format('%s of %s in %s', number, issue_date, period)
+FROM document_numbers
+WHERE period NOT IN ('', to_char(issue_date, 'YYYY'))
+
+-- number-register: The register has the number of every issued document, as it is, and no other.
+SELECT organization_id, document_id, format('%s, registered %s', i.number, d.number)
+FROM (
+    SELECT organization_id, id AS document_id, 'invoice' AS type, number, number_key, series_id,
+           number_period AS period, sequence_value, issue_date, voided_at IS NOT NULL AS is_void
+    FROM invoices WHERE status <> 'draft'
+) i
+FULL JOIN document_numbers d USING (organization_id, document_id)
+WHERE (i.type, i.number, i.number_key, i.series_id, i.period, i.sequence_value, i.issue_date, i.is_void)
+      IS DISTINCT FROM (d.document_type, d.number, d.number_key, d.series_id, d.period, d.sequence_value, d.issue_date,
+                        d.voided_at IS NOT NULL)
+   OR lower(d.number) <> lower(d.number_key)
+
+-- event-gapless: The events of an organization are numbered without a gap, and its counter stands at the last.
+SELECT o.id, o.id, format('%s events up to %s, counter %s', coalesce(e.count, 0), e.last, c.last_sequence)
+FROM organizations o
+LEFT JOIN event_counters c ON c.organization_id = o.id
+LEFT JOIN (SELECT organization_id, count(*), max(sequence) AS last FROM events GROUP BY 1) e ON e.organization_id = o.id
+WHERE c.last_sequence IS NULL OR coalesce(e.count, 0) <> coalesce(e.last, 0) OR coalesce(e.last, 0) <> c.last_sequence
+
+-- event-of-issue: Every issued invoice was stated once, with its number, and nothing else was.
+SELECT organization_id, id, format('%s stated %s times', i.number, coalesce(e.count, 0))
+FROM (SELECT organization_id, id, number FROM invoices WHERE status <> 'draft') i
+FULL JOIN (
+    SELECT organization_id, object_id AS id, count(*), min(data ->> 'number') AS number
+    FROM events WHERE type = 'invoice.finalized' GROUP BY 1, 2
+) e USING (organization_id, id)
+WHERE e.count IS DISTINCT FROM 1 OR e.number IS DISTINCT FROM i.number

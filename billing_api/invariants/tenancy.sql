@@ -1,0 +1,29 @@
+-- What holds of the database itself, which keeps tenants apart and issued documents as they are.
+
+-- wall-stands: Every table of tenants shows each of them its own rows only, to its owner too.
+SELECT NULL::uuid, NULL::uuid, c.relname::text
+FROM pg_class c
+WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace AND c.relname <> 'alembic_version'
+  AND NOT (c.relrowsecurity AND c.relforcerowsecurity AND EXISTS (
+      SELECT FROM pg_policy p
+      WHERE p.polrelid = c.oid AND p.polcmd = '*' AND p.polpermissive
+        AND pg_get_expr(p.polqual, p.polrelid) LIKE '%app.organization_id%'
+        AND pg_get_expr(p.polwithcheck, p.polrelid) LIKE '%app.organization_id%'))
+
+-- reference-carries-tenant: Every reference between tables of tenants carries the organization.
+SELECT NULL::uuid, NULL::uuid, format('%s of %s', conname, conrelid::regclass)
+FROM pg_constraint f
+WHERE contype = 'f' AND connamespace = 'public'::regnamespace AND confrelid <> 'organizations'::regclass
+  AND NOT EXISTS (
+      SELECT FROM unnest(f.conkey, f.confkey) AS k (own, other)
+      JOIN pg_attribute a ON (a.attrelid, a.attnum) = (f.conrelid, k.own)
+      JOIN pg_attribute b ON (b.attrelid, b.attnum) = (f.confrelid, k.other)
+      WHERE (a.attname, b.attname) = ('organization_id', 'organization_id'))
+
+-- guard-is-on: No trigger is switched off, and no constraint waits to be validated.
+SELECT NULL::uuid, NULL::uuid, format('the trigger %s of %s', tgname, tgrelid::regclass)
+FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+WHERE c.relnamespace = 'public'::regnamespace AND tgenabled NOT IN ('O', 'A')
+UNION ALL
+SELECT NULL::uuid, NULL::uuid, format('the constraint %s of %s', conname, conrelid::regclass)
+FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND NOT convalidated

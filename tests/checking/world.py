@@ -1,0 +1,51 @@
+"""A tenant to whom everything has happened that the invariants speak of."""
+
+from flask import Flask
+
+from tests.factories import Tenant, line, sign_up
+from tests.reports.deeds import USA, act, pay, pay_in, void
+
+
+def lived_in(app: Flask) -> Tenant:
+    """A tenant with documents of every kind and in every status, and a neighbour with a few."""
+    tenant = sign_up(app, **USA)
+    customer = tenant.customer(external_id="C-1")["id"]
+    parts = {"allowances": [{"percent": "1"}, {"amount": "2.00", "tax_category": "S", "tax_rate": "19"}]}
+    parts["charges"] = [{"amount": "3.00"}]
+    tenant.customer()
+    for day in ("2026-01-10", "2026-02-10"):
+        tenant.invoice(customer_id=customer, issue_date=day)
+    rich = [line(allowances=[{"amount": "1.00"}], charges=[{"percent": "2"}]), line(tax_rate="7"), _free()]
+    first = tenant.invoice(customer_id=customer, lines=rich, prepaid_amount="1.00", rounding_amount="0.05", **parts)
+    tenant.invoice(customer_id=customer, lines=rich, prices_include_tax=True, **parts)
+    tenant.draft(customer_id=customer, lines=rich, **parts)
+    second, third, fourth, fifth = (tenant.invoice(customer_id=customer, net_terms_days=14) for _ in range(4))
+    tenant.invoice(customer_id=customer, lines=[line(quantity="-3")])
+    payment = pay(tenant, first, "20.00")
+    pay(tenant, second, "150.00", overpayment="balance")
+    returned = pay(tenant, third, "119.00")
+    act(tenant, f"/v1/payments/{returned['id']}/reverse", {"reason": "Sent back"})
+    act(tenant, f"/v1/invoices/{third['id']}/mark-uncollectible")
+    pay(tenant, third, "19.00")
+    void(tenant, fourth)
+    act(tenant, f"/v1/invoices/{fifth['id']}/apply-balance", {"amount": "50.00"})
+    rate = tenant.tax_rate(name="Sales tax", rate="8.25")["id"]
+    named = {"description": "Work", "quantity": "1", "unit_price": "9.00", "tax_rate_id": rate}
+    joining = {"amount": "1.50", "tax_category": "S", "tax_rate": "8.25"}
+    tenant.invoice(customer_id=customer, lines=[named], charges=[joining])
+    assert tenant.patch("/v1/organization", {"tax_currency": "GBP"}).status_code == 200
+    exchange = {"rate": "0.7912", "date": "2026-01-02"}
+    tenant.draft(customer_id=customer, exchange_rate=exchange, lines=[line(), line(tax_rate="7")])
+    spare = pay_in(tenant, customer, "40.00")
+    act(tenant, f"/v1/payments/{spare['id']}/refunds", {"amount": "15.00", "method": "card"})
+    pay_in(tenant, customer, "700", "JPY")
+    assert payment["amount_available"] == "0.00"
+    neighbour = sign_up(app)
+    pay(neighbour, neighbour.invoice(), "19.00")
+    neighbour.customer()
+    return tenant
+
+
+def _free() -> dict[str, str]:
+    return {"description": "Course", "quantity": "1", "unit_price": "10.00", "tax_category": "E", "tax_rate": "0",
+            "exemption_reason": "Education"}  # fmt: skip

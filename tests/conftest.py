@@ -21,6 +21,7 @@ from billing_api.embedded import Addresses, throw_away
 from config import Config, driver_url
 from tests.factories import Tenant, sign_up
 from tests.races import Ledger
+from tests.spoilt import broken
 
 
 @pytest.fixture(scope="session")
@@ -76,11 +77,14 @@ def config(addresses: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Co
 
 
 @pytest.fixture(scope="session")
-def app(config: Config) -> Flask:
+def app(config: Config, addresses: Addresses) -> Iterator[Flask]:
+    """The application; what the tests leave behind in its database must keep every invariant."""
     app = create_app(config)
     with app.app_context():
         upgrade()
-    return app
+    yield app
+    if left := broken(addresses.owner):
+        pytest.fail("\n".join(left), pytrace=False)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from tests.factories import Tenant, line
 from tests.invoices.test_vectors_http import VECTORS, row
 from tests.recomputing import faults, member, results
 from tests.schema import connected
+from tests.spoilt import spoil
 from tests.statements import recorded
 from tests.web.refusals import refused
 
@@ -229,6 +230,7 @@ def test_a_thousand_lines_are_explained_in_as_many_statements_as_one(tenant: Ten
 def test_rows_that_do_not_come_to_their_figures_are_not_explained_away(
     tenant: Tenant, addresses: Addresses, table: str, flaw: str
 ) -> None:
+    spoil(tenant)
     tenant.patch("/v1/organization", {"tax_currency": "GBP"})
     rate = {"rate": "0.7912", "date": "2026-01-02"}
     draft = tenant.draft(currency="USD", exchange_rate=rate, allowances=[{"amount": "1.00"}])

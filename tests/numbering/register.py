@@ -12,19 +12,22 @@ from billing_api.numbering import service
 from billing_api.numbering.service import Number
 from tests.factories import Tenant
 from tests.schema import connected
+from tests.spoilt import SPOILT, spoil
 
 ZONE = "Europe/Berlin"
 
 
 def take(tenant: Tenant, document_type: str = "invoice", on: str | None = None, id: uuid.UUID | None = None) -> Number:
-    """The next number, for a document of any kind."""
+    """The next number, for a document of any kind, which there need not be."""
+    spoil(tenant)
     with tenant.app.app_context(), transaction():
         enter(tenant.organization_id)
         return service.take(document_type, dt.date.fromisoformat(on) if on else None, ZONE, id or uuid7())
 
 
 def adopt(tenant: Tenant, number: str, on: str, document_type: str = "invoice") -> Number:
-    """A number that a document has had elsewhere."""
+    """A number that a document has had elsewhere; there need not be one."""
+    spoil(tenant)
     with tenant.app.app_context(), transaction():
         enter(tenant.organization_id)
         return service.adopt(document_type, number, dt.date.fromisoformat(on), uuid7())
@@ -60,6 +63,7 @@ def audit(tenant: Tenant, document_type: str = "invoice") -> dict[str, Any]:
 
 def tamper(addresses: Addresses, statement: str, *given: Any) -> int:
     """What only somebody with the owner's password can do: change rows past their triggers."""
+    SPOILT.update(map(str, given))
     with connected(addresses.owner) as cursor:
         cursor.execute("BEGIN")
         cursor.execute("ALTER TABLE document_numbers DISABLE TRIGGER USER")

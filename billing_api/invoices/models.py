@@ -119,6 +119,13 @@ class Invoice(Owned, Versioned, Model):
         sa.Index("ix_invoices_organization_id_currency", "organization_id", "currency", "total", "id"),
         sa.Index("ix_invoices_organization_id_total", "organization_id", "total", "id"),
         sa.Index("ix_invoices_organization_id_issued_on", "organization_id", "issued_on", "id"),
+        sa.Index(
+            "ix_invoices_organization_id_owed",
+            "organization_id",
+            "customer_id",
+            "currency",
+            postgresql_where=sa.text("status IN ('open', 'uncollectible')"),
+        ),
         *(
             sa.Index(
                 f"ix_invoices_organization_id_{column}",

@@ -43,6 +43,38 @@ _PAGE = (
 
 blueprint = Blueprint("operations", __name__, description="What runs the service, watches it, or explains it.")
 
+PLACES = {
+    "credit_note_preview": "/v1/credit-notes/preview",
+    "credit_notes": "/v1/credit-notes",
+    "customer_by_external_id": "/v1/customers/by-external-id/{external_id}",
+    "customers": "/v1/customers",
+    "docs": "/docs",
+    "events": "/v1/events",
+    "invoice_preview": "/v1/invoices/preview",
+    "invoices": "/v1/invoices",
+    "jwks": "/.well-known/jwks.json",
+    "ledger_entries": "/v1/ledger/entries",
+    "live": "/health/live",
+    "login": "/v1/auth/login",
+    "logout": "/v1/auth/logout",
+    "me": "/v1/me",
+    "metrics": "/metrics",
+    "number_series": "/v1/number-series",
+    "openapi": "/openapi.json",
+    "organization": "/v1/organization",
+    "payments": "/v1/payments",
+    "problem": "/problems/{code}",
+    "products": "/v1/products",
+    "ready": "/health/ready",
+    "refresh": "/v1/auth/refresh",
+    "refunds": "/v1/refunds",
+    "sign_up": "/v1/auth/sign-up",
+    "tax_rates": "/v1/tax-rates",
+    "tax_summary": "/v1/reports/tax-summary",
+    "trial_balance": "/v1/reports/trial-balance",
+}
+"""Where to begin."""
+
 
 @blueprint.route("/")
 @public()
@@ -52,35 +84,7 @@ def index() -> dict[str, Any]:
 
     The addresses at which to begin; where one has braces, put in what they name (RFC 6570).
     """
-    paths = {
-        "credit_note_preview": "/v1/credit-notes/preview",
-        "credit_notes": "/v1/credit-notes",
-        "customer_by_external_id": "/v1/customers/by-external-id/{external_id}",
-        "customers": "/v1/customers",
-        "docs": "/docs",
-        "events": "/v1/events",
-        "invoice_preview": "/v1/invoices/preview",
-        "invoices": "/v1/invoices",
-        "jwks": "/.well-known/jwks.json",
-        "ledger_entries": "/v1/ledger/entries",
-        "live": "/health/live",
-        "login": "/v1/auth/login",
-        "logout": "/v1/auth/logout",
-        "me": "/v1/me",
-        "metrics": "/metrics",
-        "number_series": "/v1/number-series",
-        "openapi": "/openapi.json",
-        "organization": "/v1/organization",
-        "payments": "/v1/payments",
-        "problem": "/problems/{code}",
-        "products": "/v1/products",
-        "ready": "/health/ready",
-        "refresh": "/v1/auth/refresh",
-        "refunds": "/v1/refunds",
-        "sign_up": "/v1/auth/sign-up",
-        "tax_rates": "/v1/tax-rates",
-    }
-    return {"name": "billing_api", "version": current_app.config["API_VERSION"], "links": paths}
+    return {"name": "billing_api", "version": current_app.config["API_VERSION"], "links": PLACES}
 
 
 @blueprint.route("/health/live")

@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from billing_api.reports import service, statement, taxation
+from billing_api.reports import service, statements, taxation
 from billing_api.reports.schemas import (
     CurrencyQuery,
     CustomerBalanceOutput,
@@ -38,13 +38,13 @@ def balance(query: dict[str, Any], customer_id: uuid.UUID) -> dict[str, Any]:
 @requires("customers:read")
 @blueprint.arguments(StatementQuery(), location="query")
 @blueprint.response(200, StatementOutput())
-def read_statement(query: dict[str, Any], customer_id: uuid.UUID) -> dict[str, Any]:
+def statement(query: dict[str, Any], customer_id: uuid.UUID) -> dict[str, Any]:
     """Read the statement of a customer
 
     Every movement between two days with the balance after it, at most 10,000. `reconciliation` adds the movements up,
     and holds the closing balance against the documents: its `difference` is 0 unless the books and they disagree.
     """
-    return statement.read(customer_id, query.get("start"), query.get("end"), query.get("currency"))
+    return statements.read(customer_id, query.get("start"), query.get("end"), query.get("currency"))
 
 
 @blueprint.route("/reports/trial-balance")

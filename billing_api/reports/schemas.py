@@ -82,7 +82,7 @@ class StatementLineOutput(Schema):
     """A movement between the customer and the seller."""
 
     date = Date(required=True)
-    type = Choice(*ENTRY_TYPES, required=True)
+    type = Choice(*ENTRY_TYPES, hint="The kind of the entry.", required=True)
     object = fields.Nested(StatementObject, required=True)
     number = fields.String(required=True, allow_none=True)
     reference = fields.String(required=True, allow_none=True)

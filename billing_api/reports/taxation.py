@@ -15,7 +15,7 @@ from billing_api.invoices.models import Invoice
 from billing_api.ledger.models import LedgerEntry, LedgerPosting
 from billing_api.organizations import service as organizations
 from billing_api.reports.service import Query, Term
-from billing_api.reports.statement import MOST_LINES, ReportTooLong, refuse_backwards
+from billing_api.reports.statements import MOST_LINES, ReportTooLong, refuse_backwards
 from billing_api.unit_of_work import unit
 
 _Issue = aliased(LedgerEntry)

@@ -84,8 +84,8 @@ def operation(resource: str, view: Callable[..., Any], path: str, method: str) -
     if scope:
         described["x-required-scope"] = scope
     for code in _answered(view):
-        names = _headers(view, method, code)
-        described["responses"][str(code)] = {"headers": {name: header(name) for name in names}, **_table(view)}
+        headers = {name: header(name) for name in _headers(view, method, code)}
+        described["responses"][str(code)] = {"headers": headers, **_table(view, described["operationId"])}
     if _is_conditional(view, method):
         headers = {name: header(name) for name in ("X-Request-Id", "ETag")}
         described["responses"]["304"] = {
@@ -210,10 +210,14 @@ def _answered(view: Callable[..., Any]) -> list[int]:
     return sorted(int(status) for status in given)
 
 
-def _table(view: Callable[..., Any]) -> dict[str, Any]:
-    """The second form of what is shown in rows."""
+def _table(view: Callable[..., Any], operation_id: str) -> dict[str, Any]:
+    """The second form of what is shown in rows; its example is that of JSON."""
     _, schema = getattr(view, "answers_with", (200, None))
-    return {"content": {csv.CSV: dict(components.TABLE)}} if csv.is_tabular(schema) else {}
+    if not csv.is_tabular(schema):
+        return {}
+    shown = answer_of(operation_id, "application/json")
+    example = {"example": csv.answer(schema, shown["example"]).get_data(as_text=True)} if shown else {}
+    return {"content": {csv.CSV: {**components.TABLE, **example}}}
 
 
 def _headers(view: Callable[..., Any], method: str, status: int) -> Iterator[str]:

@@ -134,6 +134,10 @@ def requests(world: World) -> dict[str, tuple[str, str, Any]]:
         "tax_rates_search": ("GET", "/v1/tax-rates", None),
         "tax_rates_update": ("PATCH", f"{tax_rate}?dry_run=true", {"name": "New"}),
         "payments_update": ("PATCH", f"{payment}?dry_run=true", {"reference": "1"}),
+        "reports_balance": ("GET", f"{customer}/balance", None),
+        "reports_statement": ("GET", f"{customer}/statement", None),
+        "reports_tax_summary": ("GET", "/v1/reports/tax-summary", None),
+        "reports_trial_balance": ("GET", "/v1/reports/trial-balance", None),
     }  # fmt: skip
 
 

@@ -22,6 +22,7 @@ def tell(client: FlaskClient, tenant: Tenant, document: dict[str, Any]) -> Itera
     yield from _invoices(tenant, document)
     yield from _payments(tenant, document)
     yield from _credit_notes(tenant, document)
+    yield from _reports(tenant)
     yield "events_list", tenant.get("/v1/events?limit=1")
     yield "auth_logout", tenant.post("/v1/auth/logout")
 
@@ -168,3 +169,12 @@ def _credit_notes(tenant: Tenant, document: dict[str, Any]) -> Iterator[Step]:
     yield "credit_notes_refund", tenant.post(f"{path}/refunds", examples(document, "credit_notes_refund")[0])
     reason, old = examples(document, "credit_notes_revise")[0], tenant.invoice(customer_id=invoice["customer_id"])
     yield "credit_notes_revise", tenant.post(f"/v1/invoices/{old['id']}/revise", reason)
+
+
+def _reports(tenant: Tenant) -> Iterator[Step]:
+    invoice = tenant.invoice()
+    customer = f"/v1/customers/{invoice['customer_id']}"
+    yield "reports_balance", tenant.get(f"{customer}/balance")
+    yield "reports_statement", tenant.get(f"{customer}/statement")
+    yield "reports_trial_balance", tenant.get("/v1/reports/trial-balance")
+    yield "reports_tax_summary", tenant.get("/v1/reports/tax-summary")

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from billing_api.embedded import Addresses
-from billing_api.reports import statement
+from billing_api.reports import statements
 from tests.factories import Tenant, line
 from tests.reports.deeds import act, pay, pay_in, statement_of, void
 
@@ -137,9 +137,9 @@ def test_a_period_of_too_many_lines_is_refused(tenant: Tenant, monkeypatch: pyte
     invoice = tenant.invoice()
     pay(tenant, invoice, "19.00")
     path = f"/v1/customers/{invoice['customer_id']}/statement"
-    monkeypatch.setattr(statement, "MOST_LINES", 2)
+    monkeypatch.setattr(statements, "MOST_LINES", 2)
     assert tenant.get(path).status_code == 200
-    monkeypatch.setattr(statement, "MOST_LINES", 1)
+    monkeypatch.setattr(statements, "MOST_LINES", 1)
     answer = tenant.get(path)
     assert (answer.status_code, answer.json["code"]) == (400, "report-too-long")
 

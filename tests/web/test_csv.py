@@ -17,7 +17,8 @@ from tests.factories import Tenant, line, sign_up
 from tests.reports.deeds import act, pay
 
 TABLES = {
-    "/v1/customers", "/v1/events", "/v1/invoices", "/v1/ledger/entries", "/v1/payments", "/v1/refunds",
+    "/v1/customers", "/v1/events", "/v1/invoices", "/v1/number-series", "/v1/ledger/entries", "/v1/payments",
+    "/v1/products", "/v1/refunds", "/v1/tax-rates", "/v1/invoices/<uuid:invoice_id>/events",
     "/v1/customers/<uuid:customer_id>/balance", "/v1/customers/<uuid:customer_id>/statement",
     "/v1/reports/tax-summary", "/v1/reports/trial-balance",
 }  # fmt: skip
@@ -38,6 +39,8 @@ def rows(answer: TestResponse) -> list[dict[str, str]]:
 def seller(app: Flask) -> Tenant:
     """A tenant with one of everything that is listed."""
     tenant = sign_up(app)
+    tenant.tax_rate()
+    tenant.product()
     customer = tenant.customer(name='=HYPERLINK("evil")', phone="+49 30 1", email="a@example.com")
     invoice = tenant.invoice(customer_id=customer["id"], notes='Two\nlines, "quoted"')
     payment = pay(tenant, invoice, "150.00", overpayment="balance", reference="-4711")
@@ -61,7 +64,8 @@ def test_every_list_and_every_report_can_be_asked_for_as_csv(app: Flask) -> None
 @pytest.mark.parametrize("path", sorted(TABLES))
 def test_csv_says_what_json_says(seller: Tenant, path: str) -> None:
     customer = seller.get("/v1/customers?limit=1").json["data"][0]["id"]
-    path = path.replace("<uuid:customer_id>", customer)
+    invoice = seller.get("/v1/invoices?limit=1").json["data"][0]["id"]
+    path = path.replace("<uuid:customer_id>", customer).replace("<uuid:invoice_id>", invoice)
     shown, answer = seller.get(path).json, seller.get(path, Accept=CSV)
     assert answer.headers["Content-Type"].startswith(CSV)
     told = list(_items(shown))

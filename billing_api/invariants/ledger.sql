@@ -61,7 +61,9 @@ SELECT s.organization_id, s.id, s.type
 FROM sources s
 LEFT JOIN payments p ON (p.organization_id, p.id) = (s.organization_id, s.id)
 LEFT JOIN invoices i ON (i.organization_id, i.id) = (s.organization_id, s.id)
-WHERE (s.type = 'payment') <> (p.id IS NOT NULL)
+LEFT JOIN credit_notes n ON (n.organization_id, n.id) = (s.organization_id, s.id)
+WHERE (s.type = 'credit_note') <> (n.id IS NOT NULL)
+   OR (s.type = 'payment') <> (p.id IS NOT NULL)
    OR (s.type = 'invoice') <> (i.id IS NOT NULL)
    OR (s.type = 'invoice' AND (i.customer_id, i.currency, -i.payable_amount) <> (s.customer_id, s.currency, s.amount))
 UNION ALL
@@ -86,7 +88,7 @@ FROM refunds r
 LEFT JOIN sources s ON (s.organization_id, s.id) = (r.organization_id, r.source_id)
 WHERE (s.type, s.customer_id, s.currency) IS DISTINCT FROM (r.source_type, r.customer_id, r.currency)
 
--- deed-entered: Every issue, void, payment, reversal and refund stands in the books once, with its amount, its day and
+-- deed-entered: Every issue, void, payment, reversal, refund and credit note stands in the books once, with its amount, its day and
 -- its customer; and nothing else does.
 WITH deeds AS (
     SELECT organization_id, id, 'invoice_issued' AS type, 'invoice' AS kind, customer_id, currency,
@@ -104,6 +106,10 @@ WITH deeds AS (
     FROM payments p JOIN sources s USING (organization_id, id) WHERE p.reversed_at IS NOT NULL
     UNION ALL
     SELECT organization_id, id, 'refund_paid', 'refund', customer_id, currency, amount, payment_date FROM refunds
+    UNION ALL
+    SELECT organization_id, s.id, 'credit_note_issued', 'credit_note', s.customer_id, s.currency, -s.amount, s.dated_on
+    FROM credit_notes n JOIN sources s USING (organization_id, id)
+    WHERE (n.total_without_tax, n.tax_total, n.rounding_amount) <> (0, 0, 0)
 ), entries AS (
     SELECT e.organization_id, e.object_id AS id, e.type, e.object_type AS kind, e.customer_id, e.currency,
            count(*) AS times, min(e.entry_date) AS dated, coalesce(sum(p.amount), 0) AS amount
@@ -112,7 +118,8 @@ WITH deeds AS (
         SELECT organization_id, entry_id, sum(amount) AS amount FROM ledger_postings
         WHERE account IN ('accounts_receivable', 'customer_credit') GROUP BY 1, 2
     ) p ON (p.organization_id, p.entry_id) = (e.organization_id, e.id)
-    WHERE e.type IN ('invoice_issued', 'invoice_voided', 'payment_received', 'payment_reversed', 'refund_paid')
+    WHERE e.type IN ('invoice_issued', 'invoice_voided', 'payment_received', 'payment_reversed', 'refund_paid',
+                     'credit_note_issued')
     GROUP BY 1, 2, 3, 4, 5, 6
 )
 SELECT organization_id, id, format('%s: %s entered %s times with %s', type, d.amount, coalesce(e.times, 0), e.amount)

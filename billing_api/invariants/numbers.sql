@@ -45,6 +45,10 @@ FROM (
     SELECT organization_id, id AS document_id, 'invoice' AS type, number, number_key, series_id,
            number_period AS period, sequence_value, issue_date, voided_at IS NOT NULL AS is_void
     FROM invoices WHERE status <> 'draft'
+    UNION ALL
+    SELECT n.organization_id, n.id, 'credit_note', n.number, n.number_key, n.series_id, n.number_period,
+           n.sequence_value, s.dated_on, false
+    FROM credit_notes n JOIN sources s USING (organization_id, id)
 ) i
 FULL JOIN document_numbers d USING (organization_id, document_id)
 WHERE (i.type, i.number, i.number_key, i.series_id, i.period, i.sequence_value, i.issue_date, i.is_void)
@@ -59,11 +63,15 @@ LEFT JOIN event_counters c ON c.organization_id = o.id
 LEFT JOIN (SELECT organization_id, count(*), max(sequence) AS last FROM events GROUP BY 1) e ON e.organization_id = o.id
 WHERE c.last_sequence IS NULL OR coalesce(e.count, 0) <> coalesce(e.last, 0) OR coalesce(e.last, 0) <> c.last_sequence
 
--- event-of-issue: Every issued invoice was stated once, with its number, and nothing else was.
+-- event-of-issue: Every issued invoice and credit note was stated once, with its number, and nothing else was.
 SELECT organization_id, id, format('%s stated %s times', i.number, coalesce(e.count, 0))
-FROM (SELECT organization_id, id, number FROM invoices WHERE status <> 'draft') i
+FROM (
+    SELECT organization_id, id, number FROM invoices WHERE status <> 'draft'
+    UNION ALL
+    SELECT organization_id, id, number FROM credit_notes
+) i
 FULL JOIN (
     SELECT organization_id, object_id AS id, count(*), min(data ->> 'number') AS number
-    FROM events WHERE type = 'invoice.finalized' GROUP BY 1, 2
+    FROM events WHERE type IN ('invoice.finalized', 'credit_note.issued') GROUP BY 1, 2
 ) e USING (organization_id, id)
 WHERE e.count IS DISTINCT FROM 1 OR e.number IS DISTINCT FROM i.number

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from billing_api import clock
+from billing_api.credit_notes.models import CreditNote
 from billing_api.customers import service as customers
 from billing_api.customers.models import Customer
 from billing_api.database import db
@@ -33,7 +34,8 @@ class ReportTooLong(Malformed):
 MOST_LINES = 10_000
 _OWN = ("accounts_receivable", "customer_credit")
 """The accounts that say how a customer and the seller stand to each other."""
-_INVOICES, _PAYMENTS, _REFUNDS = Invoice.__table__, Payment.__table__, Refund.__table__
+_INVOICES, _CREDIT_NOTES = Invoice.__table__, CreditNote.__table__
+_PAYMENTS, _REFUNDS = Payment.__table__, Refund.__table__
 
 
 def read(customer_id: uuid.UUID, start: dt.date | None, end: dt.date | None, currency: str | None) -> dict[str, Any]:
@@ -146,11 +148,12 @@ def _moving(customer_id: uuid.UUID, code: str, start: dt.date, end: dt.date) -> 
             LedgerEntry.object_type,
             LedgerEntry.object_id,
             moved.c.amount,
-            _INVOICES.c.number,
+            sa.func.coalesce(_INVOICES.c.number, _CREDIT_NOTES.c.number).label("number"),
             sa.func.coalesce(_PAYMENTS.c.reference, _REFUNDS.c.reference).label("reference"),
         )
         .join(moved, _same(moved, LedgerEntry.id))
         .outerjoin(_INVOICES, _same(_INVOICES, LedgerEntry.object_id))
+        .outerjoin(_CREDIT_NOTES, _same(_CREDIT_NOTES, LedgerEntry.object_id))
         .outerjoin(_PAYMENTS, _same(_PAYMENTS, LedgerEntry.object_id))
         .outerjoin(_REFUNDS, _same(_REFUNDS, LedgerEntry.object_id))
         .order_by(LedgerEntry.entry_date, LedgerEntry.created_at, LedgerEntry.id)

@@ -8,6 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
 from billing_api import clock
+from billing_api.credit_notes.models import CreditNote
+from billing_api.credit_notes.parts import CreditNoteTaxGroup
 from billing_api.database import db
 from billing_api.errors import Fault
 from billing_api.invoices.breakdown import InvoiceTaxGroup
@@ -76,7 +78,9 @@ def _totals(groups: Sequence[dict[str, Any]], posted: dict[str, int]) -> list[di
 
 def _documents(start: dt.date, end: dt.date, currency: str | None) -> Query:
     """Every tax group of every document that was issued, or taken back, in the period."""
-    parts = sa.union_all(_issued(start, end, currency), _voided(start, end, currency)).subquery()
+    parts = sa.union_all(
+        _issued(start, end, currency), _voided(start, end, currency), _credited(start, end, currency)
+    ).subquery()
     return (
         sa.select(parts)
         .order_by(
@@ -99,6 +103,20 @@ def _voided(start: dt.date, end: dt.date, currency: str | None) -> Query:
         .join(LedgerEntry, _of_invoice(LedgerEntry, "invoice_voided"))
         .where(LedgerEntry.entry_date.between(start, end))
     )
+
+
+def _credited(start: dt.date, end: dt.date, currency: str | None) -> Query:
+    group, note = CreditNoteTaxGroup, CreditNote
+    query: Query = (
+        sa.select(
+            sa.literal("credit_note").label("type"), note.id, note.number, note.dated_on.label("date"), note.currency,
+            group.category, group.rate, group.name,
+            (-group.taxable_amount).label("taxable_amount"), (-group.tax_amount).label("tax_amount"),
+        )
+        .join(group.credit_note)
+        .where(note.organization_id == unit().tenant, note.type == "credit_note", note.dated_on.between(start, end))
+    )  # fmt: skip
+    return query if currency is None else query.where(note.currency == currency)
 
 
 def _groups_of_invoices(type: str, sign: int, on: Term, currency: str | None) -> Query:

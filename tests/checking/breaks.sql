@@ -157,10 +157,12 @@ AND entry_id IN (SELECT entry_id FROM ledger_postings WHERE tax_rate = 7)
 
 -- number-gapless
 UPDATE invoices SET sequence_value = sequence_value + 1
-WHERE (organization_id, sequence_value) IN (SELECT organization_id, last_value FROM number_counters);
+WHERE (organization_id, series_id, sequence_value) IN (SELECT organization_id, series_id, last_value FROM number_counters);
 UPDATE document_numbers SET sequence_value = sequence_value + 1
-WHERE (organization_id, sequence_value) IN (SELECT organization_id, last_value FROM number_counters);
-UPDATE number_counters SET last_value = last_value + 1
+WHERE (organization_id, series_id, sequence_value) IN (SELECT organization_id, series_id, last_value FROM number_counters)
+  AND document_type = 'invoice';
+UPDATE number_counters c SET last_value = last_value + 1
+FROM number_series s WHERE s.id = c.series_id AND s.document_type = 'invoice'
 
 -- number-gapless, with number-register
 DELETE FROM document_numbers WHERE sequence_value = 2
@@ -180,11 +182,12 @@ UPDATE invoices SET sequence_value = sequence_value + 1000
 WHERE sequence_value IN (1, 2) AND organization_id IN (SELECT organization_id FROM swapped);
 UPDATE invoices SET sequence_value = 1003 - sequence_value WHERE sequence_value > 1000;
 UPDATE document_numbers SET sequence_value = sequence_value + 1000
-WHERE sequence_value IN (1, 2) AND organization_id IN (SELECT organization_id FROM swapped);
+WHERE sequence_value IN (1, 2) AND document_type = 'invoice' AND organization_id IN (SELECT organization_id FROM swapped);
 UPDATE document_numbers SET sequence_value = 1003 - sequence_value WHERE sequence_value > 1000
 
 -- number-period
 UPDATE invoices SET number_period = '1999' WHERE number_period IS NOT NULL;
+UPDATE credit_notes SET number_period = '1999';
 UPDATE document_numbers SET period = '1999';
 UPDATE number_counters SET period = '1999'
 
@@ -237,3 +240,27 @@ UPDATE invoices SET revision_of_id = gen_random_uuid() WHERE status = 'void'
 
 -- reference-leads-somewhere
 DELETE FROM sessions
+
+-- credit-note-totals
+UPDATE credit_notes SET subtotal = subtotal + 1, charge_total = charge_total - 1
+
+-- credit-note-totals
+UPDATE credit_notes SET tax_total = tax_total + 1, total_without_tax = total_without_tax - 1,
+    charge_total = charge_total - 1 WHERE tax_total > 0
+
+-- credit-note-fits
+UPDATE sources SET dated_on = '2000-01-01' WHERE type = 'credit_note';
+UPDATE ledger_entries SET entry_date = '2000-01-01' WHERE type = 'credit_note_issued';
+UPDATE document_numbers SET issue_date = '2000-01-01', period = '' WHERE document_type = 'credit_note';
+UPDATE credit_notes SET number_period = '';
+UPDATE number_counters c SET last_issue_date = '2000-01-01', period = ''
+FROM number_series s WHERE s.id = c.series_id AND s.document_type = 'credit_note'
+
+-- invoice-credited
+UPDATE invoices SET total_credited = total_credited - 1 WHERE total_credited > 0
+
+-- line-credited
+UPDATE invoice_lines SET credited_amount = credited_amount - 1 WHERE credited_amount > 0
+
+-- line-credited
+UPDATE invoice_lines SET credited_quantity = credited_quantity - 1 WHERE credited_quantity > 1

@@ -1,5 +1,7 @@
 """A tenant to whom everything has happened that the invariants speak of."""
 
+from typing import Any
+
 from flask import Flask
 
 from tests.factories import Tenant, line, sign_up
@@ -33,17 +35,29 @@ def lived_in(app: Flask) -> Tenant:
     named = {"description": "Work", "quantity": "1", "unit_price": "9.00", "tax_rate_id": rate}
     joining = {"amount": "1.50", "tax_category": "S", "tax_rate": "8.25"}
     tenant.invoice(customer_id=customer, lines=[named], charges=[joining])
-    assert tenant.patch("/v1/organization", {"tax_currency": "GBP"}).status_code == 200
-    exchange = {"rate": "0.7912", "date": "2026-01-02"}
-    tenant.draft(customer_id=customer, exchange_rate=exchange, lines=[line(), line(tax_rate="7")])
     spare = pay_in(tenant, customer, "40.00")
     act(tenant, f"/v1/payments/{spare['id']}/refunds", {"amount": "15.00", "method": "card"})
     pay_in(tenant, customer, "700", "JPY")
+    sixth = tenant.invoice(customer_id=customer, lines=rich, rounding_amount="0.05", **parts)
+    line_id = sixth["lines"][0]["id"]
+    act(tenant, "/v1/credit-notes", {**_credit(sixth), "lines": [{"invoice_line_id": line_id, "quantity": "1"}]})
+    act(tenant, "/v1/credit-notes", {**_credit(sixth), "settlement": "balance"})
+    seventh = tenant.invoice(customer_id=customer)
+    pay(tenant, seventh, "119.00")
+    credited = act(tenant, "/v1/credit-notes", {**_credit(seventh), "settlement": "balance"})
+    act(tenant, f"/v1/credit-notes/{credited['id']}/refunds", {"amount": "19.00", "method": "card"})
     assert payment["amount_available"] == "0.00"
+    assert tenant.patch("/v1/organization", {"tax_currency": "GBP"}).status_code == 200
+    exchange = {"rate": "0.7912", "date": "2026-01-02"}
+    tenant.draft(customer_id=customer, exchange_rate=exchange, lines=[line(), line(tax_rate="7")])
     neighbour = sign_up(app)
     pay(neighbour, neighbour.invoice(), "19.00")
     neighbour.customer()
     return tenant
+
+
+def _credit(invoice: dict[str, Any]) -> dict[str, Any]:
+    return {"invoice_id": invoice["id"], "reason": "Returned"}
 
 
 def _free() -> dict[str, str]:

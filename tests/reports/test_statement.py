@@ -105,6 +105,24 @@ def test_voids_and_negative_invoices_are_part_of_what_was_invoiced(tenant: Tenan
     assert (found["reconciliation"]["invoiced"], found["reconciliation"]["difference"]) == ("-119.00", "0.00")
 
 
+def test_a_credit_note_lowers_what_is_owed_whatever_it_is_applied_to(tenant: Tenant) -> None:
+    customer = tenant.customer()["id"]
+    invoice = tenant.invoice(customer_id=customer)
+    pay(tenant, invoice, "100.00")
+    note = act(tenant, "/v1/credit-notes", {"invoice_id": invoice["id"], "reason": "Returned"})
+    act(tenant, f"/v1/credit-notes/{note['id']}/refunds", {"amount": "60.00", "method": "card"})
+    found = statement_of(tenant, customer)
+    assert shown(found) == [
+        ("invoice_issued", "119.00", "119.00"),
+        ("payment_received", "-100.00", "19.00"),
+        ("credit_note_issued", "-119.00", "-100.00"),
+        ("refund_paid", "60.00", "-40.00"),
+    ]
+    assert found["lines"][2]["number"] == note["number"]
+    proof = found["reconciliation"]
+    assert (proof["credited"], proof["refunded"], proof["difference"]) == ("119.00", "60.00", "0.00")
+
+
 def test_what_comes_after_all_for_an_invoice_that_was_given_up_is_written_back(tenant: Tenant) -> None:
     invoice = tenant.invoice()
     act(tenant, f"/v1/invoices/{invoice['id']}/mark-uncollectible")

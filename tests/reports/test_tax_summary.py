@@ -5,7 +5,7 @@ from typing import Any
 import time_machine
 
 from tests.factories import Tenant, line, sign_up
-from tests.reports.deeds import USA, got, void
+from tests.reports.deeds import USA, act, got, void
 
 NORMAL, REDUCED = line(), line(tax_rate="7", quantity="1")
 FREE = line(tax_category="E", tax_rate="0", exemption_reason="Education")
@@ -77,6 +77,24 @@ def test_a_void_is_taken_back_on_its_own_day(app: Any) -> None:
     assert {one["type"] for group in april["groups"] for one in group["documents"]} == {"invoice_void"}
     assert [(one["tax_payable"], one["difference"]) for one in march["totals"]] == [("19.00", "0.00")]
     assert [(one["tax_payable"], one["difference"]) for one in april["totals"]] == [("-19.00", "0.00")]
+
+
+def test_credit_notes_take_back_what_they_credit(tenant: Tenant) -> None:
+    invoice = tenant.invoice(lines=[NORMAL, REDUCED, FREE])
+    one = {"invoice_line_id": invoice["lines"][0]["id"], "quantity": "1"}
+    note = act(tenant, "/v1/credit-notes", {"invoice_id": invoice["id"], "reason": "Returned", "lines": [one]})
+    found = summary(tenant)
+    assert groups(found)[1:] == [
+        ("EUR", "S", "19", None, "50.00", "9.50", 2),
+        ("EUR", "S", "7", None, "50.00", "3.50", 1),
+    ]
+    documents = {shown["number"]: shown for shown in found["groups"][1]["documents"]}
+    assert documents[note["number"]]["type"] == "credit_note"
+    assert (documents[note["number"]]["taxable_amount"], documents[note["number"]]["tax_amount"]) == ("-50.00", "-9.50")
+    act(tenant, "/v1/credit-notes", {"invoice_id": invoice["id"], "reason": "Returned"})
+    found = summary(tenant)
+    assert {(group["taxable_amount"], group["tax_amount"]) for group in found["groups"]} == {("0.00", "0.00")}
+    assert [(one["tax_payable"], one["difference"]) for one in found["totals"]] == [("0.00", "0.00")]
 
 
 def again(tenant: Tenant) -> Tenant:

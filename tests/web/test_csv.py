@@ -17,8 +17,8 @@ from tests.factories import Tenant, line, sign_up
 from tests.reports.deeds import act, pay
 
 TABLES = {
-    "/v1/customers", "/v1/events", "/v1/invoices", "/v1/number-series", "/v1/ledger/entries", "/v1/payments",
-    "/v1/products", "/v1/refunds", "/v1/tax-rates", "/v1/invoices/<uuid:invoice_id>/events",
+    "/v1/credit-notes", "/v1/customers", "/v1/events", "/v1/invoices", "/v1/number-series", "/v1/ledger/entries",
+    "/v1/payments", "/v1/products", "/v1/refunds", "/v1/tax-rates", "/v1/invoices/<uuid:invoice_id>/events",
     "/v1/customers/<uuid:customer_id>/balance", "/v1/customers/<uuid:customer_id>/statement",
     "/v1/reports/tax-summary", "/v1/reports/trial-balance",
 }  # fmt: skip
@@ -45,6 +45,7 @@ def seller(app: Flask) -> Tenant:
     invoice = tenant.invoice(customer_id=customer["id"], notes='Two\nlines, "quoted"')
     payment = pay(tenant, invoice, "150.00", overpayment="balance", reference="-4711")
     act(tenant, f"/v1/payments/{payment['id']}/refunds", {"amount": "1.00", "method": "card"})
+    act(tenant, "/v1/credit-notes", {"invoice_id": invoice["id"], "reason": "Returned"})
     tenant.invoice(customer_id=customer["id"], lines=[line(quantity="-1"), line(tax_rate="7", quantity="0")])
     return tenant
 

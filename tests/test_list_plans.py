@@ -68,7 +68,9 @@ INSERT INTO {table} ({columns}) SELECT {columns} FROM (SELECT (jsonb_populate_re
 """
 MONEY = """
 INSERT INTO {table} ({columns}) SELECT {columns} FROM (SELECT (jsonb_populate_record(one, jsonb_build_object(
-    'id', '00000000-0000-7000-8000-' || lpad(n::text, 12, '0'), 'invoice_id', documents.ids[1 + n %% 1000],
+    'id', '{kind}0000000-0000-7000-8000-' || lpad(n::text, 12, '0'), 'invoice_id', documents.ids[1 + n %% 1000],
+    'number', 'CN-' || n, 'number_key', 'cn-' || n, 'sequence_value', n + 100, 'tax_total', 0,
+    'subtotal', n * 7919 %% 20011, 'total_without_tax', n * 7919 %% 20011, 'total', n * 7919 %% 20011,
     'source_id', '00000000-0000-7000-8000-' || lpad((n / 2 + 1)::text, 12, '0'),
     'object_id', '00000000-0000-7000-8000-' || lpad((n / 3)::text, 12, '0'),
     'customer_id', buyers.ids[1 + n %% 1000], 'currency', CASE WHEN n %% 200 = 0 THEN 'USD' ELSE 'EUR' END,
@@ -103,6 +105,8 @@ def filled(app: Flask, addresses: Addresses) -> Tenant:
     product = tenant.product(tax_rate_id=tenant.tax_rate()["id"])
     payment = tenant.payment(invoice, amount="200.00", overpayment="balance")
     refund = created(tenant.post(f"/v1/payments/{payment['id']}/refunds", {"amount": "1.00"}))["id"]
+    note = {"invoice_id": invoice["id"], "reason": "Returned"}
+    credited = created(tenant.post("/v1/credit-notes", note))["id"]
     entry = tenant.get("/v1/ledger/entries").json["data"][0]["id"]
     given = {"rows": ROWS, "tenant": str(tenant.organization_id)}
     database = make_url(addresses.owner).database
@@ -121,9 +125,12 @@ def filled(app: Flask, addresses: Addresses) -> Tenant:
             ("allocations", MONEY, payment["allocations"][0]["id"]),
             ("refunds", MONEY, refund),
             ("ledger_entries", MONEY, entry),
+            ("sources", MONEY, credited),
+            ("credit_notes", MONEY, credited),
         ):
             cursor.execute(COLUMNS, [table])
-            cursor.execute(insert.format(table=table, columns=cursor.fetchone()[0]), {**given, "id": id})
+            filling = insert.format(table=table, columns=cursor.fetchone()[0], kind=int(id == credited))
+            cursor.execute(filling, {**given, "id": id})
             # At once: a foreign key is looked up by an index only where the table is known to be large.
             cursor.execute(f"ANALYZE {table}")
     connection.close()
@@ -207,8 +214,17 @@ PAYMENT_QUERIES = [
     "status=reversed", "status=reversed&sort=payment_date",
 ]  # fmt: skip
 REFUND_QUERIES = [*MONEY_QUERIES, *[query.format(*["payment_date"] * 2) for query in DATES], "source_id={payment}"]
+NOTE_QUERIES = [
+    *MONEY_QUERIES, *[query.format(*["issue_date"] * 2) for query in DATES], "invoice_id={invoice}", *SINCE,
+    "number=CN-77", "number=nothing", "sort=total", "sort=-total", "customer_id={customer}&sort=-total",
+]  # fmt: skip
 ENTRY_QUERIES = [*MONEY_QUERIES, *[query.format(*["entry_date"] * 2) for query in DATES], "object_id={payment}"]
-TABLES = {"payments": "sources", "ledger/entries": "ledger_entries", "tax-rates": "tax_rates"}
+TABLES = {
+    "payments": "sources",
+    "ledger/entries": "ledger_entries",
+    "tax-rates": "tax_rates",
+    "credit-notes": "sources",
+}
 """Where a list begins to read, unless the table has its name."""
 
 
@@ -221,6 +237,7 @@ TABLES = {"payments": "sources", "ledger/entries": "ledger_entries", "tax-rates"
     + [("tax-rates", query) for query in CATALOGUE_QUERIES]
     + [("payments", query) for query in PAYMENT_QUERIES]
     + [("refunds", query) for query in REFUND_QUERIES]
+    + [("credit-notes", query) for query in NOTE_QUERIES]
     + [("ledger/entries", query) for query in ENTRY_QUERIES],
 )
 def test_a_list_reads_about_as_many_rows_as_it_shows(big: Tenant, resource: str, query: str) -> None:

@@ -67,11 +67,17 @@ class Ledger:
         query = "SELECT id FROM invoices WHERE organization_id = %s AND status <> 'draft'"
         assert issued == Counter(id for (id,) in self.rows(query))
         register = (
-            "SELECT document_id, number, sequence_value, voided_at FROM document_numbers WHERE organization_id = %s"
+            "SELECT document_id, number, sequence_value, voided_at FROM document_numbers WHERE organization_id = %s "
+            "AND document_type = 'invoice'"
         )
         invoices = "SELECT id, number, sequence_value, voided_at FROM invoices WHERE organization_id = %s"
         assert sorted(self.rows(register)) == sorted(self.rows(f"{invoices} AND status <> 'draft'"))
-        assert self.rows("SELECT last_value FROM number_counters WHERE organization_id = %s") in ([], [(len(numbers),)])
+        counted = (
+            "SELECT c.last_value FROM number_counters c JOIN number_series s "
+            "ON (s.organization_id, s.id) = (c.organization_id, c.series_id) "
+            "WHERE c.organization_id = %s AND s.document_type = 'invoice'"
+        )
+        assert self.rows(counted) in ([], [(len(numbers),)])
         assert self.rows("SELECT last_sequence FROM event_counters WHERE organization_id = %s") == [(len(events),)]
 
     def check_money(self) -> None:

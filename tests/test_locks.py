@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 
 from billing_api.embedded import Addresses
+from tests import credit_note_races as notes
 from tests import meetings
 from tests import money_races as money
 from tests.factories import Tenant
@@ -17,6 +18,7 @@ from tests.meddling import AT_A_LOCK, IN_VAIN, lacking, one_within_the_other, re
 from tests.meetings import Meeting
 from tests.money_races import Race, outcome_of
 from tests.races import Ledger
+from tests.spoilt import spoil
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ CUSTOMER_KEPT = Lock(r"(?s)(FROM customers.*?) FOR KEY SHARE", r"\1", r"FROM cus
 CUSTOMER_FROZEN = Lock(r"(?s)(FROM customers.*?) FOR SHARE", r"\1", r"FROM customers")
 SOURCES = Lock(r" FOR NO KEY UPDATE OF sources", read=r"FROM sources")
 PAYMENT = Lock(r" FOR NO KEY UPDATE OF payments, sources", read=r"FROM sources JOIN payments")
+CREDIT_NOTE = Lock(r" FOR NO KEY UPDATE OF credit_notes, sources", read=r"FROM sources JOIN credit_notes")
 INVOICE_AS_SOURCE = Lock(r"(?s)(FROM sources.*?) FOR NO KEY UPDATE(?! OF)", r"\1", r"FROM sources")
 SERIES = Lock(r"(?s)(FROM number_series.*?) FOR NO KEY UPDATE", r"\1", r"FROM number_counters")
 SESSION = Lock(r" FOR NO KEY UPDATE OF sessions", read=r"FROM refresh_tokens\s+WHERE refresh_tokens\.organization_id")
@@ -70,6 +73,8 @@ LOCKS: list[tuple[Lock, Callable[[Tenant], Meeting]]] = [
     (SOURCES, functools.partial(meetings.of_money, money.apply_apply)),
     (PAYMENT, functools.partial(meetings.of_money, money.refund_apply)),
     (INVOICE_AS_SOURCE, functools.partial(meetings.of_money, money.refund_invoice_apply)),
+    (CREDIT_NOTE, functools.partial(meetings.of_money, notes.refund_note_apply)),
+    (INVOICE, functools.partial(meetings.of_money, notes.credit_credit)),
     (SERIES, meetings.finalize_others),
     (EVENTS, meetings.create_others),
 ]
@@ -80,7 +85,8 @@ MORE: list[tuple[Lock, Callable[[Tenant], Meeting]]] = [
         (INVOICE, functools.partial(meetings.of_money, race))
         for race in (
             money.void_void, money.pay_pay, money.pay_part_twice, money.pay_more_twice, money.give_up_pay,
-            money.void_give_up, money.expect_again_pay, money.send_void,
+            money.void_give_up, money.expect_again_pay, money.send_void, notes.credit_pay, notes.credit_void,
+            notes.revise_revise, notes.revise_pay,
         )
     ),
     *(
@@ -112,6 +118,7 @@ def test_a_race_ends_well_by_a_lock_and_not_without_it(
 ) -> None:
     meet(tenant, prepare, lock.read)
     ledger.check_money()
+    spoil(other)
     with rewriting(tenant.app, lock.what, lock.instead), pytest.raises(AssertionError):
         meet(other, prepare, lock.read, IN_VAIN)
 
@@ -129,6 +136,7 @@ def test_a_race_ends_well_by_a_constraint_and_not_without_it(
 ) -> None:
     prepare = functools.partial(meetings.create_twice, **members)
     meet(tenant, prepare, INSERTED)
+    spoil(other)
     clean = "DELETE FROM customers WHERE organization_id = %s"
     with lacking(addresses.owner, table, constraint, clean, other), pytest.raises(AssertionError):
         meet(other, prepare, INSERTED, IN_VAIN)
@@ -136,6 +144,7 @@ def test_a_race_ends_well_by_a_constraint_and_not_without_it(
 
 def test_a_customer_stays_for_its_draft_by_the_foreign_key(tenant: Tenant, other: Tenant, addresses: Addresses) -> None:
     meet(tenant, meetings.draft_delete, INSERTED)
+    spoil(other)
     constraint, clean = "fk_invoices_organization_id_customer_id", "DELETE FROM invoices WHERE organization_id = %s"
     with lacking(addresses.owner, "invoices", constraint, clean, other), pytest.raises(AssertionError):
         meet(other, meetings.draft_delete, INSERTED, IN_VAIN)
@@ -151,6 +160,7 @@ def test_without_lock_and_version_money_would_be_lost(
         replies = one_within_the_other(tenant, (prepared.first, prepared.second), lock.read, IN_VAIN)
     assert sorted(map(outcome_of, replies)) == ["done", "precondition-failed"]
     ledger.check_money()
+    spoil(tenant)
     prepared, version = race(tenant), r" AND (invoices|sources)\.version = %\(\w+\)s"
     with rewriting(app, lock.what, lock.instead), rewriting(app, version, ""):
         one_within_the_other(tenant, (prepared.first, prepared.second), lock.read, IN_VAIN)

@@ -13,14 +13,16 @@ from typing import Any
 
 import pytest
 
+from tests import credit_note_races, money_races
 from tests.factories import Tenant
 from tests.live_service import LiveService, Reply, live, together
-from tests.money_races import RACES, Race, credit, outcome_of
+from tests.money_races import Race, credit, outcome_of
 from tests.races import Ledger
 
 __all__ = ["live"]
 
 STRESS = bool(os.environ.get("STRESS"))
+RACES = (*money_races.RACES, *credit_note_races.RACES)
 QUICK = 1
 MANY = 200 if STRESS else 20
 
@@ -167,6 +169,8 @@ class Mill:
             ("POST", f"{payment}/reverse", {"reason": "x"}),
             ("POST", f"{payment}/refunds", {"amount": amount}),
             ("PATCH", payment, {"reference": amount}),
+            ("POST", "/v1/credit-notes", {"invoice_id": invoice.rpartition("/")[2], "reason": "x"}),
+            ("POST", f"{invoice}/revise", {"reason": "x"}),
             ("PATCH", f"/v1/customers/{customer}", {"phone": amount}),
             ("DELETE", f"/v1/customers/{customer}", None),
             ("PUT", f"/v1/customers/by-external-id/{choice.randint(1, 3)}", {"name": f"N{next(self._names)}"}),

@@ -70,6 +70,9 @@ class Clerk(RuleBasedStateMachine):
             SEEN[name, "done"] += 1
             if made is not None and not made.id:
                 self.books.name(made, answer.json["id"])
+        for note in [one for one in self.books.sources if not one.id]:
+            # It was made on the way, and the answer is about something else.
+            self.books.name(note, self.tenant.get("/v1/credit-notes?limit=1").json["data"][0]["id"])
         if rehearsed is not None:
             assert rehearsed.status_code == answer.status_code
         if headers:
@@ -96,13 +99,13 @@ class Clerk(RuleBasedStateMachine):
             fitting = self.books.invoices
         return data.draw(st.sampled_from(fitting), label="invoice")
 
-    def any_payment(self, data: Data, *, is_available: bool) -> Source:
-        """Mostly one that has not been reversed, or of which something is left; and now and then any."""
-        payments = [one for one in self.books.sources if one.kind == "payment"]
-        fitting = [one for one in payments if (one.available if is_available else not one.is_reversed)]
+    def any_source(self, data: Data, fits: Callable[[Source], object], *kinds: str) -> Source:
+        """A source of such a kind: mostly one that fits, and now and then any."""
+        known = [one for one in self.books.sources if one.kind in kinds]
+        fitting = [one for one in known if fits(one)]
         if not fitting or data.draw(st.integers(0, 4), label="any") == 4:
-            fitting = payments
-        return data.draw(st.sampled_from(fitting), label="payment")
+            fitting = known
+        return data.draw(st.sampled_from(fitting), label="source")
 
 
 def problem(answer: TestResponse, status: int, code: str) -> None:

@@ -18,11 +18,12 @@ class Books:
     is_voided_freely: bool = False
     closed: dt.date | None = None
     last_issue: dt.date | None = None
+    last_credit: dt.date | None = None
     customers: list[Customer] = field(default_factory=list)
     invoices: list[Invoice] = field(default_factory=list)
     sources: list[Source] = field(default_factory=list)
     told: list[tuple[str, Thing | None]] = field(default_factory=list)
-    """The facts in their order; those of the organization itself are about nothing else."""
+    """The facts in their order; None stands for what has no id here."""
 
     def tell(self, type: str, about: Thing | None) -> None:
         self.told.append((type, about))
@@ -195,6 +196,44 @@ class Books:
                 self.tell("invoice.reopened", invoice)
         payment.uses, payment.is_reversed = [], True
         self.tell("payment.reversed", payment)
+
+    def credit(self, invoice: Invoice, amount: int | None, *, refund: bool) -> Source:
+        """A credit note: over an amount, or over all that remains."""
+        self.demand(invoice, *STANDING)
+        if not invoice.creditable:
+            raise Refused(409, "invoice-not-creditable")
+        latest = max(today(), self.last_credit or today())
+        self.refuse_closed(latest)
+        self.last_credit = latest
+        amount = invoice.creditable if amount is None else amount
+        given = {"customer": invoice.customer, "currency": invoice.currency, "on": latest}
+        note = Source(kind="credit_note", amount=amount, **given)
+        self.sources.append(note)
+        invoice.noted += amount
+        self.tell("credit_note.issued", note)
+        self.tell("invoice.credited", invoice)
+        if part := min(amount, invoice.due):
+            self._use(note, invoice, part)
+        if refund and note.available:
+            note.refunded = note.available
+            self.tell("refund.created", None)
+        return note
+
+    def revise(self, invoice: Invoice) -> Invoice:
+        """The invoice is cancelled, in whichever way it can be, and a draft takes its place."""
+        self.demand(invoice, *STANDING)
+        if not invoice.creditable:
+            raise Refused(409, "invoice-not-creditable")
+        self.refuse_closed(today())
+        draft = self.duplicate(invoice)
+        # It names what it replaces, and keeps the day of the supply.
+        draft.body["revision_of"] = invoice.id
+        try:
+            self.void(invoice)
+        except Refused:
+            self.credit(invoice, None, refund=False)
+        self.tell("invoice.revised", invoice)
+        return draft
 
     def offers(self, invoice: Invoice) -> dict[str, bool]:
         """Every action, and whether it can be taken now."""

@@ -19,8 +19,8 @@ from hypothesis.stateful import initialize, precondition, rule, run_state_machin
 from billing_api.embedded import Addresses
 from tests.journeys.clerk import SEEN, Clerk, Data
 from tests.journeys.drawing import amounts, bodies, days
-from tests.journeys.figures import major
-from tests.journeys.things import today
+from tests.journeys.figures import major, minor
+from tests.journeys.things import STANDING, Invoice, today
 
 STRESS = bool(os.environ.get("STRESS"))
 HISTORIES = 200 if STRESS else 20
@@ -28,7 +28,7 @@ ENDS = {
     "done", "stale", "invalid-transition", "invoice-not-payable", "invoice-has-allocations", "void-not-permitted",
     "amount-exceeds-due", "amount-exceeds-available", "nothing-available", "allocations-exceed-amount",
     "payment-is-applied", "payment-is-refunded", "period-locked", "date-in-future", "issue-date-in-future",
-    "issue-date-before-last-number", "invoice-not-ready",
+    "issue-date-before-last-number", "invoice-not-ready", "invoice-not-creditable", "invoice-has-credit-notes",
 }  # fmt: skip
 """Every way in which a deed can end, which many histories come to."""
 
@@ -85,7 +85,8 @@ class Life(Clerk):
         invoice = self.any_invoice(data, "draft")
         body = data.draw(bodies([one.id for one in self.books.customers]))
         method = data.draw(st.sampled_from(["PUT", "PATCH"]))
-        self.do(data, partial(self.books.edit, invoice, body), method, f"/v1/invoices/{invoice.id}", body, tag=True)
+        wanted = body if method == "PUT" else {**invoice.body, **body}
+        self.do(data, partial(self.books.edit, invoice, wanted), method, f"/v1/invoices/{invoice.id}", body, tag=True)
 
     def delete(self, data: Data) -> None:
         invoice = self.any_invoice(data, "draft")
@@ -151,13 +152,47 @@ class Life(Clerk):
         self.act(data, invoice, "apply-balance", partial(self.books.apply, invoice, amount), body)
 
     @rule(data=st.data(), on=days())
-    @precondition(lambda self: any(one.kind == "payment" for one in self.books.sources))
+    @precondition(lambda self: any(one.kind != "invoice" for one in self.books.sources))
     def refund(self, data: Data, on: dt.date | None) -> None:
-        payment = self.any_payment(data, is_available=True)
-        amount = data.draw(amounts(max(payment.available, 1)), label="amount")
-        deed = partial(self.books.refund, payment, amount, on or today())
-        path = f"/v1/payments/{payment.id}/refunds"
-        self.do(data, deed, "POST", path, self.money(amount, payment.currency, on), tag=True)
+        source = self.any_source(data, lambda one: one.available, "payment", "credit_note")
+        amount = data.draw(amounts(max(source.available, 1)), label="amount")
+        path = f"/v1/{source.kind.replace('_', '-')}s/{source.id}/refunds"
+        deed = partial(self.books.refund, source, amount, on or today())
+        self.do(data, deed, "POST", path, self.money(amount, source.currency, on), tag=True)
+
+    @rule(data=st.data(), refund=st.booleans())
+    @if_any(*STANDING)
+    def credit(self, data: Data, refund: bool) -> None:
+        invoice = self.any_invoice(data, *STANDING)
+        body = {
+            "invoice_id": invoice.id, "reason": "Sent back", "settlement": "refund" if refund else "balance",
+            **self.choice(data, invoice),
+        }  # fmt: skip
+        amount = None
+        if "lines" in body:
+            shown = self.tenant.post("/v1/credit-notes/preview", body).json
+            amount = minor(shown["total"], invoice.currency)
+            assert 0 <= amount <= invoice.creditable
+        self.do(data, partial(self.books.credit, invoice, amount, refund=refund), "POST", "/v1/credit-notes", body)
+
+    def choice(self, data: Data, invoice: Invoice) -> dict[str, Any]:
+        """A part of one line of an ordinary invoice, whose tax may round either way; or all that remains."""
+        is_ordinary = invoice.creditable and not invoice.body["allowances"] and invoice.figures.total > 0
+        if not is_ordinary or data.draw(st.booleans(), label="is_all"):
+            return {}
+        lines = self.tenant.get(f"/v1/invoices/{invoice.id}").json["lines"]
+        left = [(one["id"], minor(one["creditable_net"], invoice.currency)) for one in lines]
+        if min(amount for _, amount in left) < 0 or not any(amount for _, amount in left):
+            return {}
+        id, amount = data.draw(st.sampled_from([one for one in left if one[1]]), label="line")
+        part = min(amount, data.draw(amounts(amount), label="part"))
+        return {"lines": [{"invoice_line_id": id, "net_amount": major(part, invoice.currency)}]}
+
+    @rule(data=st.data())
+    @if_any(*STANDING)
+    def revise(self, data: Data) -> None:
+        invoice = self.any_invoice(data, *STANDING)
+        self.act(data, invoice, "revise", partial(self.books.revise, invoice), {"reason": "A wrong price"})
 
     @rule(data=st.data(), on=days())
     @precondition(lambda self: any(one.kind == "invoice" for one in self.books.sources))
@@ -172,7 +207,7 @@ class Life(Clerk):
     @rule(data=st.data())
     @precondition(lambda self: any(one.kind == "payment" for one in self.books.sources))
     def reverse(self, data: Data) -> None:
-        payment = self.any_payment(data, is_available=False)
+        payment = self.any_source(data, lambda one: not one.is_reversed, "payment")
         path = f"/v1/payments/{payment.id}/reverse"
         self.do(data, partial(self.books.reverse, payment), "POST", path, {"reason": "Sent back"}, tag=True)
 

@@ -11,6 +11,34 @@ from billing_api.postgres_cluster import connect
 from tests.factories import Tenant
 from tests.live_service import LiveService, Reply, Send, together
 
+MONEY = (
+    "SELECT entry_id FROM ledger_postings WHERE organization_id = %s GROUP BY 1 HAVING sum(amount) <> 0",
+    """SELECT i.id, i.status FROM invoices i LEFT JOIN (
+        SELECT a.invoice_id, coalesce(sum(a.amount) FILTER (WHERE s.type = 'payment'), 0) AS paid,
+            coalesce(sum(a.amount) FILTER (WHERE s.type <> 'payment'), 0) AS credited
+        FROM allocations a JOIN sources s ON (s.organization_id, s.id) = (a.organization_id, a.source_id)
+        WHERE a.organization_id = %s AND a.released_at IS NULL GROUP BY 1) got ON got.invoice_id = i.id
+    WHERE i.organization_id = %s AND i.payable_amount >= 0
+        AND (i.amount_paid, i.amount_credited) <> (coalesce(paid, 0), coalesce(credited, 0))""",
+    """SELECT s.id, s.type FROM sources s WHERE s.organization_id = %s AND (s.amount_allocated, s.amount_refunded) <> (
+        (SELECT coalesce(sum(amount), 0) FROM allocations a
+            WHERE (a.organization_id, a.source_id) = (s.organization_id, s.id) AND released_at IS NULL),
+        (SELECT coalesce(sum(amount), 0) FROM refunds r
+            WHERE (r.organization_id, r.source_id) = (s.organization_id, s.id)))""",
+    """SELECT s.id, s.amount_available FROM sources s WHERE s.organization_id = %s AND -s.amount_available <> (
+        SELECT coalesce(sum(amount), 0) FROM ledger_postings p WHERE p.organization_id = s.organization_id
+            AND p.source_id = s.id AND p.account = 'customer_credit')""",
+    """SELECT i.id, i.status FROM invoices i LEFT JOIN (
+        SELECT invoice_id, sum(amount) FILTER (WHERE account = 'accounts_receivable') AS receivable,
+            sum(amount) FILTER (WHERE account = 'bad_debt') AS lost
+        FROM ledger_postings WHERE organization_id = %s GROUP BY 1) books ON books.invoice_id = i.id
+    WHERE i.organization_id = %s AND (coalesce(receivable, 0), coalesce(lost, 0)) <> (
+        CASE i.status WHEN 'open' THEN payable_amount - amount_paid - amount_credited ELSE 0 END,
+        CASE i.status WHEN 'uncollectible' THEN payable_amount - amount_paid - amount_credited ELSE 0 END)""",
+)
+"""What must find nothing: entries that do not balance, invoices and sources whose amounts are not those of their
+allocations and refunds, credit and receivables that differ from the books."""
+
 
 class Ledger:
     """What stands in the database, seen by its owner, who passes every policy."""
@@ -39,12 +67,23 @@ class Ledger:
         query = "SELECT id FROM invoices WHERE organization_id = %s AND status <> 'draft'"
         assert issued == Counter(id for (id,) in self.rows(query))
         register = (
-            "SELECT document_id, number, sequence_value, voided_at FROM document_numbers WHERE organization_id = %s"
+            "SELECT document_id, number, sequence_value, voided_at FROM document_numbers WHERE organization_id = %s "
+            "AND document_type = 'invoice'"
         )
         invoices = "SELECT id, number, sequence_value, voided_at FROM invoices WHERE organization_id = %s"
         assert sorted(self.rows(register)) == sorted(self.rows(f"{invoices} AND status <> 'draft'"))
-        assert self.rows("SELECT last_value FROM number_counters WHERE organization_id = %s") in ([], [(len(numbers),)])
+        counted = (
+            "SELECT c.last_value FROM number_counters c JOIN number_series s "
+            "ON (s.organization_id, s.id) = (c.organization_id, c.series_id) "
+            "WHERE c.organization_id = %s AND s.document_type = 'invoice'"
+        )
+        assert self.rows(counted) in ([], [(len(numbers),)])
         assert self.rows("SELECT last_sequence FROM event_counters WHERE organization_id = %s") == [(len(events),)]
+
+    def check_money(self) -> None:
+        """Every amount is the sum of what it is made of, and the books say the same."""
+        for query in MONEY:
+            assert self.rows(query) == [], query
 
 
 def drafts(tenant: Tenant, count: int) -> list[str]:

@@ -72,7 +72,7 @@ def _void(invoice: Invoice, organization: Organization, reason: str) -> None:
         post(invoice, "write_off_reversed", today, bookkeeping.written_off(-invoice.amount_due, invoice.id))
     post(invoice, "invoice_voided", today, bookkeeping.voided(figures_of(invoice), invoice.id))
     invoice.status, invoice.voided_at, invoice.void_reason = "void", clock.now(), reason
-    numbering.mark_voided(invoice.id)
+    numbering.mark_voided(invoice.id, invoice.voided_at)
     record("invoice.voided", invoice, number=invoice.number)
 
 

@@ -215,7 +215,8 @@ def duplicate(invoice_id: uuid.UUID) -> Invoice:
     A new draft that asks for the same, without the dates, the billing period and the rate of exchange.
     """
     draft = InvoiceInput(exclude=("finalize",))
-    return service.with_actions(service.duplicate(invoice_id, lambda request: merged(draft, request, {})))
+    copy = service.duplicate(invoice_id, lambda request: merged(draft, request, {}), expected_version())
+    return service.with_actions(copy)
 
 
 def _expand(invoices: list[Invoice]) -> None:

@@ -141,14 +141,16 @@ def finalize(
     return invoice
 
 
-def duplicate(id: uuid.UUID, load: Callable[[Mapping[str, Any]], dict[str, Any]]) -> Invoice:
+def duplicate(
+    id: uuid.UUID, load: Callable[[Mapping[str, Any]], dict[str, Any]], expected: Collection[int] | None = None
+) -> Invoice:
     """A new draft that asks for the same, without the dates, which were those of the other; `load` makes a body of
     what was asked for.
 
     Raises:
-        NotFound, and Invalid where it could not be asked for today.
+        NotFound, PreconditionFailed, and Invalid where it could not be asked for today.
     """
-    request = find(Invoice, id).request
+    request = find(Invoice, id, expected=expected).request
     body = load({name: value for name, value in request.items() if name not in _OF_ITS_DAY})
     return create({**body, "finalize": False})
 

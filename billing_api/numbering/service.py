@@ -144,8 +144,8 @@ def adopt(document_type: str, number: str, issue_date: dt.date, document_id: uui
     return found
 
 
-def mark_voided(document_id: uuid.UUID) -> None:
-    """Say in the register that the document of a number was voided now. The number stays taken.
+def mark_voided(document_id: uuid.UUID, at: dt.datetime) -> None:
+    """Say in the register when the document of a number was voided, as the document says it. The number stays taken.
 
     Raises:
         LookupError: the document has no number, or was voided before; its own room should have seen that.
@@ -157,7 +157,7 @@ def mark_voided(document_id: uuid.UUID) -> None:
             DocumentNumber.document_id == document_id,
             DocumentNumber.voided_at.is_(None),
         )
-        .values(voided_at=clock.now())
+        .values(voided_at=at)
         .returning(DocumentNumber.number_key)
     )
     if db.session.scalar(voided) is None:

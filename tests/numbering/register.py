@@ -6,6 +6,7 @@ from typing import Any
 
 from uuid_utils.compat import uuid7
 
+from billing_api import clock
 from billing_api.database import enter, transaction
 from billing_api.embedded import Addresses
 from billing_api.numbering import service
@@ -37,7 +38,7 @@ def void(tenant: Tenant, id: uuid.UUID) -> None:
     """Say that the document of a number was voided."""
     with tenant.app.app_context(), transaction():
         enter(tenant.organization_id)
-        service.mark_voided(id)
+        service.mark_voided(id, clock.now())
 
 
 def series(tenant: Tenant, document_type: str = "invoice") -> dict[str, Any]:

@@ -5,9 +5,13 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
+from tests.contract.operations import Operation, document, operations
 from tests.factories import Tenant
 from tests.web.refusals import codes, refused
 
+__all__ = ["document", "operations"]
+
+MONEY = {"amount": "1.00"}
 KINDS = ["customer", "draft", "organization"]
 STALE = [
     '"2"',
@@ -204,3 +208,22 @@ def test_a_refusal_has_no_tag(tenant: Tenant) -> None:
     for answer in (tenant.patch(path, {"name": ""}), change(tenant, path, If_Match='"9"'), tenant.get(f"{path}x")):
         assert answer.status_code >= 400
         assert "ETag" not in answer.headers
+
+
+def test_every_deed_on_an_object_looks_at_its_tag(tenant: Tenant, operations: list[Operation]) -> None:
+    """What the document says of If-Match holds for each action: none goes through with a version that never was."""
+    places = {"invoice_id": tenant.invoice()["id"], "payment_id": tenant.payment(tenant.invoice())["id"]}
+    said = {"reason": "x"}
+    bodies = {"void": said, "reverse": said, "revise": said, "payments": MONEY, "refunds": MONEY}
+    tried = set()
+    for one in operations:
+        action = one.path.rpartition("/")[2]
+        if (
+            one.method == "POST"
+            and "If-Match" in one.parameters()
+            and any(f"{{{name}}}" in one.path for name in places)
+        ):
+            answer = tenant.post(one.path.format_map(places), bodies.get(action), If_Match='"99"')
+            refused(answer, 412, "precondition-failed")
+            tried.add(action)
+    assert tried >= {"finalize", "void", "duplicate", "payments", "apply-balance", "refunds", "reverse", "mark-sent"}

@@ -12,12 +12,7 @@ def now() -> dt.datetime:
 
 def today(time_zone: str) -> dt.date:
     """The date that a calendar on a wall in `time_zone` (an IANA name) shows now."""
-    return date_of(now(), time_zone)
-
-
-def date_of(instant: dt.datetime, time_zone: str) -> dt.date:
-    """The date that a calendar on a wall in `time_zone` (an IANA name) showed at an instant."""
-    return instant.astimezone(ZoneInfo(time_zone)).date()
+    return now().astimezone(ZoneInfo(time_zone)).date()
 
 
 def zones_by_day() -> dict[dt.date, list[str]]:

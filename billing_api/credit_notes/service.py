@@ -184,7 +184,16 @@ def _compose(
     if invoice.amount_creditable or not is_left(invoice):
         demand("credit", invoice, organization)
     made, after = choose(invoice, body)
+    if body["lines"] or body["charges"]:
+        _refuse_nothing(made)
     return over(invoice, made, body), made, after
+
+
+def _refuse_nothing(made: Credit) -> None:
+    """So little of a line that it rounds to nothing is no credit."""
+    if made.payable_amount == 0 and not any(group.taxable_amount or group.tax_amount for group in made.groups):
+        detail = "What is chosen comes to nothing: choose more of it, or leave lines out to credit all that remains."
+        raise Invalid(faults=[Fault("credit-comes-to-nothing", detail, "/lines")])
 
 
 def _compose_free(body: Mapping[str, Any], *, keep: bool = False) -> tuple[CreditNote, Parties]:
@@ -247,6 +256,10 @@ def _check_refund(body: Mapping[str, Any], organization: Organization) -> None:
 
 def _refund(note: CreditNote, body: Mapping[str, Any]) -> None:
     """Give back what the invoice did not take, where that was asked for."""
+    paid = body["refund"]["payment_date"] if note.settlement == "refund" else None
+    if paid is not None and paid < note.dated_on:
+        detail = f"The credit note is issued on {note.dated_on}."
+        raise Invalid(faults=[Fault("date-before-source", detail, "/refund/payment_date")])
     if note.settlement == "refund" and note.amount_available:
         decimals = money.currency(note.currency).decimals
         balance.refund(note, {**body["refund"], "amount": Decimal(f"{note.amount_available}E-{decimals}")})

@@ -50,7 +50,7 @@ def look_up(id: uuid.UUID | None, *, keep: bool = False, freeze: bool = False) -
     query = sa.select(Customer).where(Customer.organization_id == unit().tenant, Customer.id == id)
     if keep or freeze:
         # FOR KEY SHARE is what the foreign key takes anyway, but too late for a clear refusal.
-        query = query.with_for_update(read=True, key_share=not freeze)
+        query = query.with_for_update(read=True, key_share=not freeze).execution_options(populate_existing=True)
     return db.session.scalars(query).one_or_none()
 
 

@@ -138,7 +138,7 @@ def status_when_issued(payable_amount: int) -> str:
     return "open" if payable_amount > 0 else "paid"
 
 
-def status_when_settled(status: str, amount_due: int, *, is_written_off: bool) -> str:
+def status_when_settled(amount_due: int, *, is_written_off: bool) -> str:
     """The status after money was applied or taken back: paid when nothing is due, and where something is due again,
     open, or uncollectible where it had been given up."""
     if amount_due == 0:

@@ -7,11 +7,14 @@ from marshmallow import fields
 from billing_api.web.fields import LINKS, Id, Instant, IntegerText, Schema, Text
 
 _ADDRESSES = {
+    "credit_note": "/v1/credit-notes/{}",
     "customer": "/v1/customers/{}",
     "invoice": "/v1/invoices/{}",
     "number_series": "/v1/number-series/{}",
     "organization": "/v1/organization",
+    "payment": "/v1/payments/{}",
     "product": "/v1/products/{}",
+    "refund": "/v1/refunds/{}",
     "tax_rate": "/v1/tax-rates/{}",
 }
 """Where the objects of a kind stand; others have no address of their own."""

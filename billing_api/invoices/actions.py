@@ -5,10 +5,11 @@ from typing import Any
 from billing_api.customers.models import Customer
 from billing_api.domain import lifecycle
 from billing_api.domain.lifecycle import Facts, Requirement
-from billing_api.errors import Conflict
+from billing_api.errors import Conflict, Fault
 from billing_api.invoices.drafting import Parties
 from billing_api.invoices.finalization import blockers
 from billing_api.invoices.models import Invoice
+from billing_api.organizations import service as organizations
 from billing_api.organizations.models import Organization
 
 
@@ -62,21 +63,25 @@ _REFUSALS: dict[str, type[Conflict]] = {
 }  # fmt: skip
 
 
-def demand(action: str, invoice: Invoice, organization: Organization | None = None) -> None:
-    """Refuse what the invoice does not allow; the organization matters to what it permits.
+def demand(action: str, invoice: Invoice, organization: Organization | None = None, *, pointer: str = "") -> None:
+    """Refuse what the invoice does not allow; the organization matters to what it permits, and is looked up only to
+    say so. A `pointer` says where a body names the invoice.
 
     Raises:
         InvalidTransition: the status is another.
         InvoiceNotPayable, InvoiceHasAllocations, InvoiceHasCreditNotes, VoidNotPermitted, InvoiceNotCreditable
     """
     status = invoice.status or "draft"
-    facts = _facts(invoice, organization)
-    members = {"current_status": status, "allowed": lifecycle.allowed(facts)}
-    if not lifecycle.is_open(action, status):
-        detail = f"The invoice is {status}; {action} is not possible."
-        raise (InvoiceNotPayable if action in {"pay", "apply-balance"} else InvalidTransition)(detail, members=members)
-    if hindrance := lifecycle.hindrance(action, facts):
-        raise _REFUSALS[hindrance.code](hindrance.detail, members=members)
+    is_open = lifecycle.is_open(action, status)
+    hindrance = lifecycle.hindrance(action, _facts(invoice, organization)) if is_open else None
+    if is_open and hindrance is None:
+        return
+    detail = hindrance.detail if hindrance else f"The invoice is {status}; {action} is not possible."
+    unpayable = InvoiceNotPayable if action in {"pay", "apply-balance"} else InvalidTransition
+    refusal = _REFUSALS[hindrance.code] if hindrance else unpayable
+    allowed = lifecycle.allowed(_facts(invoice, organization or organizations.current()))
+    faults = [Fault(refusal.code, detail, pointer)] if pointer else []
+    raise refusal(detail, members={"current_status": status, "allowed": allowed}, faults=faults)
 
 
 def permits(action: str, invoice: Invoice, organization: Organization) -> bool:
@@ -116,7 +121,7 @@ def _facts(invoice: Invoice, organization: Organization | None) -> Facts:
         amount_due=invoice.amount_due,
         amount_allocated=invoice.amount_paid + invoice.amount_credited,
         amount_creditable=invoice.amount_creditable,
-        has_credit_notes=invoice.total_credited > 0,
+        has_credit_notes=invoice.has_credit_notes,
         is_sent=invoice.sent_at is not None,
         is_voided_freely=organization is not None and organization.cancellation_mode == "void",
     )

@@ -1,5 +1,6 @@
 """What is done with an issued invoice as a whole: sent, declared void, given up, expected again."""
 
+import datetime as dt
 import uuid
 from collections.abc import Callable, Collection
 from functools import partial
@@ -61,13 +62,19 @@ def _do(
     return invoice
 
 
+def _date(invoice: Invoice, organization: Organization) -> dt.date:
+    """Today; where the organization has moved westward, the invoice may have been issued on what is tomorrow there."""
+    on = ledger.posting_date(organization)
+    return max(on, invoice.issue_date or on)
+
+
 def _send(invoice: Invoice, _: Organization) -> None:
     invoice.sent_at = clock.now()
     record("invoice.sent", invoice, number=invoice.number)
 
 
 def _void(invoice: Invoice, organization: Organization, reason: str) -> None:
-    today = ledger.posting_date(organization)
+    today = _date(invoice, organization)
     if invoice.status == "uncollectible":
         post(invoice, "write_off_reversed", today, bookkeeping.written_off(-invoice.amount_due, invoice.id))
     post(invoice, "invoice_voided", today, bookkeeping.voided(figures_of(invoice), invoice.id))
@@ -77,14 +84,14 @@ def _void(invoice: Invoice, organization: Organization, reason: str) -> None:
 
 
 def _write_off(invoice: Invoice, organization: Organization) -> None:
-    today = ledger.posting_date(organization)
+    today = _date(invoice, organization)
     post(invoice, "invoice_written_off", today, bookkeeping.written_off(invoice.amount_due, invoice.id))
     invoice.status, invoice.marked_uncollectible_at = "uncollectible", clock.now()
     record("invoice.marked_uncollectible", invoice, number=invoice.number)
 
 
 def _expect_again(invoice: Invoice, organization: Organization) -> None:
-    today = ledger.posting_date(organization)
+    today = _date(invoice, organization)
     post(invoice, "write_off_reversed", today, bookkeeping.written_off(-invoice.amount_due, invoice.id))
     invoice.status, invoice.marked_uncollectible_at = "open", None
     record("invoice.marked_collectible", invoice, number=invoice.number)

@@ -248,8 +248,7 @@ class Invoice(Owned, Versioned, Model):
 
     @property
     def amount_due(self) -> int:
-        """What is still to be paid, also where nobody expects it any more; a draft owes nothing yet, and shows what it
-        would."""
+        """What is still to be paid, expected or not; a draft owes nothing yet, and shows what it would."""
         if self.status == "void":
             return 0
         return self.payable_amount - (self.amount_paid or 0) - (self.amount_credited or 0)
@@ -263,6 +262,11 @@ class Invoice(Owned, Versioned, Model):
     def is_creditable(self) -> bool:
         """Whether credit notes can be written over it at all: it is issued, not void, and comes to something."""
         return self.status not in {None, "draft", "void"} and self.total + self.rounding_amount > 0
+
+    @property
+    def has_credit_notes(self) -> bool:
+        """Whether a credit note speaks of it, were it over nothing but units of a line that cost nothing."""
+        return self.taxes_credited is not None
 
     @property
     def partially_paid(self) -> bool:

@@ -81,8 +81,8 @@ def lock(ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Invoice]:
 def allocate(source: Source, invoice: Invoice, amount: int, on: dt.date) -> None:
     """Let a source settle an invoice with an amount that is due, and that was counted as used of the source; both are
     locked. What had been given up of it is expected again first."""
-    # No receivable is settled before it is there, and none expected again before it was given up.
-    on = max(on, invoice.issue_date or on, _given_up_on(invoice) or on)
+    # A receivable that is issued, given up or owed again on a later day is not settled before that.
+    on = max(on, ledger.last_moved(invoice.id) or on)
     db.session.add(Allocation(source=source, invoice_id=invoice.id, amount=amount, allocated_on=on))
     if invoice.status == "uncollectible":
         post(invoice, "write_off_reversed", on, bookkeeping.written_off(-amount, invoice.id))
@@ -96,6 +96,7 @@ def allocate(source: Source, invoice: Invoice, amount: int, on: dt.date) -> None
 def release(source: Source, invoice: Invoice, allocations: Collection[Allocation], on: dt.date) -> None:
     """Take a source's allocations back from an invoice; all are locked. One that had been given up is so again."""
     amount = sum(allocation.amount for allocation in allocations)
+    on = max(on, *(allocation.allocated_on for allocation in allocations))
     for allocation in allocations:
         allocation.released_on, allocation.released_at = on, clock.now()
     source.use(allocated=-amount)
@@ -106,12 +107,6 @@ def release(source: Source, invoice: Invoice, allocations: Collection[Allocation
     data = {"amount": _text(invoice, amount), "amount_due": _text(invoice, invoice.amount_due)}
     record("invoice.amount_released", invoice, currency=invoice.currency, source=_reference(source), **data)
     _follow(invoice)
-
-
-def _given_up_on(invoice: Invoice) -> dt.date | None:
-    if invoice.marked_uncollectible_at is None or invoice.seller is None:
-        return None
-    return clock.date_of(invoice.marked_uncollectible_at, invoice.seller["time_zone"])
 
 
 def _settle(invoice: Invoice, source: Source, amount: int) -> None:
@@ -134,9 +129,8 @@ def _post_allocation(type: str, source: Source, invoice: Invoice, amount: int, o
 
 def _follow(invoice: Invoice) -> None:
     """Let the status follow what is due."""
-    status = lifecycle.status_when_settled(
-        invoice.status or "", invoice.amount_due, is_written_off=invoice.marked_uncollectible_at is not None
-    )
+    is_written_off = invoice.marked_uncollectible_at is not None
+    status = lifecycle.status_when_settled(invoice.amount_due, is_written_off=is_written_off)
     if status == invoice.status:
         return
     was, invoice.status = invoice.status, status

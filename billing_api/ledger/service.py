@@ -87,6 +87,22 @@ def post(
     )
 
 
+def last_moved(invoice_id: uuid.UUID) -> dt.date | None:
+    """The latest date on which the receivable of an invoice, whose row is locked, was posted to."""
+    query = (
+        sa.select(sa.func.max(LedgerEntry.entry_date))
+        .join(LedgerEntry.postings)
+        .where(
+            LedgerPosting.organization_id == unit().tenant,
+            LedgerPosting.invoice_id == invoice_id,
+            LedgerPosting.account == "accounts_receivable",
+        )
+    )
+    # What is being changed of the invoice goes in one statement, at the end of the deed.
+    with db.session.no_autoflush:
+        return db.session.scalar(query)
+
+
 def available(customer_id: uuid.UUID, currency: str) -> Sequence[Source]:
     """The sources of a customer that hold anything, the oldest first, each locked to the end of the transaction."""
     query = (

@@ -255,7 +255,7 @@ def _date(asked: dt.date | None, today: dt.date, last: dt.date | None) -> dt.dat
         return latest
     if asked > latest:
         fault = Fault("issue-date-in-future", f"Today is {today} in the organization's time zone.", "/issue_date")
-        raise Invalid("An invoice cannot be issued in the future.", faults=[fault])
+        raise Invalid("A document cannot be issued in the future.", faults=[fault])
     if last is not None and asked < last:
         raise IssueDateBeforeLastNumber(
             f"The last number was given on {last}.", members={"last_issue_date": last.isoformat()}

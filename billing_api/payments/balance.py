@@ -95,6 +95,10 @@ def refund(source: Source, body: Mapping[str, Any]) -> Refund:
     """
     organization, faults = organizations.current(), list[Fault]()
     on = ledger.date_of(body["payment_date"], organization, faults)
+    if body["payment_date"] is not None and on < source.dated_on:
+        detail = f"The money has been there since {source.dated_on}."
+        faults.append(Fault("date-before-source", detail, "/payment_date"))
+    on = max(on, source.dated_on)
     amount = positive(body["amount"], source.currency, "/amount", faults)
     if faults:
         raise Invalid(faults=faults)

@@ -58,8 +58,8 @@ def create(body: Mapping[str, Any]) -> Payment:
     if faults:
         raise Invalid(faults=faults)
     ledger.refuse_closed(on, organization)
-    for invoice, _ in shares:
-        demand("pay", invoice)
+    for index, (invoice, _) in enumerate(shares):
+        demand("pay", invoice, pointer=f"/allocations/{index}/invoice_id")
     places = [f"/allocations/{index}/amount" for index in range(len(shares))]
     return _receive(body, body["customer_id"], body["currency"], amount, on, _within_due(body, shares, places))
 
@@ -129,6 +129,8 @@ def reverse(id: uuid.UUID, reason: str, expected: Collection[int] | None = None)
             live.setdefault(allocation.invoice_id, []).append(allocation)
     if live.keys() - invoices.keys():
         raise Overtaken()
+    # Where the organization has moved westward, it may have come in on what is tomorrow there.
+    on = max(on, payment.dated_on)
     for invoice_id, allocations in live.items():
         release(payment, invoices[invoice_id], allocations, on)
     payment.use(reversed=payment.amount)

@@ -17,7 +17,8 @@ RULES = frozenset(
         "allowance-needs-category", "amount-mismatch", "amount-missing", "amount-too-large",
         # Of money: what is due, and what is there.
         "allocation-twice", "allocations-exceed-amount", "amount-exceeds-available", "amount-exceeds-due",
-        "amount-not-positive", "currency-mismatch", "customer-mismatch", "date-in-future",
+        "amount-not-positive", "credit-comes-to-nothing", "currency-mismatch", "customer-mismatch",
+        "date-before-source", "date-in-future",
         # Of credits: what of the invoice remains, and what is the invoice's own.
         "credit-charge-unknown", "credit-line-unknown", "credit-line-twice", "credit-charge-twice",
         "credit-note-negative", "credit-note-not-ready", "issue-date-before-invoice", "not-with-invoice-id",

@@ -19,7 +19,13 @@ GST_AND_QST = {"taxes": [{"rate": "5", "name": "GST"}, {"rate": "9.975", "name":
 GST = {"taxes": [{"rate": "5", "name": "GST"}]}
 TAXES = st.sampled_from([{"tax_rate": "19"}, {"tax_rate": "7"}, {"tax_category": "Z"}, GST_AND_QST, GST])
 PLACES = {"EUR": 2, "JPY": 0, "KWD": 3}
-REFUSED = {"credit-exceeds-invoice", "credit-reverses-sign", "quantity-not-creditable", "amount-not-creditable"}
+REFUSED = {
+    "credit-exceeds-invoice",
+    "credit-reverses-sign",
+    "quantity-not-creditable",
+    "amount-not-creditable",
+    "credit-comes-to-nothing",
+}
 
 
 def text(units: int, places: int) -> str:

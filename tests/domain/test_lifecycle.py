@@ -28,7 +28,7 @@ def test_nothing_leads_out_of_void_and_back_into_draft() -> None:
 @pytest.mark.parametrize("is_written_off", [False, True])
 @pytest.mark.parametrize("status", ["open", "paid", "uncollectible"])
 def test_the_status_follows_what_is_due_along_a_transition(status: str, due: int, is_written_off: bool) -> None:
-    after = lifecycle.status_when_settled(status, due, is_written_off=is_written_off)
+    after = lifecycle.status_when_settled(due, is_written_off=is_written_off)
     assert after == ("paid" if due == 0 else "uncollectible" if is_written_off else "open")
     possible = status != "uncollectible" or is_written_off
     is_open_written_off = (status, is_written_off) == ("open", True)

@@ -153,3 +153,20 @@ def made(tenant: Tenant, status: str) -> dict[str, Any]:
     shown: dict[str, Any] = tenant.get(invoice["links"]["self"]).json
     assert shown["status"] == status
     return shown
+
+
+def test_what_is_allowed_is_what_the_actions_offer(app: Any) -> None:
+    """Also where it depends on how the organization cancels, and the refusal was about something else."""
+    tenant = sign_up(app, country="US")
+    sent = act(tenant, tenant.invoice(), "mark-sent").json
+    problem = refused(tenant.patch(sent["links"]["self"], {"notes": "x"}), 409, "invalid-transition")
+    assert problem["allowed"] == [action["name"] for action in sent["actions"] if action["allowed"]]
+    assert "void" in problem["allowed"]
+
+
+def test_so_little_of_a_line_that_it_rounds_to_nothing_is_not_credited(tenant: Tenant) -> None:
+    invoice = tenant.invoice()
+    choice = {"invoice_line_id": invoice["lines"][0]["id"], "quantity": "0.000001"}
+    body = {"invoice_id": invoice["id"], "reason": "Too little", "lines": [choice]}
+    refused(tenant.post("/v1/credit-notes", body), 422, "credit-comes-to-nothing")
+    assert act(tenant, invoice, "void", {"reason": "Twice"}).json["status"] == "void"

@@ -98,7 +98,8 @@ def test_what_a_negative_invoice_owes_can_be_refunded(tenant: Tenant) -> None:
 
 def test_refunds_are_found_by_what_they_say(tenant: Tenant) -> None:
     customer = tenant.customer()["id"]
-    payments = [deposit(tenant, customer, "10.00", currency=code) for code in ("EUR", "USD")]
+    dated = {"payment_date": "2026-01-01"}
+    payments = [deposit(tenant, customer, "10.00", currency=code, **dated) for code in ("EUR", "USD")]
     made = [
         created(tenant.post(f"/v1/payments/{one['id']}/refunds", {"amount": "1.00", "payment_date": date}))["id"]
         for one, date in zip(payments, ("2026-01-31", "2026-02-01"), strict=True)
@@ -118,3 +119,18 @@ def test_a_customer_who_has_paid_stays(tenant: Tenant) -> None:
     customer = tenant.customer()["id"]
     deposit(tenant, customer, "10.00")
     refused(tenant.delete(f"/v1/customers/{customer}"), 409, "customer-in-use")
+
+
+def test_money_does_not_go_back_before_it_came(tenant: Tenant) -> None:
+    payment = deposit(tenant, tenant.customer()["id"], "10.00", payment_date="2026-02-01")
+    path = f"/v1/payments/{payment['id']}/refunds"
+    early = tenant.post(path, {"amount": "1.00", "payment_date": "2026-01-31"})
+    assert codes(early) == {("/payment_date", "date-before-source")}
+    assert created(tenant.post(path, {"amount": "1.00", "payment_date": "2026-02-01"}))["amount"] == "1.00"
+    note = {
+        "invoice_id": tenant.payment(tenant.invoice())["allocations"][0]["invoice_id"],
+        "reason": "Returned",
+        "settlement": "refund",
+    }
+    early = tenant.post("/v1/credit-notes", {**note, "refund": {"payment_date": "2026-01-31"}})
+    assert codes(early) == {("/refund/payment_date", "date-before-source")}

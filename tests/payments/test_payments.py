@@ -274,3 +274,11 @@ def test_money_that_came_before_an_invoice_was_given_up_counts_from_then_on(tena
     assert (payment["payment_date"], payment["allocations"][0]["allocated_on"]) == ("2026-02-01", today)
     written_back = entries(tenant, object_id=invoice["id"])[2]
     assert (written_back["type"], written_back["entry_date"]) == ("write_off_reversed", today)
+
+
+def test_a_payment_settles_no_receivable_before_it_was_owed_again(tenant: Tenant) -> None:
+    invoice = tenant.invoice(issue_date="2026-01-01")
+    first = tenant.payment(invoice, payment_date="2026-01-05")
+    assert tenant.post(f"/v1/payments/{first['id']}/reverse", {"reason": "Sent back"}).status_code == 200
+    payment = tenant.payment(again(tenant, invoice), payment_date="2026-01-10")
+    assert payment["allocations"][0]["allocated_on"] == clock.today("Europe/Berlin").isoformat()

@@ -53,12 +53,14 @@ def test_the_service_shows_the_committed_document(live: LiveService) -> None:
     assert live.send("GET", "/openapi.json").json == json.loads((ROOT / "docs" / "openapi.json").read_text())
 
 
+@pytest.mark.timeout(600)
 def test_the_service_does_what_its_document_says(live: LiveService, app: Flask, tmp_path: Path) -> None:
     report = run(live, app, tmp_path, "--phases=examples,fuzzing,stateful", "--max-examples=2")
     assert report["operations"]["tested"] == report["operations"]["total"] >= 29
     assert report["test_cases"]["generated"] >= 100
 
 
+@pytest.mark.timeout(600)
 def test_the_service_holds_every_bound_that_its_document_names(live: LiveService, app: Flask, tmp_path: Path) -> None:
     report = run(live, app, tmp_path, "--phases=coverage", f"--include-path-regex={SMALL}")
     assert report["test_cases"]["generated"] >= 200

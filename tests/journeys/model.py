@@ -173,6 +173,8 @@ class Books:
             raise Refused(409, "payment-is-applied")
         if on > today():
             raise Refused(422, "date-in-future")
+        if on < source.on:
+            raise Refused(422, "date-before-source")
         self.refuse_closed(on)
         if amount > source.available:
             raise Refused(409, "payment-is-applied")

@@ -27,7 +27,8 @@ HISTORIES = 200 if STRESS else 20
 ENDS = {
     "done", "stale", "invalid-transition", "invoice-not-payable", "invoice-has-allocations", "void-not-permitted",
     "amount-exceeds-due", "amount-exceeds-available", "nothing-available", "allocations-exceed-amount",
-    "payment-is-applied", "payment-is-refunded", "period-locked", "date-in-future", "issue-date-in-future",
+    "payment-is-applied", "payment-is-refunded", "period-locked", "date-in-future", "date-before-source",
+    "issue-date-in-future",
     "issue-date-before-last-number", "invoice-not-ready", "invoice-not-creditable", "invoice-has-credit-notes",
 }  # fmt: skip
 """Every way in which a deed can end, which many histories come to."""

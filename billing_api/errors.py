@@ -137,14 +137,15 @@ class PreconditionFailed(BillingError):
 
 
 class PayloadTooLarge(BillingError):
-    """The body is larger than this address takes: 1 MiB."""
+    """The body is larger than this address takes: 1 MiB, or 16 MiB where it ends in `/bulk`. Send several smaller
+    ones."""
 
     status = 413
     code = "payload-too-large"
     title = "The body is too large"
 
-    def __init__(self, detail: str = "A body has at most 1 MiB, which is 1,048,576 bytes.") -> None:
-        super().__init__(detail)
+    def __init__(self, limit: int = 2**20) -> None:
+        super().__init__(f"A body has at most {limit // 2**20} MiB here, which is {limit:,} bytes.")
 
 
 class UnsupportedMediaType(BillingError):

@@ -62,8 +62,9 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest
         super().__init__(name, import_name, description=description, **kwargs)
         self._prepare_doc_cbks.append(self._prepare_edge_doc)
 
-    def route(self, rule: str, **options: Any) -> Callable[[View], View]:
-        """Register a view; query parameters that no schema of it names are refused, and bodies that none reads."""
+    def route(self, rule: str, *, largest_body: int | None = None, **options: Any) -> Callable[[View], View]:
+        """Register a view; query parameters that no schema of it names are refused, and bodies that none reads.
+        `largest_body` is how many bytes its body may have, where that is not what it is everywhere."""
         register = super().route
 
         def decorator(view: View) -> View:
@@ -74,6 +75,8 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest
 
             @wraps(view)
             def strict(*args: Any, **kwargs: Any) -> Any:
+                if largest_body is not None:
+                    request.max_content_length = largest_body
                 check_query(request, known)
                 if is_bare:
                     self.ARGUMENTS_PARSER.parse(Schema(), request, location="json")

@@ -83,9 +83,18 @@ def answer(error: Exception) -> Response:
 
 
 def problem(error: BillingError) -> Response:
-    """A refusal in the form of RFC 9457."""
+    """A refusal as a response in the form of RFC 9457."""
+    response = Response(orjson.dumps(told(error), default=str), status=error.status, mimetype=PROBLEM_JSON)
+    response.headers.update(error.headers)
+    if error.status == 401:
+        response.headers.setdefault("WWW-Authenticate", "Bearer")
+    return response
+
+
+def told(error: BillingError) -> dict[str, object]:
+    """The members of a problem (RFC 9457)."""
     code, title, detail = _named(error)
-    body = {
+    return {
         "type": f"/problems/{code}",
         "title": title,
         "status": error.status,
@@ -96,11 +105,6 @@ def problem(error: BillingError) -> Response:
         **error.members,
         "errors": [_fault(fault) for fault in error.faults],
     }
-    response = Response(orjson.dumps(body, default=str), status=error.status, mimetype=PROBLEM_JSON)
-    response.headers.update(error.headers)
-    if error.status == 401:
-        response.headers.setdefault("WWW-Authenticate", "Bearer")
-    return response
 
 
 def refusal_for(error: Exception) -> BillingError:
@@ -154,6 +158,8 @@ def _fault(fault: Fault) -> dict[str, str]:
 
 def _of_http(error: HTTPException) -> BillingError:
     kind = _BY_STATUS.get(error.code or 500, InternalError)
+    if kind is PayloadTooLarge:
+        return PayloadTooLarge(request.max_content_length or 0)
     headers = {name: value for name, value in error.get_headers() if name in {"Allow", "Retry-After"}}
     allowed = headers.get("Allow")
     refusal = kind(f"Allowed here: {allowed}.") if allowed and kind is MethodNotAllowed else kind()

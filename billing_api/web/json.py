@@ -13,6 +13,8 @@ from flask.json.provider import JSONProvider
 from billing_api.errors import Malformed
 
 MAX_DEPTH = 64
+MAX_VALUES = 1_500_000
+"""More than a mebibyte holds; of the sixteen that a bulk may have, it is one mark in eleven characters."""
 _MAX_DIGITS = 64
 _MAX_EXPONENT = 400
 """Beyond any binary double, and beyond what any member takes, in both directions: a larger one is read as this one, and
@@ -59,6 +61,7 @@ def read(body: bytes) -> Any:
         raise Malformed("The body is not UTF-8.") from None
     if text.startswith("\ufeff"):
         raise Malformed("The body begins with a byte order mark, which JSON does not allow.")
+    _refuse_crowds(text)
     _refuse_depth(text)
     try:
         return json.loads(
@@ -77,6 +80,12 @@ def _plain(value: Any) -> int | str:
         return str(value)
     # `30.0` is a whole number also where it is read again, and only text keeps a fraction exact.
     return int(value) if value == value.to_integral_value() else f"{value:f}"
+
+
+def _refuse_crowds(text: str) -> None:
+    """Count what separates values before any is made: sixteen mebibytes of empty lists would fill half a gigabyte."""
+    if text.count(",") + text.count("[") + text.count("{") > MAX_VALUES:
+        raise Malformed(f"The body has more than {MAX_VALUES:,} commas and opening brackets.")
 
 
 def _refuse_depth(text: str) -> None:

@@ -13,7 +13,7 @@ from billing_api.errors import Fault, Invalid, Malformed, PayloadTooLarge, Unsup
 from billing_api.web.json import read
 
 MERGE_PATCH = "application/merge-patch+json"
-_MAX_FAULTS = 1000
+MAX_FAULTS = 1000
 """An answer with a fault for each of a hundred thousand unknown members would be ten times the request."""
 _JSON_TYPES = frozenset({"application/json", MERGE_PATCH})
 
@@ -50,7 +50,7 @@ class StrictParser(FlaskParser):
 def invalid(messages: Any) -> Invalid:
     """marshmallow's nested messages as one refusal with a JSON pointer to each fault."""
     faults = list(flaws(messages))
-    return Invalid(f"{len(faults)} fault{'s' * (len(faults) != 1)} in the body.", faults=faults[:_MAX_FAULTS])
+    return Invalid(f"{len(faults)} fault{'s' * (len(faults) != 1)} in the body.", faults=faults[:MAX_FAULTS])
 
 
 def flaws(messages: Any, pointer: str = "") -> Iterator[Fault]:
@@ -111,7 +111,7 @@ def _content(req: Request) -> bytes:
         # Each server has errors of its own for a chunk that is none.
         raise Malformed("The body cannot be read to its end.") from None
     if is_longer:
-        raise PayloadTooLarge()
+        raise PayloadTooLarge(len(body))
     if req.content_length is not None and len(body) < req.content_length:
         raise Malformed("The body is shorter than its Content-Length.")
     return body

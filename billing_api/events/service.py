@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy import event as orm_event
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session, SessionTransaction, aliased
 from uuid_utils.compat import uuid7
 
 from billing_api import clock
@@ -23,6 +23,7 @@ class HasId(Protocol):
 
 
 _WAITING = "events waiting for their numbers"
+_MARKS = "how many of them there were before each savepoint"
 
 
 def record(type: str, row: HasId, *, changed: Sequence[str] = (), **data: Any) -> None:
@@ -79,6 +80,9 @@ def _of_types(query: sa.Select[Event], types: Collection[str], most: int) -> sa.
 def _number(session: Session) -> None:
     """Give the waiting events their numbers: the last thing in the transaction, so that the counter, which all writers
     of the organization share, is held for no longer than the commit takes."""
+    if session.in_nested_transaction():
+        # The end of a savepoint, which keeps nothing yet.
+        return
     waiting = session.info.pop(_WAITING, None)
     if not waiting:
         return
@@ -97,6 +101,21 @@ def _number(session: Session) -> None:
     session.execute(sa.insert(Event), rows)
 
 
+@orm_event.listens_for(TenantSession, "after_transaction_create")
+def _mark(session: Session, transaction: SessionTransaction) -> None:
+    """Remember how many facts were stated before a savepoint."""
+    if transaction.nested:
+        session.info.setdefault(_MARKS, {})[transaction] = len(session.info.get(_WAITING, ()))
+
+
+@orm_event.listens_for(TenantSession, "after_transaction_end")
+def _unmark(session: Session, transaction: SessionTransaction) -> None:
+    session.info.get(_MARKS, {}).pop(transaction, None)
+
+
 @orm_event.listens_for(TenantSession, "after_rollback")
 def _forget(session: Session) -> None:
-    session.info.pop(_WAITING, None)
+    """What was undone did not happen: since the savepoint, or at all."""
+    savepoint = session.get_nested_transaction()
+    first = session.info[_MARKS][savepoint] if savepoint else 0
+    del session.info.get(_WAITING, [])[first:]

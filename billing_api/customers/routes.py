@@ -10,6 +10,7 @@ from billing_api.customers.models import Customer
 from billing_api.customers.schemas import CustomerFilter, CustomerInput, CustomerOutput
 from billing_api.web.api import Blueprint
 from billing_api.web.auth import requires
+from billing_api.web.bulk import LARGEST_BODY, BulkOutput, BulkQuery, bulk_of, run
 from billing_api.web.pagination import SortKey, page_of, paginate
 from billing_api.web.preconditions import expected_version
 
@@ -44,6 +45,21 @@ def create(values: dict[str, Any]) -> Customer:
     Only `name` is needed; an invoice that is issued asks for a `billing_address` too.
     """
     return service.create(values)
+
+
+@blueprint.route("/bulk", methods=["POST"], largest_body=LARGEST_BODY)
+@requires("customers:write")
+@blueprint.arguments(BulkQuery(), location="query")
+@blueprint.arguments(bulk_of(CustomerInput, "CustomerBulkInput"))
+@blueprint.response(200, BulkOutput())
+def create_bulk(query: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
+    """Create many customers
+
+    Up to 1,000, in 16 MiB. Each is taken or refused by itself, as a POST of it would be; `results` says what became of
+    each, in order. With `atomic=true` all are taken or none: then the refusals are the answer, with pointers such as
+    `/items/3/email`.
+    """
+    return run(body["items"], CustomerInput(), service.create_several, atomic=query["atomic"], at_once=100)
 
 
 @blueprint.route("/<uuid:customer_id>")

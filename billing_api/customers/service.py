@@ -1,7 +1,7 @@
 """The life of a customer: created, changed, archived, and deleted while unused."""
 
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -30,11 +30,17 @@ for _table in ("invoices", "sources", "refunds", "ledger_entries"):
 
 def create(values: Mapping[str, Any]) -> Customer:
     """Add a customer. A taken address or external id is refused by the database, also when two come at once."""
-    customer = Customer(**_row(values))
-    db.session.add(customer)
+    return create_several([values])[0]
+
+
+def create_several(several: Sequence[Mapping[str, Any]]) -> list[Customer]:
+    """Add customers, all in one statement: one that is refused takes all others with it."""
+    customers = [Customer(**_row(values)) for values in several]
+    db.session.add_all(customers)
     db.session.flush()
-    record("customer.created", customer)
-    return customer
+    for customer in customers:
+        record("customer.created", customer)
+    return customers
 
 
 def read(id: uuid.UUID) -> Customer:
@@ -52,6 +58,27 @@ def look_up(id: uuid.UUID | None, *, keep: bool = False, freeze: bool = False) -
         # FOR KEY SHARE is what the foreign key takes anyway, but too late for a clear refusal.
         query = query.with_for_update(read=True, key_share=not freeze).execution_options(populate_existing=True)
     return db.session.scalars(query).one_or_none()
+
+
+def look_up_by_key(external_id: str) -> Customer | None:
+    """The customer with this external id, or None; nobody changes it before the commit."""
+    query = sa.select(Customer).where(Customer.organization_id == unit().tenant, Customer.external_id == external_id)
+    return db.session.scalars(query.with_for_update(read=True)).one_or_none()
+
+
+def create_missing(several: Sequence[Mapping[str, Any]]) -> list[Customer | None]:
+    """Add those customers whose external id is not there yet, in one statement; None stands for the others."""
+    rows = [_fixed(_row(values)) for values in several]
+    statement = (
+        postgresql.insert(Customer)
+        .values(rows)
+        .on_conflict_do_nothing(index_elements=["organization_id", "external_id"])
+        .returning(Customer)
+    )
+    made = {customer.id: customer for customer in db.session.scalars(statement)} if rows else {}
+    for customer in made.values():
+        record("customer.created", customer)
+    return [made.get(row["id"]) for row in rows]
 
 
 def edit(
@@ -138,18 +165,23 @@ def _apply(customer: Customer, change: Callable[[Customer], Mapping[str, Any]]) 
 
 
 def _insert(row: dict[str, Any]) -> Customer | None:
-    now = clock.now()
-    columns = {("metadata" if name == "metadata_" else name): value for name, value in row.items()}
-    fixed = {"organization_id": unit().tenant, "id": uuid7(), "version": 1, "created_at": now, "updated_at": now}
     customer = db.session.scalars(
         postgresql.insert(Customer)
-        .values({**columns, **fixed})
+        .values(_fixed(row))
         .on_conflict_do_nothing(index_elements=["organization_id", "external_id"])
         .returning(Customer)
     ).one_or_none()
     if customer is not None:
         record("customer.created", customer)
     return customer
+
+
+def _fixed(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of a new row, for a statement that is made by hand."""
+    now = clock.now()
+    columns = {("metadata" if name == "metadata_" else name): value for name, value in row.items()}
+    fixed = {"organization_id": unit().tenant, "id": uuid7(), "version": 1, "created_at": now, "updated_at": now}
+    return {**columns, **fixed}
 
 
 def _row(values: Mapping[str, Any]) -> dict[str, Any]:

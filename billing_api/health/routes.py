@@ -46,10 +46,12 @@ blueprint = Blueprint("operations", __name__, description="What runs the service
 PLACES = {
     "credit_note_preview": "/v1/credit-notes/preview",
     "credit_notes": "/v1/credit-notes",
+    "customer_bulk": "/v1/customers/bulk",
     "customer_by_external_id": "/v1/customers/by-external-id/{external_id}",
     "customers": "/v1/customers",
     "docs": "/docs",
     "events": "/v1/events",
+    "invoice_bulk": "/v1/invoices/bulk",
     "invoice_preview": "/v1/invoices/preview",
     "invoices": "/v1/invoices",
     "jwks": "/.well-known/jwks.json",

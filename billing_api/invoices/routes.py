@@ -13,6 +13,7 @@ from billing_api.invoices.models import Invoice
 from billing_api.invoices.schemas import InvoiceFilter, InvoiceOutput, InvoiceQuery
 from billing_api.web.api import Blueprint, merged
 from billing_api.web.auth import requires
+from billing_api.web.bulk import LARGEST_BODY, BulkOutput, BulkQuery, bulk_of, run
 from billing_api.web.pagination import SortKey, page_of, paginate, sequence_page
 from billing_api.web.preconditions import expected_version
 
@@ -71,6 +72,22 @@ def create(body: dict[str, Any]) -> Invoice:
     A draft, unless `finalize` is true: then it is issued at once and gets its number.
     """
     return service.with_actions(service.create(body))
+
+
+@blueprint.route("/bulk", methods=["POST"], largest_body=LARGEST_BODY)
+@requires("invoices:write")
+@blueprint.arguments(BulkQuery(), location="query")
+@blueprint.arguments(bulk_of(InvoiceInput, "InvoiceBulkInput"))
+@blueprint.response(200, BulkOutput())
+def create_bulk(query: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
+    """Create many invoices
+
+    Up to 1,000, in 16 MiB; drafts, and such with `finalize`. Each is taken or refused by itself, as a POST of it would
+    be, and a refused one takes no number; `results` says what became of each, in order. With `atomic=true` all are
+    taken or none: then the refusals are the answer, with pointers such as `/items/3/customer_id`. From the first that
+    is finalized on, nobody else gets a number until all are done.
+    """
+    return run(body["items"], InvoiceInput(), service.create_several, atomic=query["atomic"])
 
 
 @blueprint.route("/<uuid:invoice_id>")

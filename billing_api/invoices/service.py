@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 from billing_api.customers import service as customers
 from billing_api.customers.models import Customer
 from billing_api.database import db, find, touch
-from billing_api.errors import Fault, Invalid
+from billing_api.errors import Conflict, Fault, Invalid
 from billing_api.events import service as events
 from billing_api.events.models import Event
 from billing_api.events.service import record
@@ -39,6 +39,14 @@ class CustomerArchived(Invalid):
 
     code = "customer-archived"
     title = "The customer is archived"
+
+
+class ImportDiffers(Conflict):
+    """An invoice with this number was imported before, and said something else. What was issued stays as it is: leave
+    the row out, or mend it."""
+
+    code = "import-differs"
+    title = "The invoice was imported with other content"
 
 
 class InvoiceNotFound(Invalid):
@@ -70,6 +78,11 @@ def create(body: Mapping[str, Any], *, revision_of: uuid.UUID | None = None) -> 
     if body["finalize"]:
         issue(invoice, parties, None, None)
     return invoice
+
+
+def create_several(bodies: Sequence[Mapping[str, Any]]) -> list[Invoice]:
+    """Several invoices, one after the other."""
+    return [create(body) for body in bodies]
 
 
 def read(id: uuid.UUID) -> Invoice:

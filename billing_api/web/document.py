@@ -17,7 +17,7 @@ VERSION = "3.1.0"
 PATCHED = "x-merge-patch"
 """Marks a body that is a merge patch of what its schema describes, until the document is finished."""
 
-_KEYWORDS = ("propertyNames", "exclusiveMinimum", "exclusiveMaximum", "contentMediaType")
+_KEYWORDS = ("$ref", "propertyNames", "exclusiveMinimum", "exclusiveMaximum", "contentMediaType")
 """Of JSON Schema, which apispec does not know from OpenAPI 3.0."""
 
 

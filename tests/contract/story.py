@@ -75,6 +75,8 @@ def _customers(tenant: Tenant, document: dict[str, Any]) -> Iterator[Step]:
     yield "customers_update", tenant.patch(path, examples(document, "customers_update")[1])
     yield "customers_search", tenant.get("/v1/customers?limit=1")
     yield "customers_delete", tenant.delete(path)
+    several = examples(document, "customers_create_bulk")[1]["items"]
+    yield "customers_create_bulk", tenant.post("/v1/customers/bulk", {"items": [*several, {"name": ""}]})
     by_key = "/v1/customers/by-external-id/A-1001"
     yield "customers_upsert", tenant.put(by_key, body)
     yield "customers_upsert", tenant.put(by_key, body)
@@ -108,6 +110,7 @@ def _invoices(tenant: Tenant, document: dict[str, Any]) -> Iterator[Step]:
     yield "invoices_preview", tenant.post("/v1/invoices/preview", examples(document, "invoices_preview")[0])
     created = tenant.post("/v1/invoices", body)
     yield "invoices_create", created
+    yield "invoices_create_bulk", tenant.post("/v1/invoices/bulk", {"items": [body, {"lines": []}]})
     path = f"/v1/invoices/{(created.json or {})['id']}"
     yield "invoices_read", tenant.get(path)
     yield "invoices_calculation", tenant.get(f"{path}/calculation")

@@ -140,6 +140,14 @@ CASES = {
     "ck_invoices_never_credited_twice": [
         "total_credited = -1", "total_credited = total + rounding_amount + 1", "status = 'void', total_credited = 1",
     ],
+    "ck_invoices_imported_whole": [
+        "imported_at = now()", "opening_date = '2999-01-01'", "imported_at = now(), opening_date = '1999-01-01'",
+    ],
+    "ck_invoices_settled_before_import": [
+        "amount_settled_before = 1", "amount_settled_before = -1",
+        "imported_at = now(), opening_date = '2999-01-01', amount_settled_before = payable_amount + 1",
+        "imported_at = now(), opening_date = '2999-01-01', amount_settled_before = 1, amount_paid = 0",
+    ],
     "ck_invoices_numbered_when_issued": [
         "number = NULL", "number_key = NULL", "series_id = NULL", "number_period = NULL", "sequence_value = NULL",
         "finalized_at = NULL", "status = 'draft'",

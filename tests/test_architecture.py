@@ -24,13 +24,13 @@ ORDER = (
 OPERATIONS = ("health", "docs")
 """Packages with routes that no resource knows, and that know none."""
 STAGES = {
-    "models": ("models", "parts", "breakdown"),
+    "models": ("models", "parts", "import_checks", "breakdown"),
     "service": (
-        "service", "queries", "passwords", "drafting", "resolving", "rows", "finalization", "explaining",
+        "service", "queries", "passwords", "drafting", "resolving", "rows", "finalization", "explaining", "adoption",
         "product_service", "tax_rate_service", "lookup", "terms", "scheduling", "audit", "actions", "issued",
         "settlement", "balance", "credits", "revision", "statements", "taxation",
     ),
-    "schemas": ("schemas", "bodies", "line_bodies", "explanations", "tax_ids"),
+    "schemas": ("schemas", "bodies", "line_bodies", "imports", "explanations", "tax_ids"),
     "routes": ("routes", "product_routes", "tax_rate_routes"),
 }  # fmt: skip
 """At which stage a file of a resource stands; one that grew too long is split within its stage."""

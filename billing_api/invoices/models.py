@@ -15,6 +15,7 @@ from billing_api.domain import lifecycle
 from billing_api.domain.document_types import INVOICE_TYPES
 from billing_api.domain.lifecycle import STATUSES
 from billing_api.invoices.breakdown import InvoiceTaxGroup
+from billing_api.invoices.import_checks import import_checks
 from billing_api.invoices.parts import (
     InvoiceAdjustment,
     InvoiceLine,
@@ -50,11 +51,6 @@ class Invoice(Owned, Versioned, Model):
         sa.CheckConstraint(f"status IN ({_STATUSES})", name="status_known"),
         sa.CheckConstraint(f"type_code IN ({_TYPES})", name="type_code_known"),
         sa.CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency_form"),
-        sa.CheckConstraint(
-            "num_nulls(finalized_at, number, number_key, series_id, number_period, sequence_value) "
-            "= CASE status WHEN 'draft' THEN 6 ELSE 0 END",
-            name="numbered_when_issued",
-        ),
         sa.CheckConstraint("sequence_value >= 1", name="sequence_value_positive"),
         sa.CheckConstraint(
             "status = 'draft' OR (num_nulls(issue_date, due_date, seller, buyer) = 0 "
@@ -95,6 +91,7 @@ class Invoice(Owned, Versioned, Model):
         sa.CheckConstraint(
             "amount_paid >= least(payable_amount, 0) AND amount_credited >= 0", name="settled_not_negative"
         ),
+        *import_checks(),
         period_runs_forward(),
         sa.CheckConstraint("net_terms_days BETWEEN 0 AND 3650", name="net_terms_days_range"),
         sa.CheckConstraint("due_date IS NULL OR issue_date IS NULL OR due_date >= issue_date", name="due_after_issue"),
@@ -186,6 +183,7 @@ class Invoice(Owned, Versioned, Model):
     payable_amount: Mapped[Amount] = mapped_column()
     amount_paid: Mapped[Amount] = mapped_column(default=0)
     amount_credited: Mapped[Amount] = mapped_column(default=0)
+    amount_settled_before: Mapped[Amount] = mapped_column(default=0)
     total_credited: Mapped[Amount] = mapped_column(default=0)
     """What all its credit notes come to, whether they settle it or not."""
     taxes_credited: Mapped[dict[str, list[list[int]]] | None] = mapped_column(JSONB(none_as_null=True))
@@ -203,6 +201,8 @@ class Invoice(Owned, Versioned, Model):
     """The body as the client gave it: what a merge patch is merged into."""
 
     finalized_at: Mapped[Instant | None] = mapped_column()
+    imported_at: Mapped[Instant | None] = mapped_column()
+    opening_date: Mapped[dt.date | None] = mapped_column(sa.Date)
     paid_at: Mapped[Instant | None] = mapped_column()
     voided_at: Mapped[Instant | None] = mapped_column()
     void_reason: Mapped[str | None] = mapped_column(sa.Text)

@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 import secrets
+import uuid
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,6 +130,18 @@ def open_session(email: str, lifetime: dt.timedelta) -> Grant:
         raise NotFound("No user has this e-mail address.")
     enter(user.organization_id, Actor("user", user.id))
     return _open_session(organizations.current(), user, lifetime)
+
+
+def employer_of(email: str) -> uuid.UUID:
+    """The organization of the user with this address: for the operator's own command line.
+
+    Raises:
+        NotFound: there is no such user.
+    """
+    user = _by_email(email)
+    if user is None:
+        raise NotFound("No user has this e-mail address.")
+    return user.organization_id
 
 
 def refresh(token: str, lifetime: dt.timedelta) -> Grant:

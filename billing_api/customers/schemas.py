@@ -80,6 +80,12 @@ class CustomerInput(Body):
         return {name: value for name, value in data.items() if value is not None}
 
 
+class CustomerImport(CustomerInput):
+    """A customer of another system, known again by its key there."""
+
+    external_id = Text(255, required=True)
+
+
 class CustomerOutput(CustomerInput):
     """A customer, whole."""
 

@@ -107,9 +107,11 @@ def written_off(amount: int, invoice_id: uuid.UUID) -> list[Posting]:
 
 
 def carried_over(amount: int, invoice_id: uuid.UUID) -> list[Posting]:
-    """An invoice from before the books began is still open with this amount."""
+    """An invoice from before the books began is still open with this amount; below zero it is a credit of the
+    buyer's."""
     opening = Posting(account="opening_balance", amount=-amount, invoice_id=invoice_id)
-    return _without_nothing([_receivable(invoice_id, amount), opening])
+    open_now = _credit(invoice_id, amount) if amount < 0 else _receivable(invoice_id, amount)
+    return _without_nothing([open_now, opening])
 
 
 def reversed_postings(postings: Iterable[Posting]) -> list[Posting]:

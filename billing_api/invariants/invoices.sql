@@ -91,7 +91,8 @@ WHERE CASE WHEN i.prices_include_tax
                          AND t.invoice_id = i.id AND t.position > 0)
     ELSE g.tax_amount <> round(g.taxable_amount * coalesce(g.rate, 0) / 100) END
 
--- invoice-settled: What an invoice was paid and credited is what allocations hold, by the kind of their source.
+-- invoice-settled: What an invoice was paid and credited is what allocations hold, by the kind of their source, and
+-- what was paid before it was imported.
 SELECT i.organization_id, i.id, format('paid %s, credited %s; allocated %s and %s', i.amount_paid, i.amount_credited,
        coalesce(a.paid, 0), coalesce(a.credited, 0))
 FROM invoices i
@@ -103,7 +104,8 @@ LEFT JOIN (
     WHERE a.released_at IS NULL GROUP BY 1, 2
 ) a ON (a.organization_id, a.invoice_id) = (i.organization_id, i.id)
 -- One below zero is settled by becoming a credit of the buyer's.
-WHERE i.amount_paid <> coalesce(a.paid, 0) + CASE i.status WHEN 'draft' THEN 0 ELSE least(i.payable_amount, 0) END
+WHERE i.amount_paid <> coalesce(a.paid, 0) + CASE WHEN i.status = 'draft' THEN 0
+          WHEN i.payable_amount < 0 THEN i.payable_amount ELSE i.amount_settled_before END
    OR i.amount_credited <> coalesce(a.credited, 0)
 
 -- invoice-status: The status goes with what is due, and each status with its moments.
@@ -137,10 +139,12 @@ WITH steps AS (
     SELECT organization_id, object_id, sequence, type,
            lag(type) OVER life AS before, lead(type) OVER life IS NULL AS is_last
     FROM events
-    WHERE type IN ('invoice.finalized', 'invoice.paid', 'invoice.reopened', 'invoice.voided',
+    WHERE type IN ('invoice.finalized', 'invoice.imported', 'invoice.paid', 'invoice.reopened', 'invoice.voided',
                    'invoice.marked_uncollectible', 'invoice.marked_collectible')
     WINDOW life AS (PARTITION BY organization_id, object_id ORDER BY sequence)
 ), ways (before, type) AS (VALUES
+    ('', 'invoice.imported'), ('invoice.imported', 'invoice.paid'), ('invoice.imported', 'invoice.voided'),
+    ('invoice.imported', 'invoice.marked_uncollectible'), ('invoice.imported', 'invoice.marked_collectible'),
     ('', 'invoice.finalized'), ('invoice.finalized', 'invoice.paid'), ('invoice.finalized', 'invoice.voided'),
     ('invoice.finalized', 'invoice.marked_uncollectible'), ('invoice.paid', 'invoice.reopened'),
     ('invoice.reopened', 'invoice.paid'), ('invoice.reopened', 'invoice.voided'),
@@ -149,7 +153,8 @@ WITH steps AS (
     ('invoice.marked_uncollectible', 'invoice.marked_collectible'), ('invoice.marked_collectible', 'invoice.paid'),
     ('invoice.marked_collectible', 'invoice.voided'), ('invoice.marked_collectible', 'invoice.marked_uncollectible')
 ), ends (type, status) AS (VALUES
-    ('invoice.finalized', 'open'), ('invoice.paid', 'paid'), ('invoice.reopened', 'open'),
+    ('invoice.imported', 'open'), ('invoice.imported', 'paid'), ('invoice.imported', 'uncollectible'),
+    ('invoice.imported', 'void'), ('invoice.finalized', 'open'), ('invoice.paid', 'paid'), ('invoice.reopened', 'open'),
     ('invoice.reopened', 'uncollectible'), ('invoice.voided', 'void'),
     ('invoice.marked_uncollectible', 'uncollectible'), ('invoice.marked_collectible', 'open')
 )

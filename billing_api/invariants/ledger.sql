@@ -65,21 +65,22 @@ LEFT JOIN credit_notes n ON (n.organization_id, n.id) = (s.organization_id, s.id
 WHERE (s.type = 'credit_note') <> (n.id IS NOT NULL)
    OR (s.type = 'payment') <> (p.id IS NOT NULL)
    OR (s.type = 'invoice') <> (i.id IS NOT NULL)
-   OR (s.type = 'invoice' AND (i.customer_id, i.currency, -i.payable_amount) <> (s.customer_id, s.currency, s.amount))
+   OR (s.type = 'invoice' AND (i.customer_id, i.currency, i.amount_settled_before - i.payable_amount)
+                               <> (s.customer_id, s.currency, s.amount))
 UNION ALL
 SELECT i.organization_id, i.id, 'a negative invoice without its source'
 FROM invoices i
-WHERE i.payable_amount < 0 AND i.status <> 'draft'
+WHERE i.payable_amount < i.amount_settled_before AND i.payable_amount < 0 AND i.status <> 'draft'
   AND NOT EXISTS (SELECT FROM sources s WHERE (s.organization_id, s.id) = (i.organization_id, i.id))
 
 -- allocation-fits: An allocation joins a source to an issued invoice of the same customer and currency, not before its
--- issue.
+-- issue, nor before the books have it.
 SELECT a.organization_id, a.id, format('source %s, invoice %s', a.source_id, a.invoice_id)
 FROM allocations a
 LEFT JOIN sources s ON (s.organization_id, s.id) = (a.organization_id, a.source_id)
 LEFT JOIN invoices i ON (i.organization_id, i.id) = (a.organization_id, a.invoice_id)
 WHERE (s.customer_id, s.currency) IS DISTINCT FROM (i.customer_id, i.currency)
-   OR s.id IS NULL OR i.id IS NULL OR i.status = 'draft' OR a.amount <= 0 OR a.allocated_on < i.issue_date
+   OR s.id IS NULL OR i.id IS NULL OR i.status = 'draft' OR a.amount <= 0 OR a.allocated_on < coalesce(i.opening_date, i.issue_date)
    OR a.released_on < a.allocated_on OR (a.released_at IS NULL) <> (a.released_on IS NULL)
 
 -- refund-fits: A refund is of its source's own kind, customer and currency.
@@ -93,11 +94,17 @@ WHERE (s.type, s.customer_id, s.currency) IS DISTINCT FROM (r.source_type, r.cus
 WITH deeds AS (
     SELECT organization_id, id, 'invoice_issued' AS type, 'invoice' AS kind, customer_id, currency,
            payable_amount AS amount, issue_date AS dated
-    FROM invoices WHERE status <> 'draft'
+    FROM invoices WHERE status <> 'draft' AND imported_at IS NULL
       AND (total_without_tax, tax_total, prepaid_amount, rounding_amount) <> (0, 0, 0, 0)
     UNION ALL
+    -- One that was void when it came brings nothing.
+    SELECT organization_id, id, 'invoice_carried_over', 'invoice', customer_id, currency,
+           payable_amount - amount_settled_before, opening_date
+    FROM invoices WHERE imported_at IS NOT NULL AND voided_at IS DISTINCT FROM imported_at
+      AND payable_amount <> amount_settled_before
+    UNION ALL
     SELECT organization_id, id, 'invoice_voided', 'invoice', customer_id, currency, -payable_amount, NULL
-    FROM invoices WHERE status = 'void'
+    FROM invoices WHERE status = 'void' AND voided_at IS DISTINCT FROM imported_at
     UNION ALL
     SELECT s.organization_id, s.id, 'payment_received', 'payment', s.customer_id, s.currency, -s.amount, s.dated_on
     FROM payments JOIN sources s USING (organization_id, id)
@@ -118,8 +125,8 @@ WITH deeds AS (
         SELECT organization_id, entry_id, sum(amount) AS amount FROM ledger_postings
         WHERE account IN ('accounts_receivable', 'customer_credit') GROUP BY 1, 2
     ) p ON (p.organization_id, p.entry_id) = (e.organization_id, e.id)
-    WHERE e.type IN ('invoice_issued', 'invoice_voided', 'payment_received', 'payment_reversed', 'refund_paid',
-                     'credit_note_issued')
+    WHERE e.type IN ('invoice_issued', 'invoice_carried_over', 'invoice_voided', 'payment_received',
+                     'payment_reversed', 'refund_paid', 'credit_note_issued')
     GROUP BY 1, 2, 3, 4, 5, 6
 )
 SELECT organization_id, id, format('%s: %s entered %s times with %s', type, d.amount, coalesce(e.times, 0), e.amount)
@@ -128,7 +135,7 @@ FULL JOIN entries e USING (organization_id, id, type, kind, customer_id, currenc
 WHERE e.times IS DISTINCT FROM 1 OR e.amount IS DISTINCT FROM d.amount OR d.dated <> e.dated
 
 -- turnover-entered: The entry of an issue takes from the invoice its revenue, its tax by groups, its prepayments and
--- its rounding; that of a void takes them back.
+-- its rounding; that of a void takes them back. An imported invoice has brought no turnover.
 WITH entered AS (
     SELECT e.organization_id, e.id, e.object_id, CASE e.type WHEN 'invoice_issued' THEN 1 ELSE -1 END AS sign,
            coalesce(sum(p.amount) FILTER (WHERE p.account = 'revenue'), 0) AS revenue,
@@ -146,7 +153,7 @@ WITH entered AS (
 )
 SELECT i.organization_id, i.id, format('revenue %s, prepayments %s, rounding %s', e.revenue, e.prepaid, e.rounding)
 FROM entered e
-JOIN invoices i ON (i.organization_id, i.id) = (e.organization_id, e.object_id)
+JOIN invoices i ON (i.organization_id, i.id) = (e.organization_id, e.object_id) AND i.imported_at IS NULL
 WHERE (-e.sign * e.revenue, e.sign * e.prepaid, -e.sign * e.rounding)
    <> (i.total_without_tax, i.prepaid_amount, i.rounding_amount)
 UNION ALL

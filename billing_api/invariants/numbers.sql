@@ -82,6 +82,6 @@ FROM (
 ) i
 FULL JOIN (
     SELECT organization_id, object_id AS id, count(*), min(data ->> 'number') AS number
-    FROM events WHERE type IN ('invoice.finalized', 'credit_note.issued') GROUP BY 1, 2
+    FROM events WHERE type IN ('invoice.finalized', 'invoice.imported', 'credit_note.issued') GROUP BY 1, 2
 ) e USING (organization_id, id)
 WHERE e.count IS DISTINCT FROM 1 OR e.number IS DISTINCT FROM i.number

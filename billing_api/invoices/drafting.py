@@ -223,4 +223,4 @@ def _set_totals(invoice: Invoice, body: Mapping[str, Any], totals: Totals, curre
         setattr(invoice, name, getattr(totals, name))
     increment = body["cash_rounding_increment"]
     invoice.cash_rounding_increment = None if increment is None else money.to_minor(increment, currency)
-    invoice.amount_paid = invoice.amount_credited = invoice.total_credited = 0
+    invoice.amount_paid = invoice.amount_settled_before = invoice.amount_credited = invoice.total_credited = 0

@@ -91,6 +91,16 @@ def lacking(invoice: Invoice, parties: Parties, asked: dt.date | None) -> Iterat
         yield Fault("due-before-issue", f"It would be issued on {on}, after it is due.", "/due_date")
 
 
+def lacking_of_document(invoice: Invoice, parties: Parties, on: dt.date) -> list[Fault]:
+    """What an invoice lacks that was issued elsewhere on this date: all but what is known of its buyer."""
+    categories = {tax.category for line in invoice.lines for tax in line.taxes}
+    return [
+        *_of_lines(invoice, parties.default_tax(on)),
+        *_of_seller(parties.organization, categories),
+        *_of_document(invoice, parties, categories),
+    ]
+
+
 def seller_of(organization: Organization) -> dict[str, Any]:
     """The seller, as it stays on the document."""
     return _frozen(

@@ -12,7 +12,7 @@ from billing_api.events.service import record
 from billing_api.invoices.actions import demand
 from billing_api.invoices.models import Invoice
 from billing_api.invoices.queries import parts
-from billing_api.invoices.settlement import figures_of, post
+from billing_api.invoices.settlement import opening_of, post
 from billing_api.ledger import service as ledger
 from billing_api.numbering import service as numbering
 from billing_api.organizations import service as organizations
@@ -77,7 +77,7 @@ def _void(invoice: Invoice, organization: Organization, reason: str) -> None:
     today = _date(invoice, organization)
     if invoice.status == "uncollectible":
         post(invoice, "write_off_reversed", today, bookkeeping.written_off(-invoice.amount_due, invoice.id))
-    post(invoice, "invoice_voided", today, bookkeeping.voided(figures_of(invoice), invoice.id))
+    post(invoice, "invoice_voided", today, bookkeeping.reversed_postings(opening_of(invoice)))
     invoice.status, invoice.voided_at, invoice.void_reason = "void", clock.now(), reason
     numbering.mark_voided(invoice.id, invoice.voided_at)
     record("invoice.voided", invoice, number=invoice.number)

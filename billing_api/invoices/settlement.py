@@ -45,24 +45,33 @@ def post(invoice: Invoice, type: str, on: dt.date, postings: Sequence[Posting]) 
     )
 
 
+def opening_of(invoice: Invoice) -> list[Posting]:
+    """What an invoice posted when it was issued here, or when it came in."""
+    if invoice.imported_at is None:
+        return bookkeeping.invoiced(figures_of(invoice), invoice.id)
+    return bookkeeping.carried_over(invoice.payable_amount - invoice.amount_settled_before, invoice.id)
+
+
 def open_account(invoice: Invoice) -> None:
-    """Enter an invoice that was just issued; one below zero becomes a source of the buyer's."""
-    if invoice.issue_date is None:
+    """Enter an invoice that was just issued or imported; one below zero becomes a source of the buyer's, as far as it
+    was not settled before."""
+    on = invoice.opening_date or invoice.issue_date
+    if on is None:
         raise LookupError("an issued invoice has its date")
-    if invoice.payable_amount < 0:
-        amount = -invoice.payable_amount
+    amount = invoice.amount_settled_before - invoice.payable_amount
+    if amount > 0:
         source = Source(
             id=invoice.id,
             type="invoice",
             customer_id=invoice.customer_id,
             currency=invoice.currency,
-            dated_on=invoice.issue_date,
+            dated_on=on,
             amount=amount,
             amount_available=amount,
         )
         db.session.add(source)
         db.session.flush()
-    post(invoice, "invoice_issued", invoice.issue_date, bookkeeping.invoiced(figures_of(invoice), invoice.id))
+    post(invoice, "invoice_carried_over" if invoice.imported_at else "invoice_issued", on, opening_of(invoice))
 
 
 def lock(ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Invoice]:

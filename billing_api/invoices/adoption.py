@@ -1,0 +1,145 @@
+"""Taking over invoices that were issued elsewhere: numbers and dates stay, and the books get what is still open."""
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from uuid_utils.compat import uuid7
+
+from billing_api import clock
+from billing_api.customers import service as customers
+from billing_api.customers.models import Customer
+from billing_api.database import db
+from billing_api.domain import bookkeeping
+from billing_api.domain.adjustments import stated
+from billing_api.domain.money import currency, to_text
+from billing_api.errors import Fault, Invalid
+from billing_api.events.service import record
+from billing_api.invoices.drafting import Parties, write
+from billing_api.invoices.finalization import buyer_of, lacking_of_document, seller_of
+from billing_api.invoices.models import Invoice
+from billing_api.invoices.service import CustomerNotFound, ImportDiffers
+from billing_api.invoices.settlement import open_account, post
+from billing_api.ledger.service import refuse_closed
+from billing_api.numbering import service as numbering
+from billing_api.organizations import service as organizations
+from billing_api.unit_of_work import unit
+
+
+def adopt(body: Mapping[str, Any], opening_date: dt.date | None = None) -> Invoice | None:
+    """Take an issued invoice over; None where it was imported already, with the same content.
+
+    The parties are frozen as they stand now. What is open is booked against `opening_balance` on the opening date,
+    today unless given, and never before its issue.
+
+    Raises:
+        Invalid: with every fault; the buyer may be known less well than for a new invoice, and may be archived.
+        ImportDiffers: it was imported before with other content.
+        NumberTaken, SeriesInUse: what `numbering.service.adopt` raises.
+        PeriodLocked: the opening date lies in closed books.
+        TotalMismatch: it does not come to `expected_total`.
+    """
+    organization, customer = organizations.current(keep=True), _customer(body)
+    body = {**body, "customer_id": customer.id, "request": {**body["request"], "customer_id": str(customer.id)}}
+    if (known := _known(body["number"])) is not None:
+        if _says_the_same(known, body):
+            return None
+        raise ImportDiffers()
+    parties = Parties(organization, customer)
+    invoice = Invoice(id=uuid7())
+    write(invoice, body, parties, keep=True)
+    settled = _settled_before(invoice, body, parties)
+    opening = max(body["issue_date"], opening_date or clock.today(organization.time_zone))
+    refuse_closed(opening, organization)
+    _keep(invoice, body, parties, opening, settled)
+    _close(invoice, body)
+    amounts = {name: _text(invoice, getattr(invoice, name)) for name in ("payable_amount", "amount_due")}
+    record("invoice.imported", invoice, number=invoice.number, currency=invoice.currency, **amounts)
+    return invoice
+
+
+def _customer(body: Mapping[str, Any]) -> Customer:
+    key = body["customer_external_id"]
+    found = customers.look_up(body["customer_id"], freeze=True) if key is None else customers.look_up_by_key(key)
+    if found is None:
+        place = "/customer_id" if key is None else "/customer_external_id"
+        raise CustomerNotFound(faults=[Fault("customer-not-found", "There is no such customer.", place)])
+    return found
+
+
+def _known(number: str) -> Invoice | None:
+    query = sa.select(Invoice).where(
+        Invoice.organization_id == unit().tenant,
+        Invoice.number_key == number.casefold(),
+        Invoice.imported_at.is_not(None),
+    )
+    return db.session.scalars(query).one_or_none()
+
+
+def _says_the_same(known: Invoice, body: Mapping[str, Any]) -> bool:
+    # A default currency that was found then is a part of what was asked for.
+    asked = {"currency": known.currency, **body["request"]}
+    settled = stated(body["amount_paid"], currency(known.currency), "/amount_paid", [])
+    return (known.number, known.request, known.amount_settled_before) == (body["number"], asked, settled)
+
+
+def _settled_before(invoice: Invoice, body: Mapping[str, Any], parties: Parties) -> int:
+    """What was settled elsewhere, in minor units; refuses all that speaks against taking the invoice over."""
+    faults = lacking_of_document(invoice, parties, body["issue_date"])
+    settled = stated(body["amount_paid"], currency(invoice.currency), "/amount_paid", faults) or 0
+    payable = invoice.payable_amount
+    if not min(0, payable) <= settled <= max(0, payable):
+        detail = f"Between 0 and {_text(invoice, payable)}, which was payable."
+        faults.append(Fault("amount-exceeds-due", detail, "/amount_paid"))
+    faults += _of_status(body["status"], payable, settled)
+    if faults:
+        raise Invalid(f"{len(faults)} fault{'s' * (len(faults) != 1)} in the invoice.", faults=faults)
+    return settled
+
+
+def _of_status(status: str | None, payable: int, settled: int) -> Iterator[Fault]:
+    is_open = payable - settled > 0
+    if status == "void" and (settled or payable < 0):
+        yield Fault("status-mismatch", "Money was moved on it, so it was owed.", "/status")
+    elif status in {"open", "uncollectible"} and not is_open:
+        yield Fault("status-mismatch", "Nothing is due on it.", "/status")
+    elif status == "paid" and is_open:
+        yield Fault("status-mismatch", "Something is due on it: see amount_paid.", "/status")
+
+
+def _keep(invoice: Invoice, body: Mapping[str, Any], parties: Parties, opening: dt.date, settled: int) -> None:
+    """Make it an issued document; the parts first, which the database keeps as they are from then on."""
+    db.session.add(invoice)
+    db.session.flush()
+    number = numbering.adopt("invoice", body["number"], body["issue_date"], invoice.id)
+    invoice.number, invoice.number_key = number.text, number.text.casefold()
+    invoice.series_id, invoice.number_period, invoice.sequence_value = number.series_id, number.period, number.value
+    if invoice.supply_date is None and invoice.billing_period is None:
+        invoice.supply_date = invoice.issue_date
+    invoice.seller, invoice.buyer = seller_of(parties.organization), buyer_of(parties.customer)
+    invoice.finalized_at = invoice.imported_at = clock.now()
+    invoice.opening_date, invoice.amount_settled_before = opening, settled
+    invoice.amount_paid = settled if invoice.payable_amount >= 0 else invoice.payable_amount
+    invoice.status = "open" if invoice.amount_due or body["status"] == "void" else "paid"
+    invoice.paid_at = invoice.imported_at if invoice.status == "paid" else None
+    db.session.flush()
+    if body["status"] != "void":
+        open_account(invoice)
+
+
+def _close(invoice: Invoice, body: Mapping[str, Any]) -> None:
+    """Declare it void or given up, where it was so before."""
+    if body["status"] == "void":
+        invoice.status, invoice.voided_at = "void", invoice.imported_at
+        invoice.void_reason = body["void_reason"] or "Void when it was imported."
+        numbering.mark_voided(invoice.id, invoice.imported_at or clock.now())
+    elif body["status"] == "uncollectible" and invoice.opening_date is not None:
+        written_off = bookkeeping.written_off(invoice.amount_due, invoice.id)
+        post(invoice, "invoice_written_off", invoice.opening_date, written_off)
+        invoice.status, invoice.marked_uncollectible_at = "uncollectible", invoice.imported_at
+    db.session.flush()
+
+
+def _text(invoice: Invoice, amount: int) -> str:
+    return to_text(amount, currency(invoice.currency).decimals)

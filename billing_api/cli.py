@@ -23,6 +23,7 @@ from billing_api.auth import service as auth
 from billing_api.database import transaction
 from billing_api.embedded import EmbeddedError
 from billing_api.errors import BillingError
+from billing_api.import_command import imports
 from billing_api.postgres_cluster import one_line
 from billing_api.provisioning import DatabaseAway, lent, may_hold_issued, standing_at
 from billing_api.role_check import UnsafeRole
@@ -138,6 +139,9 @@ def check(as_json: bool) -> None:
         if not breaches:
             click.echo(f"All {count} invariants hold ({seconds} s)")
     sys.exit(1 if breaches else 0)
+
+
+commands.add_command(imports)
 
 
 @click.pass_context

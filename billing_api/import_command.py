@@ -1,0 +1,136 @@
+"""`billing-api import`: customers and issued invoices of another system."""
+
+import datetime as dt
+import json
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, TextIO
+
+import click
+from flask.cli import with_appcontext
+
+from billing_api.auth import service as auth
+from billing_api.database import transaction
+from billing_api.importing import Job, Kind, Reject, Tally, of_customers, of_invoices, records, run
+from billing_api.intake import UnreadableFile
+
+SHOWN = 50
+"""So many rejected records are told on the screen where no file takes them."""
+
+_FILE = click.argument("path", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+_ORGANIZATION = click.option(
+    "--organization", required=True, metavar="ID|EMAIL", help="Its id, or the e-mail address of one of its users."
+)
+_DRY_RUN = click.option("--dry-run", is_flag=True, help="Only try; each batch is judged by itself, and undone.")
+_REJECTS = click.option(
+    "--rejects",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="A file for the rejected records, one fault in each line as JSON.",
+)
+
+
+@click.group("import")
+def imports() -> None:
+    """Take over customers, then their issued invoices, from .csv or .jsonl files.
+
+    Run again, nothing comes twice. Exit code 1: some records were rejected.
+    """
+
+
+@imports.command("customers")
+@_FILE
+@_ORGANIZATION
+@_DRY_RUN
+@_REJECTS
+@with_appcontext
+def import_customers(path: Path, organization: str, dry_run: bool, rejects: Path | None) -> None:
+    """Customers, each with its external_id; one that is there already stays as it is."""
+    _import("customers", path, of_customers(), organization, dry_run=dry_run, rejects=rejects)
+
+
+@imports.command("invoices")
+@_FILE
+@_ORGANIZATION
+@_DRY_RUN
+@_REJECTS
+@click.option(
+    "--opening-date",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="From which day on the books have what is open; today unless given.",
+)
+@with_appcontext
+def import_invoices(
+    path: Path, organization: str, dry_run: bool, rejects: Path | None, opening_date: dt.datetime | None
+) -> None:
+    """Issued invoices, with their numbers, dates, and what was paid on them."""
+    kind = of_invoices(opening_date.date() if opening_date else None)
+    _import("invoices", path, kind, organization, dry_run=dry_run, rejects=rejects)
+
+
+def _import(what: str, path: Path, kind: Kind, organization: str, *, dry_run: bool, rejects: Path | None) -> None:
+    organization_id = _organization(organization)
+    try:
+        with path.open("rb") as file, _report(rejects) as report, _progress(file, path, what) as bar:
+            job = Job(kind, organization_id, dry_run, report.tell, bar)
+            tally = run(job, records(path, file, kind))
+    except UnreadableFile as error:
+        raise click.ClickException(f"{path.name}: {error}") from None
+    _sum_up(what, tally, report, dry_run=dry_run)
+    sys.exit(1 if tally.rejected else 0)
+
+
+def _organization(text: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        with transaction():
+            return auth.employer_of(text)
+
+
+class _Report:
+    """The rejected records, as JSON lines."""
+
+    def __init__(self, file: TextIO, limit: int | None) -> None:
+        self._file, self._left = file, limit
+
+    def tell(self, reject: Reject) -> None:
+        """Write each fault of a record, as long as there is room."""
+        if self._left is not None:
+            self._left -= 1
+            if self._left < 0:
+                return
+        for fault in reject.faults:
+            told = {"line": reject.line, "key": reject.key, "pointer": fault.pointer or ""}
+            told |= {"code": fault.code, "detail": fault.detail}
+            self._file.write(json.dumps(told, ensure_ascii=False) + "\n")
+        self._file.flush()
+
+    @property
+    def untold(self) -> int:
+        """How many records found no room."""
+        return max(0, -(self._left or 0))
+
+
+@contextmanager
+def _report(rejects: Path | None) -> Iterator[_Report]:
+    if rejects is None:
+        yield _Report(sys.stderr, SHOWN)
+    else:
+        with rejects.open("w", encoding="utf-8") as file:
+            yield _Report(file, None)
+
+
+@contextmanager
+def _progress(file: BinaryIO, path: Path, what: str) -> Iterator[Callable[[], None]]:
+    with click.progressbar(length=path.stat().st_size, label=what, file=sys.stderr) as bar:
+        yield lambda: bar.update(file.tell() - bar.pos)
+
+
+def _sum_up(what: str, tally: Tally, report: _Report, *, dry_run: bool) -> None:
+    if report.untold:
+        click.echo(f"{report.untold:,} more rejected records are not shown; --rejects FILE takes all.", err=True)
+    verb = "would be imported" if dry_run else "imported"
+    click.echo(f"{what}: {tally.imported:,} {verb}, {tally.present:,} already there, {tally.rejected:,} rejected")

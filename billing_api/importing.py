@@ -1,0 +1,159 @@
+"""Taking over customers and invoices of another system, batch by batch: run again, nothing comes twice."""
+
+import datetime as dt
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import marshmallow as ma
+from sqlalchemy.exc import DBAPIError
+
+from billing_api.customers import service as customers
+from billing_api.customers.schemas import CustomerImport
+from billing_api.database import announce, enter, transaction
+from billing_api.errors import BillingError, Fault
+from billing_api.intake import Record, UnreadableFile, Values, json_lines, table
+from billing_api.invoices import adoption
+from billing_api.invoices.imports import InvoiceImport
+from billing_api.organizations import service as organizations
+from billing_api.web.bulk import load, made_of
+from billing_api.web.errors import is_passing
+
+ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is imported: its form, the member by which it is known again, how it is made of several bodies (None for one
+    that is there already), and how many are kept together."""
+
+    schema: ma.Schema
+    key: str
+    make: Callable[[list[Values]], Sequence[object | None]]
+    at_once: int
+    batch: int
+    """As many as one transaction takes; while it lasts nobody else gets a number, or is told an event."""
+    document: str | None = None
+    """The column whose rows belong together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A record that was not taken: the line at which it begins, its key, and each fault."""
+
+    line: int
+    key: str | None
+    faults: tuple[Fault, ...]
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many records were imported, were there already, and were rejected."""
+
+    imported: int = 0
+    present: int = 0
+    rejected: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """An import: what of, for whom, and what is told meanwhile."""
+
+    kind: Kind
+    organization_id: uuid.UUID
+    dry_run: bool = False
+    on_reject: Callable[[Reject], None] = field(default=lambda _: None)
+    on_batch: Callable[[], None] = field(default=lambda: None)
+
+
+def of_customers() -> Kind:
+    """Customers, each known by its `external_id`; one that is there stays as it is."""
+    return Kind(CustomerImport(), "external_id", customers.create_missing, at_once=50, batch=200)
+
+
+def of_invoices(opening_date: dt.date | None = None) -> Kind:
+    """Issued invoices, each known by its `number`; the books have what is open from the opening date on."""
+
+    def make(bodies: list[Values]) -> list[object | None]:
+        return [adoption.adopt(body, opening_date) for body in bodies]
+
+    return Kind(InvoiceImport(), "number", make, at_once=1, batch=100, document="number")
+
+
+def records(path: Path, file: BinaryIO, kind: Kind) -> Iterator[Record]:
+    """The records of an open file, whose name says what it is.
+
+    Raises:
+        UnreadableFile: it is neither .csv nor .jsonl, or cannot be read.
+    """
+    readers: dict[str, Callable[[BinaryIO], Iterator[Record]]] = {
+        ".jsonl": json_lines,
+        ".csv": partial(table, schema=kind.schema, document=kind.document),
+    }
+    if path.suffix.lower() not in readers:
+        raise UnreadableFile("its name ends neither in .csv nor in .jsonl")
+    return readers[path.suffix.lower()](file)
+
+
+def run(job: Job, found: Iterable[Record]) -> Tally:
+    """Import the records, each batch in a transaction of its own. What was kept stays when a later batch fails, and is
+    passed over when the whole is run again.
+
+    Raises:
+        NotFound: there is no such organization.
+    """
+    tally = Tally()
+    with transaction(read_only=True):
+        enter(job.organization_id)
+        organizations.current()
+    for batch in _batches(found, job.kind.batch):
+        for record, outcome in zip(batch, _kept(job, batch), strict=True):
+            if isinstance(outcome, BillingError):
+                tally.rejected += 1
+                job.on_reject(_reject(job.kind, record, outcome))
+            elif outcome is None:
+                tally.present += 1
+            else:
+                tally.imported += 1
+        job.on_batch()
+    return tally
+
+
+def _batches(found: Iterable[Record], size: int) -> Iterator[list[Record]]:
+    left = iter(found)
+    while batch := list(islice(left, size)):
+        yield batch
+
+
+def _kept(job: Job, batch: Sequence[Record]) -> list[Any]:
+    """What became of each record; a batch that was undone by a fault of the moment runs again."""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with transaction(dry_run=job.dry_run):
+                enter(job.organization_id)
+                # Ahead of the first savepoint, whose end would take the tenant with it.
+                announce()
+                return _outcomes(job.kind, batch)
+        except DBAPIError as error:
+            if attempt == ATTEMPTS or not is_passing(error):
+                raise
+    raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _outcomes(kind: Kind, batch: Sequence[Record]) -> list[Any]:
+    outcomes: list[Any] = []
+    for some in _batches(batch, kind.at_once):
+        loaded = [record.refusal or load(kind.schema, record.values) for record in some]
+        made = made_of([one for one in loaded if not isinstance(one, BillingError)], kind.make)
+        outcomes += [one if isinstance(one, BillingError) else next(made) for one in loaded]
+    return outcomes
+
+
+def _reject(kind: Kind, record: Record, refusal: BillingError) -> Reject:
+    key = record.values.get(kind.key)
+    faults = refusal.faults or (Fault(refusal.code, refusal.detail, ""),)
+    return Reject(record.line, key if isinstance(key, str) else None, faults)

@@ -1,0 +1,147 @@
+"""`billing-api import` as it is typed: what it tells, how it ends, and that a kill in the middle does no harm."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from billing_api.embedded import Addresses
+from config import ROOT
+from tests.factories import Tenant, line
+from tests.importing.conftest import jsonl, sheet
+from tests.ledger.books import balances
+from tests.races import Ledger
+from tests.service_processes import COMMAND, environment, free_port
+
+COUNT = 10_000 if os.environ.get("STRESS") else 600
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def settings(addresses: Addresses, tmp_path: Path) -> dict[str, str]:
+    urls = {"DATABASE_URL": addresses.service, "MIGRATION_DATABASE_URL": addresses.owner}
+    return environment(tmp_path, free_port(), **urls)
+
+
+@pytest.fixture
+def run(settings: dict[str, str]) -> Run:
+    def typed(*words: object) -> "subprocess.CompletedProcess[str]":
+        call = [*COMMAND, "import", *map(str, words)]
+        return subprocess.run(call, env=settings, cwd=ROOT, capture_output=True, text=True, timeout=1800, check=False)
+
+    return typed
+
+
+def customers(count: int) -> list[dict[str, Any]]:
+    return [{"external_id": f"C-{n}", "name": f"Customer {n}", "email": f"c{n}@example.com"} for n in range(count)]
+
+
+def invoices(count: int, buyers: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "number": f"OLD-{n:06}", "issue_date": f"20{10 + n * 15 // count}-05-04",
+            "lines": [line(), line(tax_rate="7")],
+            "customer_external_id": f"C-{n % buyers}", "amount_paid": ("0", "226.00", "26.00")[n % 3],
+        }
+        for n in range(count)
+    ]  # fmt: skip
+
+
+def test_a_clean_file_is_told_in_one_line(tenant: Tenant, run: Run, tmp_path: Path) -> None:
+    path = jsonl(tmp_path / "c.jsonl", customers(3))
+    tried = run("customers", path, "--organization", tenant.email, "--dry-run")
+    assert (tried.returncode, tried.stdout) == (0, "customers: 3 would be imported, 0 already there, 0 rejected\n")
+    first = run("customers", path, "--organization", tenant.email)
+    assert (first.returncode, first.stdout) == (0, "customers: 3 imported, 0 already there, 0 rejected\n")
+    again = run("customers", path, "--organization", tenant.organization_id)
+    assert (again.returncode, again.stdout) == (0, "customers: 0 imported, 3 already there, 0 rejected\n")
+
+
+def test_rejected_records_are_told_as_json_lines_and_end_it_with_one(tenant: Tenant, run: Run, tmp_path: Path) -> None:
+    rows = [{"external_id": "C-1", "name": "A"}, {"external_id": "C-2", "name": "", "phone": "1"}]
+    path, rejects = sheet(tmp_path / "c.csv", rows), tmp_path / "rejects.jsonl"
+    told = {"line": 3, "key": "C-2", "pointer": "/name", "code": "required", "detail": "This member is required."}
+    ended = run("customers", path, "--organization", tenant.email, "--rejects", rejects)
+    assert (ended.returncode, ended.stdout) == (1, "customers: 1 imported, 0 already there, 1 rejected\n")
+    assert [json.loads(text) for text in rejects.read_text().splitlines()] == [told]
+    ended = run("customers", path, "--organization", tenant.email)
+    assert json.loads(next(text for text in ended.stderr.splitlines() if text.startswith("{"))) == told
+
+
+def test_a_call_that_cannot_work_says_why(tenant: Tenant, run: Run, tmp_path: Path) -> None:
+    path = jsonl(tmp_path / "c.jsonl", customers(1))
+    nobody = run("customers", path, "--organization", "nobody@example.com")
+    assert (nobody.returncode, nobody.stderr) == (1, "billing-api: No user has this e-mail address.\n")
+    unknown = run("customers", path, "--organization", "019a9c3e-6a34-7c22-9a58-3f7a4b1c2d3e")
+    assert unknown.returncode == 1
+    sheet(tmp_path / "i.csv", [{"nummer": "1"}])
+    wrong = run("invoices", tmp_path / "i.csv", "--organization", tenant.email)
+    assert wrong.returncode == 1
+    assert "i.csv: there is no member for the column 'nummer'" in wrong.stderr
+
+
+def kill_half_way(settings: dict[str, str], words: list[str], is_half_way: Callable[[], bool]) -> None:
+    with subprocess.Popen(
+        [*COMMAND, "import", *words], env=settings, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        while process.poll() is None and not is_half_way():
+            time.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL, "it was done before it could be killed"
+
+
+@pytest.mark.slow
+def test_an_import_that_was_killed_is_run_again_and_nothing_comes_twice(
+    tenant: Tenant, ledger: Ledger, run: Run, settings: dict[str, str], tmp_path: Path
+) -> None:
+    def rows(table: str) -> int:
+        query = f"SELECT count(*) FROM {table} WHERE organization_id = %s"  # noqa: S608 - one of two names
+        return int(ledger.rows(query)[0][0])
+
+    files = {
+        "customers": jsonl(tmp_path / "customers.jsonl", customers(COUNT)),
+        "invoices": jsonl(tmp_path / "invoices.jsonl", invoices(COUNT, 50)),
+    }
+    for what, path in files.items():
+        words = [what, str(path), "--organization", tenant.email]
+        kill_half_way(settings, words, lambda what=what: rows(what) >= COUNT // 3)  # type: ignore[misc]  # its default
+        kept = rows(what)
+        assert 0 < kept < COUNT
+        ended = run(*words)
+        assert ended.returncode == 0, ended.stderr
+        assert ended.stdout == f"{what}: {COUNT - kept:,} imported, {kept:,} already there, 0 rejected\n"
+        assert rows(what) == COUNT
+    owed = COUNT // 3 * 426 if COUNT % 3 == 0 else None
+    events = ledger.rows("SELECT sequence FROM events WHERE organization_id = %s ORDER BY 1")
+    assert [row[0] for row in events] == list(range(1, len(events) + 1))
+    numbers = ledger.rows("SELECT count(DISTINCT number_key) FROM document_numbers WHERE organization_id = %s")
+    assert numbers == [(COUNT,)]
+    if owed is not None and COUNT <= 1000:
+        found = balances(tenant)
+        assert {name: str(amount) for name, amount in found.items()} == {
+            "accounts_receivable": f"{owed}.00", "opening_balance": f"-{owed}.00",
+        }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_memory_of_an_import_does_not_grow_with_its_file(
+    tenant: Tenant, settings: dict[str, str], tmp_path: Path
+) -> None:
+    """Plant the flaw by reading the whole file at once."""
+    peaks = []
+    for count in (COUNT, 4 * COUNT):
+        rows = [{**row, "external_id": f"{count}-{n}", "email": None} for n, row in enumerate(customers(count))]
+        path = jsonl(tmp_path / f"{count}.jsonl", rows)
+        call = [*COMMAND, "import", "customers", str(path), "--organization", tenant.email]
+        process = subprocess.Popen(call, env=settings, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0
+        peaks.append(usage.ru_maxrss)
+    assert peaks[1] < peaks[0] * 1.1

@@ -1,0 +1,137 @@
+"""Customers of another system come once, whatever the form of their file."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from billing_api.importing import of_customers
+from billing_api.intake import UnreadableFile
+from tests.events import reading
+from tests.factories import BUYER_ADDRESS, Tenant
+from tests.importing.conftest import Import, jsonl, sheet
+
+
+def listed(tenant: Tenant) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = tenant.get("/v1/customers?sort=name&archived=any&limit=100").json["data"]
+    return found
+
+
+def test_customers_are_imported_with_all_their_members(tenant: Tenant, take: Import, tmp_path: Path) -> None:
+    body = {
+        "external_id": "C-1", "name": "Ähre", "email": "a@example.com", "billing_emails": ["b@example.com"],
+        "tax_ids": [{"type": "eu_vat", "value": "DE136695976"}], "billing_address": BUYER_ADDRESS,
+        "net_terms_days": 14, "archived": True, "metadata": {"from": "old"},
+    }  # fmt: skip
+    assert take(jsonl(tmp_path / "c.jsonl", [body]), of_customers()).counts == (1, 0, 0)
+    (customer,) = listed(tenant)
+    assert {name: customer[name] for name in body} == body
+    (event,) = (one for one in reading.events(tenant) if one["type"] == "customer.created")
+    assert event["object"]["id"] == customer["id"]
+    assert event["actor"]["type"] == "system"
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_sheet_says_the_same_in_dotted_columns(
+    tenant: Tenant, take: Import, tmp_path: Path, delimiter: str, encoding: str
+) -> None:
+    row = {
+        "external_id": "C-1", "name": 'A "quoted"\nname, with; all', "archived": "TRUE", "net_terms_days": "14",
+        "billing_address.country": "DE", "billing_address.line1": "Köpenicker Straße 1", "billing_emails.0": "",
+        "billing_emails.1": "b@example.com", "tax_ids.0.type": "eu_vat", "tax_ids.0.value": "DE136695976",
+        "metadata.a.b": "c", "phone": "",
+    }  # fmt: skip
+    assert take(sheet(tmp_path / "c.CSV", [row], delimiter, encoding), of_customers()).counts == (1, 0, 0)
+    (customer,) = listed(tenant)
+    assert (customer["name"], customer["archived"], customer["net_terms_days"]) == (row["name"], True, 14)
+    assert customer["billing_address"] == {"country": "DE", "line1": "Köpenicker Straße 1"}
+    assert customer["billing_emails"] == ["b@example.com"]
+    assert customer["tax_ids"] == [{"type": "eu_vat", "value": "DE136695976"}]
+    assert (customer["metadata"], customer["phone"]) == ({"a.b": "c"}, None)
+
+
+def test_run_again_nothing_comes_twice_and_nothing_is_overwritten(tenant: Tenant, take: Import, tmp_path: Path) -> None:
+    rows = [{"external_id": f"C-{n}", "name": f"N{n}"} for n in range(5)]
+    assert take(jsonl(tmp_path / "a.jsonl", rows[:3]), of_customers()).counts == (3, 0, 0)
+    first = listed(tenant)[0]
+    tenant.patch(first["links"]["self"], {"name": "A new name"})
+    assert take(jsonl(tmp_path / "b.jsonl", [*rows, rows[4]]), of_customers()).counts == (2, 4, 0)
+    assert [one["name"] for one in listed(tenant)] == ["A new name", "N1", "N2", "N3", "N4"]
+
+
+def test_each_rejected_record_is_told_by_its_line(tenant: Tenant, take: Import, tmp_path: Path) -> None:
+    tenant.customer(email="Taken@example.com")
+    rows = [
+        {"external_id": "C-1", "name": "A"},
+        "",
+        "{broken",
+        "[1]",
+        {"name": "without a key"},
+        {"external_id": "C-2", "name": "", "phone": 7},
+        {"external_id": "C-3", "name": "B", "email": "taken@example.com"},
+        {"external_id": "C-4", "name": "D", "nome": 1},
+        {"external_id": "C-5", "name": "x" * 2**20},
+        {"external_id": "C-6", "name": "E"},
+    ]
+    found = take(jsonl(tmp_path / "c.jsonl", rows), of_customers())
+    assert found.counts == (2, 0, 7)
+    assert found.faults == [
+        (3, "", "malformed-request"),
+        (4, "", "not-an-object"),
+        (5, "/external_id", "required"),
+        (6, "/name", "wrong-length"),
+        (6, "/phone", "not-a-string"),
+        (7, "/email", "customer-email-taken"),
+        (8, "/nome", "unknown-member"),
+        (9, "", "payload-too-large"),
+    ]
+    assert [reject.key for reject in found.rejects][2:6] == [None, "C-2", "C-3", "C-4"]
+
+
+def test_a_row_is_told_by_the_line_at_which_it_begins(take: Import, tmp_path: Path) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text('external_id,name\nC-1,"two\nlines"\n\nC-2,\nC-3,x,y\n')
+    found = take(path, of_customers())
+    assert found.counts == (1, 0, 2)
+    assert found.faults == [(5, "/name", "required"), (6, "", "malformed-request")]
+
+
+def test_a_trial_keeps_nothing(tenant: Tenant, take: Import, tmp_path: Path) -> None:
+    rows = [{"external_id": "C-1", "name": "A"}, {"external_id": "C-2"}]
+    assert take(jsonl(tmp_path / "c.jsonl", rows), of_customers(), dry_run=True).counts == (1, 0, 1)
+    assert listed(tenant) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("c.csv", b"external_id,nome\n", "there is no member for the column 'nome'"),
+        ("c.csv", b"external_id,billing_address\n", "there is no member for the column 'billing_address'"),
+        ("c.csv", b"tax_ids.1000.type\n", "there is no member for the column 'tax_ids.1000.type'"),
+        ("c.csv", b"name.first\n", "there is no member for the column 'name.first'"),
+        ("c.csv", b"line.description\n", "there is no member for the column 'line.description'"),
+        ("c.csv", b"name,name\n", "column 'name' stands twice"),
+        ("c.csv", b"external_id,name\nC-1,\xe4\n", "it is not UTF-8"),
+        ("c.csv", b'external_id,name\nC-1,"a"b\n', "line 2: "),
+        ("c.xlsx", b"", "its name ends neither in .csv nor in .jsonl"),
+    ],
+    ids=["unknown", "object", "index", "below-text", "line", "twice", "latin-1", "quotes", "suffix"],
+)  # fmt: skip
+def test_a_file_that_cannot_be_read_is_refused_with_its_reason(
+    tenant: Tenant, take: Import, tmp_path: Path, name: str, content: bytes, complaint: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(UnreadableFile, match=complaint):
+        take(path, of_customers())
+    assert listed(tenant) == []
+
+
+def test_customers_of_another_organization_play_no_part(
+    tenant: Tenant, other: Tenant, take: Import, tmp_path: Path
+) -> None:
+    other.customer(external_id="C-1", email="a@example.com")
+    row = {"external_id": "C-1", "name": "A", "email": "a@example.com"}
+    assert take(jsonl(tmp_path / "c.jsonl", [row]), of_customers()).counts == (1, 0, 0)
+    assert [one["name"] for one in listed(tenant)] == ["A"]

@@ -11,17 +11,29 @@ from pathlib import Path
 
 import psycopg2
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
 from sqlalchemy.engine import make_url
 
 from billing_api import create_app
+from billing_api.auth import passwords
 from billing_api.embedded import Addresses, throw_away
 from config import Config, driver_url
 from tests.factories import Tenant, sign_up
 from tests.races import Ledger
 from tests.spoilt import broken
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _hasty_passwords() -> Iterator[None]:
+    """Thousands of organizations sign up in these tests: hashing at full strength would be a fifth of their time."""
+    hasty = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_hasher", hasty)
+        patch.setattr(passwords, "_nobody", hasty.hash("the password of a user who does not exist"))
+        yield
 
 
 @pytest.fixture(scope="session")

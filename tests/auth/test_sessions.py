@@ -35,6 +35,18 @@ def whoami(client: FlaskClient, access_token: str) -> TestResponse:
     return client.get("/v1/me", headers={"Authorization": f"Bearer {access_token}"})
 
 
+OF_THE_SERVICE = passwords._hasher
+"""As it is before the tests make it hasty."""
+
+
+def test_passwords_are_hashed_at_full_strength() -> None:
+    # The OWASP password storage cheat sheet (2025) asks for 19 MiB and two passes at least.
+    stored = OF_THE_SERVICE.hash(PASSWORD)
+    assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert passwords.matches(stored, PASSWORD)
+    assert not passwords.matches(stored, PASSWORD + "!")
+
+
 @pytest.fixture
 def hashes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every time that Argon2 is run, by what it is run for."""

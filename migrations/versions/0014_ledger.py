@@ -45,7 +45,18 @@ EXECUTE FUNCTION refuse_return()
 """
 
 
+# An issued invoice without its entries would be owed by nobody: the books begin before the first one is issued.
+REFUSE_ISSUED = """
+DO $$ BEGIN
+    IF EXISTS (SELECT FROM invoices WHERE status <> 'draft') THEN
+        RAISE EXCEPTION 'invoices were issued before there were books: import them instead, into a new database';
+    END IF;
+END $$
+"""
+
+
 def upgrade() -> None:
+    op.execute(REFUSE_ISSUED)
     _make_sources()
     _make_allocations()
     _make_entries()

@@ -99,7 +99,22 @@ $$
 """
 
 
+# How allowances and charges of the document were shared by the lines of an issued invoice is not known afterwards.
+REFUSE_SHARED = """
+DO $$ BEGIN
+    IF EXISTS (
+        SELECT FROM invoices i
+        JOIN invoice_adjustments a ON (a.organization_id, a.invoice_id) = (i.organization_id, i.id)
+        WHERE i.status <> 'draft' AND a.line_id IS NULL
+    ) THEN
+        RAISE EXCEPTION 'invoices with shared allowances or charges were issued before credits: import them instead';
+    END IF;
+END $$
+"""
+
+
 def upgrade() -> None:
+    op.execute(REFUSE_SHARED)
     for table, columns in COLUMNS.items():
         for name, (kind, default) in columns.items():
             op.add_column(table, sa.Column(name, kind, nullable=False, server_default=default))

@@ -97,7 +97,7 @@ def credit(invoice: Invoice, organization: Organization, body: Mapping[str, Any]
     if asked is not None and invoice.issue_date is not None and asked < invoice.issue_date:
         detail = f"The invoice was issued on {invoice.issue_date}."
         raise Invalid(faults=[Fault("issue-date-before-invoice", detail, "/issue_date")])
-    _issue(note, organization, asked)
+    _issue(note, organization, asked, not_before=invoice.issue_date)
     # Of the invoice nothing was written before, so that its version rises by one.
     keep(invoice, made, after)
     amount = _text(note.amount, note.currency)
@@ -207,10 +207,12 @@ def _compose_free(body: Mapping[str, Any], *, keep: bool = False) -> tuple[Credi
     return by_itself(draft, body), parties
 
 
-def _issue(note: CreditNote, organization: Organization, asked: dt.date | None) -> None:
+def _issue(
+    note: CreditNote, organization: Organization, asked: dt.date | None, *, not_before: dt.date | None = None
+) -> None:
     """Number a credit note and enter it in the books. The series last: all else is known by now."""
     note.organization_id, note.id = unit().tenant, uuid7()
-    number = numbering.take("credit_note", asked, organization.time_zone, note.id)
+    number = numbering.take("credit_note", asked, organization.time_zone, note.id, not_before=not_before)
     ledger.refuse_closed(number.issue_date, organization)
     note.number, note.number_key = number.text, number.text.casefold()
     note.series_id, note.number_period, note.sequence_value = number.series_id, number.period, number.value

@@ -76,12 +76,20 @@ def make_series(organization: Organization) -> None:
     db.session.flush()
 
 
-def take(document_type: str, issue_date: dt.date | None, time_zone: str, document_id: uuid.UUID) -> Number:
+def take(
+    document_type: str,
+    issue_date: dt.date | None,
+    time_zone: str,
+    document_id: uuid.UUID,
+    *,
+    not_before: dt.date | None = None,
+) -> Number:
     """The next number, entered in the register for this document. The series stays locked to the end of the
     transaction, so take it as the last thing.
 
     The date defaults to today in the organization's zone, read after the lock was had: while one waits for it, midnight
-    may pass. It is never earlier than that of any number before, whichever year that was.
+    may pass. It is never earlier than that of any number before, whichever year that was, nor than `not_before`, the
+    date of the document that this one speaks of.
 
     Raises:
         IssueDateBeforeLastNumber: an explicit date lies before it.
@@ -91,7 +99,8 @@ def take(document_type: str, issue_date: dt.date | None, time_zone: str, documen
     """
     series = _locked(document_type)
     counters = counters_of([series])[series.id]
-    on = _date(issue_date, clock.today(time_zone), last_date(counters))
+    last = max((date for date in (last_date(counters), not_before) if date is not None), default=None)
+    on = _date(issue_date, clock.today(time_zone), last)
     if series.upcoming_from is not None and on >= series.upcoming_from:
         _let_upcoming_hold(series)
     spot = place(series, counters, on)

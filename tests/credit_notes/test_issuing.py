@@ -6,9 +6,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import time_machine
+from flask import Flask
 
 from tests.credit_notes.crediting import again, balances, credit, part, priced
-from tests.factories import Tenant, created
+from tests.factories import Tenant, created, sign_up
 
 DUE = Decimal("119.00")
 
@@ -256,3 +258,13 @@ def test_what_rounding_made_free_is_credited_too_and_comes_to_nothing(tenant: Te
     assert [rest[name] for name in ("total", "rounding_amount", "payable_amount")] == ["0.02", "-0.02", "0.00"]
     assert balances(tenant, invoice["id"], first["id"], rest["id"]) == {}
     assert refusal(tenant, {"invoice_id": invoice["id"]}) == (409, [("invoice-not-creditable", "")])
+
+
+def test_after_a_move_westward_it_is_still_not_dated_before_its_invoice(app: Flask) -> None:
+    with time_machine.travel(dt.datetime(2027, 6, 30, 10, 30, tzinfo=dt.UTC), tick=True):
+        seller = sign_up(app, time_zone="Pacific/Kiritimati")
+        invoice = seller.invoice()
+        assert invoice["issue_date"] == "2027-07-01"
+        assert seller.patch("/v1/organization", {"time_zone": "Pacific/Honolulu"}).status_code == 200
+        notes = [credit(seller, invoice, part(invoice, 0, quantity="1")) for _ in range(2)]
+    assert [note["issue_date"] for note in notes] == ["2027-07-01"] * 2

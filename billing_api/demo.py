@@ -1,4 +1,4 @@
-"""A sample to try the service on: an organization, its owner, customers, and invoices in several states."""
+"""A sample to try the service on: an organization, its owner, a catalogue, customers, invoices of several states."""
 
 import datetime as dt
 import secrets
@@ -15,6 +15,11 @@ from billing_api.auth import passwords
 from billing_api.auth import service as auth
 from billing_api.auth.models import User
 from billing_api.auth.schemas import SignUpInput
+from billing_api.catalog import product_service as products
+from billing_api.catalog import tax_rate_service as tax_rates
+from billing_api.catalog.schemas import ProductInput, TaxRateInput
+from billing_api.credit_notes import service as credit_notes
+from billing_api.credit_notes.bodies import CreditNoteInput
 from billing_api.customers import service as customers
 from billing_api.customers.schemas import CustomerInput
 from billing_api.database import db, find, transaction
@@ -123,15 +128,25 @@ def _fill() -> None:
     british, french, german = (customers.create(CustomerInput().load(values)) for values in _CUSTOMERS)
     today = clock.today("Europe/Berlin")
     consulting = {"description": "Consulting", "unit": "HUR", "quantity": "12.5", "unit_price": "120", "tax_rate": "19"}
-    manual = {"description": "Operator's manual", "quantity": "3", "unit_price": "45.50", "tax_rate": "7"}
-    licence = {"description": "Licence, one year", "quantity": "1", "unit_price": "2400"}
+    reduced = tax_rates.create(TaxRateInput().load({"name": "Reduced rate", "rate": "7"}))
+    manual = _product("Operator's manual", quantity="3", unit_price="45.50", tax_rate_id=str(reduced.id))
+    licence = _product("Licence, one year", quantity="1", unit_price="2400")
     late = _invoice(german.id, [consulting, manual], issued=today - dt.timedelta(days=60))
+    returned = {"invoice_line_id": str(late.lines[1].id), "quantity": "1"}
     _pay(late, "500.00", today - dt.timedelta(days=10))
     _invoice(german.id, [manual], issued=today - dt.timedelta(days=20), prepaid_amount="146.06")
     settled = _invoice(french.id, [licence], issued=today - dt.timedelta(days=5))
     _pay(settled, "2500.00", today - dt.timedelta(days=1), overpayment="balance")
     _invoice(british.id, [consulting], issued=today, allowances=[{"percent": "5", "reason": "Regular customer"}])
     _invoice(british.id, [consulting, manual])
+    credit = {"invoice_id": str(late.id), "reason": "One manual was returned", "lines": [returned]}
+    credit_notes.create(CreditNoteInput().load(credit))
+
+
+def _product(name: str, *, quantity: str, **members: Any) -> dict[str, Any]:
+    """A line that takes so much of a new product of the catalogue."""
+    made = products.create(ProductInput().load({"name": name, "currency": "EUR", **members}))
+    return {"product_id": str(made.id), "quantity": quantity}
 
 
 def _invoice(

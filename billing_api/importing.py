@@ -81,7 +81,7 @@ def of_invoices(opening_date: dt.date | None = None) -> Kind:
     def make(bodies: list[Values]) -> list[object | None]:
         return [adoption.adopt(body, opening_date) for body in bodies]
 
-    return Kind(InvoiceImport(), "number", make, at_once=1, batch=100, document="number")
+    return Kind(InvoiceImport(), "number", make, at_once=20, batch=100, document="number")
 
 
 def records(path: Path, file: BinaryIO, kind: Kind) -> Iterator[Record]:

@@ -112,7 +112,8 @@ def _keep(invoice: Invoice, body: Mapping[str, Any], parties: Parties, opening: 
     """Make it an issued document; the parts first, which the database keeps as they are from then on."""
     db.session.add(invoice)
     db.session.flush()
-    number = numbering.adopt("invoice", body["number"], body["issue_date"], invoice.id)
+    zone = parties.organization.time_zone
+    number = numbering.adopt("invoice", body["number"], body["issue_date"], zone, invoice.id)
     invoice.number, invoice.number_key = number.text, number.text.casefold()
     invoice.series_id, invoice.number_period, invoice.sequence_value = number.series_id, number.period, number.value
     if invoice.supply_date is None and invoice.billing_period is None:

@@ -14,7 +14,7 @@ from billing_api.errors import Conflict, Fault, Invalid
 from billing_api.numbering.models import DocumentNumber, NumberCounter, NumberSeries
 from billing_api.numbering.terms import Counters, Place, counters_of, last_date, place, terms_on, wished
 from billing_api.organizations.models import Organization
-from billing_api.organizations.service import current, on_founded
+from billing_api.organizations.service import on_founded
 from billing_api.unit_of_work import unit
 
 
@@ -120,7 +120,7 @@ def foresee(document_type: str, issue_date: dt.date | None, time_zone: str) -> d
     return _date(issue_date, clock.today(time_zone), db.session.scalar(query.where(*_of(document_type))))
 
 
-def adopt(document_type: str, number: str, issue_date: dt.date, document_id: uuid.UUID) -> Number:
+def adopt(document_type: str, number: str, issue_date: dt.date, time_zone: str, document_id: uuid.UUID) -> Number:
     """Enter the number that an imported document has had elsewhere, as it is. Where the series would have given it on
     that date, it takes its place there and the series goes on behind it; where not, it stands beside the series.
     Set the pattern first, then import.
@@ -130,7 +130,7 @@ def adopt(document_type: str, number: str, issue_date: dt.date, document_id: uui
         NumberTaken: another document has it.
         SeriesInUse: it would come after numbers that were given here, in the same period.
     """
-    _refuse_unfit(number, issue_date)
+    _refuse_unfit(number, issue_date, clock.today(time_zone))
     series = _locked(document_type)
     counters = counters_of([series])[series.id]
     pattern, reset = terms_on(series, issue_date)
@@ -244,11 +244,10 @@ def _is_occupied(series: NumberSeries, named: str, value: int) -> bool:
     return bool(db.session.scalar(query))
 
 
-def _refuse_unfit(number: str, issue_date: dt.date) -> None:
+def _refuse_unfit(number: str, issue_date: dt.date, today: dt.date) -> None:
     faults = []
     if not number.strip() or len(number) > LONGEST_IMPORTED:
         faults.append(Fault("wrong-length", f"A number has 1 to {LONGEST_IMPORTED} characters.", "/number"))
-    today = clock.today(current().time_zone)
     if issue_date > today:
         faults.append(
             Fault("issue-date-in-future", f"Today is {today} in the organization's time zone.", "/issue_date")

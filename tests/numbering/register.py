@@ -31,7 +31,7 @@ def adopt(tenant: Tenant, number: str, on: str, document_type: str = "invoice") 
     spoil(tenant)
     with tenant.app.app_context(), transaction():
         enter(tenant.organization_id)
-        return service.adopt(document_type, number, dt.date.fromisoformat(on), uuid7())
+        return service.adopt(document_type, number, dt.date.fromisoformat(on), ZONE, uuid7())
 
 
 def void(tenant: Tenant, id: uuid.UUID) -> None:

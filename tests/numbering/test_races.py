@@ -72,7 +72,7 @@ def test_a_number_that_two_want_at_once_is_given_to_one(tenant: Tenant) -> None:
     def bring() -> None:
         with tenant.app.app_context(), transaction():
             enter(tenant.organization_id)
-            service.adopt("credit_note", f"A{year}-1", service.clock.today(ZONE), uuid7())
+            service.adopt("credit_note", f"A{year}-1", service.clock.today(ZONE), ZONE, uuid7())
             entered.set()
             assert not done.wait(0.3)
 

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from billing_api.database import Amount, Model, Owned, owned_by
+from billing_api.invoices.breakdown import TaxGroupRow
 from billing_api.invoices.parts import amounts_in_range
 
 if TYPE_CHECKING:
@@ -118,8 +119,8 @@ class CreditNoteAdjustment(Owned, Model):
         return self.credit_note.currency
 
 
-class CreditNoteTaxGroup(Owned, Model):
-    """A row of the tax breakdown (EN 16931, BG-23)."""
+class CreditNoteTaxGroup(TaxGroupRow, Owned, Model):
+    """A row of the tax breakdown of a credit note."""
 
     __tablename__ = "credit_note_tax_groups"
     __table_args__ = (
@@ -130,24 +131,7 @@ class CreditNoteTaxGroup(Owned, Model):
     )
 
     credit_note_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid)
-    position: Mapped[int] = mapped_column(sa.Integer)
-    category: Mapped[str] = mapped_column(sa.Text)
-    rate: Mapped[Decimal | None] = mapped_column(sa.Numeric(8, 4))
-    name: Mapped[str | None] = mapped_column(sa.Text)
-    taxable_amount: Mapped[Amount] = mapped_column()
-    tax_amount: Mapped[Amount] = mapped_column()
-    tax_amount_in_tax_currency: Mapped[Amount | None] = mapped_column()
-    exemption_reason: Mapped[str | None] = mapped_column(sa.Text)
-    exemption_reason_code: Mapped[str | None] = mapped_column(sa.Text)
-    components_: Mapped[list[dict[str, Any]]] = mapped_column("components", JSONB)
-    """`{name, rate, tax_amount}` of a combined rate: the rate as text, the amount in minor units."""
-
     credit_note: Mapped["CreditNote"] = relationship(back_populates="tax_breakdown", lazy="raise_on_sql")
-
-    @property
-    def components(self) -> list[dict[str, Any]]:
-        """How the tax of a combined rate is shared by its components, each beside its currency."""
-        return [{**one, "currency": self.currency} for one in self.components_]
 
     @property
     def currency(self) -> str:

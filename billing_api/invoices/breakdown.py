@@ -1,4 +1,4 @@
-"""The rows of the tax breakdown of an invoice."""
+"""The rows of the tax breakdown."""
 
 import uuid
 from decimal import Decimal
@@ -16,20 +16,9 @@ if TYPE_CHECKING:
     from billing_api.invoices.models import Invoice
 
 
-class InvoiceTaxGroup(Owned, Model):
-    """A row of the tax breakdown (EN 16931, BG-23)."""
+class TaxGroupRow:
+    """What a row of the tax breakdown says (EN 16931, BG-23), of an invoice as of a credit note."""
 
-    __tablename__ = "invoice_tax_groups"
-    __table_args__ = (
-        of_invoice(),
-        sa.UniqueConstraint("organization_id", "invoice_id", "position"),
-        sa.CheckConstraint("position >= 0", name="position_not_negative"),
-        *taxed(),
-        sa.CheckConstraint("coalesce(rate, 0) > 0 OR tax_amount = 0", name="no_tax_without_rate"),
-        amounts_in_range("taxable_amount", "tax_amount", "tax_amount_in_tax_currency"),
-    )
-
-    invoice_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid)
     position: Mapped[int] = mapped_column(sa.Integer)
     category: Mapped[str] = mapped_column(sa.Text)
     rate: Mapped[Decimal | None] = mapped_column(sa.Numeric(8, 4))
@@ -42,12 +31,32 @@ class InvoiceTaxGroup(Owned, Model):
     components_: Mapped[list[dict[str, Any]]] = mapped_column("components", JSONB)
     """`{name, rate, tax_amount}` of a combined rate: the rate as text, the amount in minor units."""
 
-    invoice: Mapped["Invoice"] = relationship(back_populates="tax_breakdown", lazy="raise_on_sql")
+    @property
+    def currency(self) -> str:
+        """The currency of its amounts."""
+        raise NotImplementedError
 
     @property
     def components(self) -> list[dict[str, Any]]:
         """How the tax of a combined rate is shared by its components, each beside its currency."""
         return [{**one, "currency": self.currency} for one in self.components_]
+
+
+class InvoiceTaxGroup(TaxGroupRow, Owned, Model):
+    """A row of the tax breakdown of an invoice."""
+
+    __tablename__ = "invoice_tax_groups"
+    __table_args__ = (
+        of_invoice(),
+        sa.UniqueConstraint("organization_id", "invoice_id", "position"),
+        sa.CheckConstraint("position >= 0", name="position_not_negative"),
+        *taxed(),
+        sa.CheckConstraint("coalesce(rate, 0) > 0 OR tax_amount = 0", name="no_tax_without_rate"),
+        amounts_in_range("taxable_amount", "tax_amount", "tax_amount_in_tax_currency"),
+    )
+
+    invoice_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid)
+    invoice: Mapped["Invoice"] = relationship(back_populates="tax_breakdown", lazy="raise_on_sql")
 
     @property
     def currency(self) -> str:

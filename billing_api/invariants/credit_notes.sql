@@ -30,9 +30,9 @@ LEFT JOIN (
 ) n ON (n.organization_id, n.invoice_id) = (i.organization_id, i.id)
 WHERE i.total_credited <> coalesce(n.total, 0)
 
--- line-credited: What a line, an allowance or a charge was credited with is what credit notes have of it.
-SELECT l.organization_id, l.id, format('%s of %s credited, credit notes %s of %s', l.credited_amount, l.credited_quantity,
-       coalesce(n.amount, 0), coalesce(n.quantity, 0))
+-- line-credited: What a line was credited with is what credit notes have of it.
+SELECT l.organization_id, l.id, format('%s of %s credited, credit notes %s of %s', l.credited_amount,
+       l.credited_quantity, coalesce(n.amount, 0), coalesce(n.quantity, 0))
 FROM invoice_lines l
 LEFT JOIN (
     SELECT organization_id, invoice_line_id, sum(quantity) AS quantity,
@@ -40,3 +40,64 @@ LEFT JOIN (
     FROM credit_note_lines WHERE invoice_line_id IS NOT NULL GROUP BY 1, 2
 ) n ON (n.organization_id, n.invoice_line_id) = (l.organization_id, l.id)
 WHERE l.credited_amount <> coalesce(n.amount, 0) OR l.credited_quantity <> coalesce(n.quantity, 0)
+
+-- adjustment-credited: What an allowance or a charge of the document was credited with is what credit notes have of
+-- it.
+SELECT a.organization_id, a.id, format('%s credited, credit notes %s', a.credited_amount, coalesce(n.amount, 0))
+FROM invoice_adjustments a
+LEFT JOIN (
+    -- An allowance is taken back with the opposite sign.
+    SELECT organization_id, adjustment_id, sum(CASE WHEN is_charge THEN amount ELSE -amount END) AS amount
+    FROM credit_note_adjustments GROUP BY 1, 2
+) n ON (n.organization_id, n.adjustment_id) = (a.organization_id, a.id)
+WHERE a.credited_amount <> coalesce(n.amount, 0)
+
+-- credited-groups: What the credit notes of an invoice have of a tax group lies between nothing and all of it, and
+-- bears its tax as a whole; once nothing is left of the invoice they have exactly all of it.
+WITH credited AS (
+    SELECT n.organization_id, n.invoice_id, g.category, g.rate, g.name, sum(g.taxable_amount) AS taxable_amount,
+           sum(g.tax_amount) AS tax_amount
+    FROM credit_notes n
+    JOIN credit_note_tax_groups g ON (g.organization_id, g.credit_note_id) = (n.organization_id, n.id)
+    WHERE n.invoice_id IS NOT NULL GROUP BY 1, 2, 3, 4, 5
+), credited_invoices AS (
+    SELECT i.organization_id, i.id, i.prices_include_tax,
+           NOT EXISTS (SELECT FROM invoice_lines l WHERE (l.organization_id, l.invoice_id) = (i.organization_id, i.id)
+                       AND coalesce(l.gross, l.net) + l.shared_amount <> l.credited_amount)
+           AND NOT EXISTS (SELECT FROM invoice_adjustments a
+                           WHERE (a.organization_id, a.invoice_id) = (i.organization_id, i.id) AND a.stands_alone
+                           AND CASE WHEN a.is_charge THEN a.amount ELSE -a.amount END <> a.credited_amount)
+               AS is_used_up,
+           -- Several taxes on one line share what is in its price.
+           i.prices_include_tax
+           AND EXISTS (SELECT FROM invoice_line_taxes t
+                       WHERE (t.organization_id, t.invoice_id) = (i.organization_id, i.id) AND t.position > 0)
+               AS is_shared
+    FROM invoices i
+    JOIN (SELECT DISTINCT organization_id, invoice_id AS id FROM credit_notes) n USING (organization_id, id)
+), invoiced AS (
+    SELECT i.organization_id, g.invoice_id, g.category, g.rate, g.name, g.taxable_amount, g.tax_amount,
+           i.prices_include_tax, i.is_used_up, i.is_shared
+    FROM credited_invoices i
+    JOIN invoice_tax_groups g ON (g.organization_id, g.invoice_id) = (i.organization_id, i.id)
+)
+SELECT c.organization_id, c.invoice_id, format('%s: %s and %s, credited %s and %s',
+       concat_ws(' ', c.category, c.rate, c.name), i.taxable_amount, i.tax_amount, c.taxable_amount, c.tax_amount)
+FROM credited c
+LEFT JOIN invoiced i ON (i.organization_id, i.invoice_id, i.category) = (c.organization_id, c.invoice_id, c.category)
+     AND (i.rate, i.name) IS NOT DISTINCT FROM (c.rate, c.name)
+WHERE i.invoice_id IS NULL
+   OR (NOT i.is_shared AND (
+       c.taxable_amount NOT BETWEEN least(i.taxable_amount, 0) AND greatest(i.taxable_amount, 0)
+       OR c.tax_amount <> round(CASE WHEN i.prices_include_tax
+              THEN (c.taxable_amount + c.tax_amount) * coalesce(i.rate, 0) / (100 + coalesce(i.rate, 0))
+              ELSE c.taxable_amount * coalesce(i.rate, 0) / 100 END)))
+UNION ALL
+SELECT i.organization_id, i.invoice_id, format('%s: %s and %s, credited all but %s and %s',
+       concat_ws(' ', i.category, i.rate, i.name), i.taxable_amount, i.tax_amount,
+       i.taxable_amount - coalesce(c.taxable_amount, 0), i.tax_amount - coalesce(c.tax_amount, 0))
+FROM invoiced i
+LEFT JOIN credited c ON (i.organization_id, i.invoice_id, i.category) = (c.organization_id, c.invoice_id, c.category)
+     AND (i.rate, i.name) IS NOT DISTINCT FROM (c.rate, c.name)
+WHERE i.is_used_up
+  AND (i.taxable_amount, i.tax_amount) <> (coalesce(c.taxable_amount, 0), coalesce(c.tax_amount, 0))

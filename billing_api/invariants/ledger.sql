@@ -1,11 +1,14 @@
 -- What holds of the books.
 
 -- entry-balances: An entry of the ledger sums to zero, and has at least two postings.
-SELECT e.organization_id, e.id, format('%s postings, sum %s', coalesce(p.count, 0), p.sum)
-FROM ledger_entries e
-LEFT JOIN (SELECT organization_id, entry_id, count(*), sum(amount) FROM ledger_postings GROUP BY 1, 2) p
-       ON (p.organization_id, p.entry_id) = (e.organization_id, e.id)
-WHERE coalesce(p.count, 0) < 2 OR p.sum <> 0
+SELECT organization_id, id, format('%s postings, sum %s', sum(postings), sum(amount))
+FROM (
+    SELECT organization_id, entry_id AS id, 1 AS postings, amount FROM ledger_postings
+    UNION ALL
+    SELECT organization_id, id, 0, 0 FROM ledger_entries
+) p
+GROUP BY organization_id, id
+HAVING sum(postings) < 2 OR sum(amount) <> 0
 
 -- posting-belongs: A posting speaks of an invoice and a source of its entry's own customer and currency.
 SELECT p.organization_id, p.id, e.type
@@ -13,8 +16,9 @@ FROM ledger_postings p
 JOIN ledger_entries e ON (e.organization_id, e.id) = (p.organization_id, p.entry_id)
 LEFT JOIN invoices i ON (i.organization_id, i.id) = (p.organization_id, p.invoice_id)
 LEFT JOIN sources s ON (s.organization_id, s.id) = (p.organization_id, p.source_id)
-WHERE (p.invoice_id IS NOT NULL AND (i.customer_id, i.currency) IS DISTINCT FROM (e.customer_id, e.currency))
-   OR (p.source_id IS NOT NULL AND (s.customer_id, s.currency) IS DISTINCT FROM (e.customer_id, e.currency))
+WHERE num_nonnulls(p.invoice_id, p.source_id) > 0
+  AND ((p.invoice_id IS NOT NULL AND (i.customer_id, i.currency) IS DISTINCT FROM (e.customer_id, e.currency))
+       OR (p.source_id IS NOT NULL AND (s.customer_id, s.currency) IS DISTINCT FROM (e.customer_id, e.currency)))
 
 -- receivable: The receivable of an invoice is what is due while it is open or paid, and nothing otherwise; its bad debt
 -- is what is due while nobody expects it, and nothing otherwise.
@@ -80,7 +84,8 @@ FROM allocations a
 LEFT JOIN sources s ON (s.organization_id, s.id) = (a.organization_id, a.source_id)
 LEFT JOIN invoices i ON (i.organization_id, i.id) = (a.organization_id, a.invoice_id)
 WHERE (s.customer_id, s.currency) IS DISTINCT FROM (i.customer_id, i.currency)
-   OR s.id IS NULL OR i.id IS NULL OR i.status = 'draft' OR a.amount <= 0 OR a.allocated_on < coalesce(i.opening_date, i.issue_date)
+   OR s.id IS NULL OR i.id IS NULL OR i.status = 'draft' OR a.amount <= 0
+   OR a.allocated_on < coalesce(i.opening_date, i.issue_date)
    OR a.released_on < a.allocated_on OR (a.released_at IS NULL) <> (a.released_on IS NULL)
 
 -- refund-fits: A refund is of its source's own kind, customer and currency.
@@ -89,8 +94,8 @@ FROM refunds r
 LEFT JOIN sources s ON (s.organization_id, s.id) = (r.organization_id, r.source_id)
 WHERE (s.type, s.customer_id, s.currency) IS DISTINCT FROM (r.source_type, r.customer_id, r.currency)
 
--- deed-entered: Every issue, void, payment, reversal, refund and credit note stands in the books once, with its amount, its day and
--- its customer; and nothing else does.
+-- deed-entered: Every issue, void, payment, reversal, refund and credit note stands in the books once, with its amount,
+-- its day and its customer; and nothing else does.
 WITH deeds AS (
     SELECT organization_id, id, 'invoice_issued' AS type, 'invoice' AS kind, customer_id, currency,
            payable_amount AS amount, issue_date AS dated
@@ -134,36 +139,43 @@ FROM deeds d
 FULL JOIN entries e USING (organization_id, id, type, kind, customer_id, currency)
 WHERE e.times IS DISTINCT FROM 1 OR e.amount IS DISTINCT FROM d.amount OR d.dated <> e.dated
 
--- turnover-entered: The entry of an issue takes from the invoice its revenue, its tax by groups, its prepayments and
--- its rounding; that of a void takes them back. An imported invoice has brought no turnover.
-WITH entered AS (
-    SELECT e.organization_id, e.id, e.object_id, CASE e.type WHEN 'invoice_issued' THEN 1 ELSE -1 END AS sign,
-           coalesce(sum(p.amount) FILTER (WHERE p.account = 'revenue'), 0) AS revenue,
-           coalesce(sum(p.amount) FILTER (WHERE p.account = 'prepayments'), 0) AS prepaid,
-           coalesce(sum(p.amount) FILTER (WHERE p.account = 'rounding'), 0) AS rounding
-    FROM ledger_entries e
-    JOIN ledger_postings p ON (p.organization_id, p.entry_id) = (e.organization_id, e.id)
-    WHERE e.type IN ('invoice_issued', 'invoice_voided') GROUP BY 1, 2, 3, 4
-), taxed AS (
-    SELECT e.organization_id, e.object_id, p.tax_category AS category, coalesce(p.tax_rate, -1) AS rate,
-           coalesce(p.tax_name, '') AS name, sum(p.amount) AS amount
-    FROM ledger_entries e
-    JOIN ledger_postings p ON (p.organization_id, p.entry_id) = (e.organization_id, e.id)
-    WHERE e.type = 'invoice_issued' AND p.account = 'tax_payable' GROUP BY 1, 2, 3, 4, 5
-)
-SELECT i.organization_id, i.id, format('revenue %s, prepayments %s, rounding %s', e.revenue, e.prepaid, e.rounding)
-FROM entered e
-JOIN invoices i ON (i.organization_id, i.id) = (e.organization_id, e.object_id) AND i.imported_at IS NULL
-WHERE (-e.sign * e.revenue, e.sign * e.prepaid, -e.sign * e.rounding)
-   <> (i.total_without_tax, i.prepaid_amount, i.rounding_amount)
-UNION ALL
-SELECT organization_id, object_id, format('tax %s %s: %s, not %s', category, rate, -t.amount, g.tax_amount)
-FROM taxed t
-FULL JOIN (
-    SELECT g.organization_id, g.invoice_id AS object_id, g.category, coalesce(g.rate, -1) AS rate,
-           coalesce(g.name, '') AS name, g.tax_amount
+-- turnover-entered: The entry of an issue takes from its document the revenue, the tax by groups, the prepayments and
+-- the rounding; that of a void takes them back, and so does a credit note. No other entry moves any of it, and what was
+-- imported brings none.
+WITH documents AS (
+    SELECT organization_id, id, 'invoice_issued' AS type, -1 AS sign, total_without_tax, prepaid_amount, rounding_amount
+    FROM invoices WHERE status <> 'draft' AND imported_at IS NULL
+    UNION ALL
+    SELECT organization_id, id, 'invoice_voided', 1, total_without_tax, prepaid_amount, rounding_amount
+    FROM invoices WHERE status = 'void' AND imported_at IS NULL
+    UNION ALL
+    SELECT organization_id, id, 'credit_note_issued', 1, total_without_tax, 0, rounding_amount FROM credit_notes
+), postings AS (
+    SELECT organization_id, id, type, 'revenue' AS account, NULL AS category, NULL::numeric AS rate, NULL AS name,
+           sign * total_without_tax AS stated, 0 AS entered
+    FROM documents
+    UNION ALL
+    SELECT organization_id, id, type, 'prepayments', NULL, NULL, NULL, -sign * prepaid_amount, 0
+    FROM documents WHERE prepaid_amount <> 0
+    UNION ALL
+    SELECT organization_id, id, type, 'rounding', NULL, NULL, NULL, sign * rounding_amount, 0
+    FROM documents WHERE rounding_amount <> 0
+    UNION ALL
+    SELECT d.organization_id, d.id, d.type, 'tax_payable', g.category, g.rate, g.name, d.sign * g.tax_amount, 0
     FROM invoice_tax_groups g
-    JOIN ledger_entries e ON (e.organization_id, e.object_id) = (g.organization_id, g.invoice_id)
-    WHERE e.type = 'invoice_issued' AND g.tax_amount <> 0
-) g USING (organization_id, object_id, category, rate, name)
-WHERE -t.amount IS DISTINCT FROM g.tax_amount
+    JOIN documents d ON (d.organization_id, d.id) = (g.organization_id, g.invoice_id)
+    UNION ALL
+    SELECT d.organization_id, d.id, d.type, 'tax_payable', g.category, g.rate, g.name, d.sign * g.tax_amount, 0
+    FROM credit_note_tax_groups g
+    JOIN documents d ON (d.organization_id, d.id) = (g.organization_id, g.credit_note_id)
+    UNION ALL
+    SELECT e.organization_id, e.object_id, e.type, p.account, p.tax_category, p.tax_rate, p.tax_name, 0, p.amount
+    FROM ledger_postings p
+    JOIN ledger_entries e ON (e.organization_id, e.id) = (p.organization_id, p.entry_id)
+    WHERE p.account IN ('revenue', 'prepayments', 'rounding', 'tax_payable')
+)
+SELECT organization_id, id, format('%s: %s %s, not %s', type, concat_ws(' ', account, category, rate, name),
+       sum(entered), sum(stated))
+FROM postings
+GROUP BY organization_id, id, type, account, category, rate, name
+HAVING sum(entered) <> sum(stated)

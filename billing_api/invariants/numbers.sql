@@ -1,4 +1,4 @@
--- What holds of numbers and events.
+-- What holds of numbers.
 
 -- number-gapless: The numbers of a series and period follow each other without a gap, from the first that was given
 -- here.
@@ -65,23 +65,3 @@ WHERE (i.type, i.number, i.number_key, i.series_id, i.period, i.sequence_value, 
                         d.voided_at IS NOT NULL)
    -- What other letters fold to, the database does not know.
    OR (d.number ~ '^[ -~]*$' AND lower(d.number) <> d.number_key)
-
--- event-gapless: The events of an organization are numbered without a gap, and its counter stands at the last.
-SELECT o.id, o.id, format('%s events up to %s, counter %s', coalesce(e.count, 0), e.last, c.last_sequence)
-FROM organizations o
-LEFT JOIN event_counters c ON c.organization_id = o.id
-LEFT JOIN (SELECT organization_id, count(*), max(sequence) AS last FROM events GROUP BY 1) e ON e.organization_id = o.id
-WHERE c.last_sequence IS NULL OR coalesce(e.count, 0) <> coalesce(e.last, 0) OR coalesce(e.last, 0) <> c.last_sequence
-
--- event-of-issue: Every issued invoice and credit note was stated once, with its number, and nothing else was.
-SELECT organization_id, id, format('%s stated %s times', i.number, coalesce(e.count, 0))
-FROM (
-    SELECT organization_id, id, number FROM invoices WHERE status <> 'draft'
-    UNION ALL
-    SELECT organization_id, id, number FROM credit_notes
-) i
-FULL JOIN (
-    SELECT organization_id, object_id AS id, count(*), min(data ->> 'number') AS number
-    FROM events WHERE type IN ('invoice.finalized', 'invoice.imported', 'credit_note.issued') GROUP BY 1, 2
-) e USING (organization_id, id)
-WHERE e.count IS DISTINCT FROM 1 OR e.number IS DISTINCT FROM i.number

@@ -29,7 +29,8 @@ UPDATE invoice_tax_groups SET tax_amount_in_tax_currency = tax_amount_in_tax_cur
 WHERE tax_amount_in_tax_currency IS NOT NULL
 
 -- tax-group-base
-UPDATE invoice_tax_groups SET taxable_amount = taxable_amount + 1 WHERE category = 'E'
+UPDATE invoice_tax_groups SET taxable_amount = taxable_amount + 1 WHERE category = 'E' AND (organization_id, invoice_id) IN
+(SELECT organization_id, id FROM invoices WHERE status = 'draft')
 
 -- tax-group-base
 DELETE FROM invoice_line_taxes WHERE category = 'E' AND (organization_id, invoice_id) IN (SELECT organization_id, id
@@ -56,7 +57,7 @@ UPDATE invoices SET amount_paid = amount_paid + 1 WHERE status = 'open'
 -- invoice-status
 UPDATE invoices SET paid_at = now() WHERE status = 'open'
 
--- invoice-status
+-- invoice-status, with event-of-deed
 UPDATE invoices SET marked_uncollectible_at = now() WHERE status = 'open'
 
 -- invoice-status, with invoice-history
@@ -72,15 +73,16 @@ UPDATE invoices SET buyer = buyer || '{"id": "X"}' WHERE status = 'open'
 -- invoice-parties
 UPDATE invoices SET seller = seller - 'name' WHERE status = 'paid'
 
--- invoice-history
+-- invoice-history, with event-of-deed
 UPDATE events SET type = 'invoice.voided' WHERE type = 'invoice.paid'
 
 -- invoice-history
 UPDATE events SET type = 'invoice.seen' WHERE type = 'invoice.reopened'
 
 -- entry-balances
-INSERT INTO ledger_postings (organization_id, id, entry_id, position, account, amount)
-SELECT organization_id, gen_random_uuid(), id, 99, 'revenue', 1 FROM ledger_entries WHERE id = (SELECT min(id::text)::uuid FROM ledger_entries WHERE type = 'credit_applied')
+INSERT INTO ledger_postings (organization_id, id, entry_id, position, account, method, amount)
+SELECT organization_id, gen_random_uuid(), id, 99, 'cash', 'card', 1 FROM ledger_entries WHERE id =
+(SELECT min(id::text)::uuid FROM ledger_entries WHERE type = 'credit_applied')
 
 -- entry-balances
 INSERT INTO ledger_entries (organization_id, id, type, entry_date, customer_id, currency, object_type, object_id,
@@ -99,14 +101,16 @@ UPDATE ledger_postings SET amount = amount + CASE account WHEN 'bad_debt' THEN 1
 -- receivable
 UPDATE ledger_postings SET amount = amount - 1 WHERE account = 'accounts_receivable' AND entry_id = (SELECT
 min(id::text)::uuid FROM ledger_entries WHERE type = 'credit_applied');
-INSERT INTO ledger_postings (organization_id, id, entry_id, position, account, amount)
-SELECT organization_id, gen_random_uuid(), id, 99, 'revenue', 1 FROM ledger_entries WHERE id = (SELECT min(id::text)::uuid FROM ledger_entries WHERE type = 'credit_applied')
+INSERT INTO ledger_postings (organization_id, id, entry_id, position, account, method, amount)
+SELECT organization_id, gen_random_uuid(), id, 99, 'cash', 'card', 1 FROM ledger_entries WHERE id =
+(SELECT min(id::text)::uuid FROM ledger_entries WHERE type = 'credit_applied')
 
 -- source-credit
 UPDATE ledger_postings SET amount = amount + 1 WHERE account = 'customer_credit' AND entry_id = (SELECT
 min(id::text)::uuid FROM ledger_entries WHERE type = 'credit_applied');
-INSERT INTO ledger_postings (organization_id, id, entry_id, position, account, amount)
-SELECT organization_id, gen_random_uuid(), id, 99, 'revenue', -1 FROM ledger_entries WHERE id = (SELECT min(id::text)::uuid FROM ledger_entries WHERE type = 'credit_applied')
+INSERT INTO ledger_postings (organization_id, id, entry_id, position, account, method, amount)
+SELECT organization_id, gen_random_uuid(), id, 99, 'cash', 'card', -1 FROM ledger_entries WHERE id =
+(SELECT min(id::text)::uuid FROM ledger_entries WHERE type = 'credit_applied')
 
 -- source-uses
 UPDATE sources SET amount_allocated = amount_allocated + 1, amount_refunded = amount_refunded - 1 WHERE
@@ -119,7 +123,7 @@ UPDATE sources SET amount_allocated = amount_allocated + amount_reversed, amount
 -- source-document
 UPDATE sources SET type = 'credit_note' WHERE type = 'invoice'
 
--- source-document, with deed-entered
+-- source-document, with deed-entered, event-object, event-of-deed
 DELETE FROM payments WHERE id IN (SELECT id FROM sources WHERE currency = 'JPY')
 
 -- allocation-fits
@@ -154,6 +158,25 @@ UPDATE ledger_postings SET amount = amount + CASE account WHEN 'revenue' THEN 1 
 -- turnover-entered
 UPDATE ledger_postings SET amount = amount + CASE tax_rate WHEN 19 THEN 1 ELSE -1 END WHERE account = 'tax_payable'
 AND entry_id IN (SELECT entry_id FROM ledger_postings WHERE tax_rate = 7)
+AND entry_id IN (SELECT id FROM ledger_entries WHERE type = 'invoice_issued')
+
+-- turnover-entered, with entry-balances
+INSERT INTO ledger_postings (organization_id, id, entry_id, position, account, amount)
+SELECT organization_id, gen_random_uuid(), id, 99, 'revenue', 1 FROM ledger_entries WHERE id =
+(SELECT min(id::text)::uuid FROM ledger_entries WHERE type = 'credit_applied')
+
+-- turnover-entered
+UPDATE ledger_postings SET tax_rate = 7 WHERE account = 'tax_payable' AND entry_id IN
+(SELECT id FROM ledger_entries WHERE type = 'invoice_voided')
+
+-- turnover-entered
+UPDATE ledger_postings SET tax_rate = 8 WHERE account = 'tax_payable' AND entry_id IN
+(SELECT id FROM ledger_entries WHERE type = 'credit_note_issued')
+
+-- turnover-entered
+UPDATE ledger_postings SET amount = amount + CASE account WHEN 'revenue' THEN 1 ELSE -1 END WHERE account IN
+('revenue', 'rounding') AND entry_id IN (SELECT entry_id FROM ledger_postings WHERE account = 'rounding') AND entry_id
+IN (SELECT id FROM ledger_entries WHERE type = 'credit_note_issued')
 
 -- number-gapless
 UPDATE invoices SET sequence_value = sequence_value + 1
@@ -216,6 +239,37 @@ DELETE FROM event_counters
 -- event-of-issue
 UPDATE events SET data = data || '{"number": "X"}' WHERE type = 'invoice.finalized'
 
+-- event-of-deed
+UPDATE events SET type = 'refund.seen' WHERE type = 'refund.created'
+
+-- event-of-deed
+UPDATE events SET type = 'payment.received' WHERE type = 'payment.reversed'
+
+-- event-of-deed, with invoice-history
+UPDATE events SET type = 'invoice.seen' WHERE type = 'invoice.voided'
+
+-- event-of-deed
+UPDATE events SET type = 'invoice.seen' WHERE type = 'invoice.marked_uncollectible'
+
+-- event-of-deed
+UPDATE events SET type = 'invoice.seen' WHERE type = 'invoice.amount_applied'
+
+-- event-of-deed
+UPDATE events SET data = data || jsonb_build_object('credit_note', jsonb_build_object('id', object_id))
+WHERE type = 'invoice.credited'
+
+-- event-object
+UPDATE events SET object_id = gen_random_uuid() WHERE type = 'customer.created'
+
+-- event-object
+UPDATE events SET object_type = 'invoice' WHERE type = 'tax_rate.created'
+
+-- event-object
+UPDATE events SET type = 'customer.deleted' WHERE type = 'customer.created'
+
+-- event-object
+UPDATE events SET type = 'invoice.seen' WHERE type = 'invoice.deleted'
+
 -- wall-stands
 ALTER TABLE refunds NO FORCE ROW LEVEL SECURITY
 
@@ -238,13 +292,13 @@ ALTER TABLE refunds ADD CONSTRAINT late CHECK (amount > 1) NOT VALID
 -- reference-leads-somewhere
 UPDATE invoices SET revision_of_id = gen_random_uuid() WHERE status = 'void'
 
--- reference-leads-somewhere
+-- reference-leads-somewhere, with event-object
 DELETE FROM sessions
 
 -- credit-note-totals
 UPDATE credit_notes SET subtotal = subtotal + 1, charge_total = charge_total - 1
 
--- credit-note-totals
+-- credit-note-totals, with turnover-entered
 UPDATE credit_notes SET tax_total = tax_total + 1, total_without_tax = total_without_tax - 1,
     charge_total = charge_total - 1 WHERE tax_total > 0
 
@@ -264,3 +318,23 @@ UPDATE invoice_lines SET credited_amount = credited_amount - 1 WHERE credited_am
 
 -- line-credited
 UPDATE invoice_lines SET credited_quantity = credited_quantity - 1 WHERE credited_quantity > 1
+
+-- adjustment-credited
+UPDATE invoice_adjustments SET credited_amount = credited_amount - 1 WHERE credited_amount > 0
+
+-- adjustment-credited
+UPDATE credit_note_adjustments SET is_charge = true WHERE NOT is_charge
+
+-- credited-groups
+UPDATE credit_note_tax_groups SET taxable_amount = taxable_amount - 1 WHERE category = 'E'
+
+-- credited-groups
+UPDATE credit_note_tax_groups SET taxable_amount = taxable_amount + 1 WHERE category = 'E'
+
+-- credited-groups, with turnover-entered
+UPDATE credit_note_tax_groups SET name = 'X'
+
+-- credited-groups, with turnover-entered
+UPDATE credit_note_tax_groups SET tax_amount = tax_amount + CASE rate WHEN 19 THEN 1 ELSE -1 END
+WHERE rate > 0 AND (organization_id, credit_note_id) IN
+(SELECT organization_id, credit_note_id FROM credit_note_tax_groups WHERE rate > 0 GROUP BY 1, 2 HAVING count(*) = 2)

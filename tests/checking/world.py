@@ -46,6 +46,7 @@ def lived_in(app: Flask) -> Tenant:
     pay(tenant, seventh, "119.00")
     credited = act(tenant, "/v1/credit-notes", {**_credit(seventh), "settlement": "balance"})
     act(tenant, f"/v1/credit-notes/{credited['id']}/refunds", {"amount": "19.00", "method": "card"})
+    _credit_parts(tenant, customer, rich)
     assert payment["amount_available"] == "0.00"
     assert tenant.patch("/v1/organization", {"tax_currency": "GBP"}).status_code == 200
     exchange = {"rate": "0.7912", "date": "2026-01-02"}
@@ -54,6 +55,19 @@ def lived_in(app: Flask) -> Tenant:
     pay(neighbour, neighbour.invoice(), "19.00")
     neighbour.customer()
     return tenant
+
+
+def _credit_parts(tenant: Tenant, customer: str, rich: list[dict[str, Any]]) -> None:
+    """Credits of what no line shares and of prices that include tax; and a draft that is no more."""
+    freight = {"amount": "10.00", "tax_category": "S", "tax_rate": "7"}
+    shipped = tenant.invoice(customer_id=customer, charges=[freight], allowances=[{**freight, "amount": "2.00"}])
+    charge, allowance = shipped["charges"][0]["id"], shipped["allowances"][0]["id"]
+    parts = [{"id": charge, "net_amount": "4.00"}, {"id": allowance, "net_amount": "-1.00"}]
+    act(tenant, "/v1/credit-notes", {**_credit(shipped), "charges": parts})
+    gross = tenant.invoice(customer_id=customer, lines=rich, prices_include_tax=True)
+    part = {"invoice_line_id": gross["lines"][0]["id"], "net_amount": "20.00"}
+    act(tenant, "/v1/credit-notes", {**_credit(gross), "lines": [part]})
+    assert tenant.delete(f"/v1/invoices/{tenant.draft(customer_id=customer)['id']}").status_code == 204
 
 
 def _credit(invoice: dict[str, Any]) -> dict[str, Any]:

@@ -77,10 +77,8 @@ def _amounts(filters: Mapping[str, Any]) -> list[sa.ColumnElement[bool]]:
     return terms
 
 
-def _overdue(filters: Mapping[str, Any]) -> list[sa.ColumnElement[bool]]:
-    """What `Invoice.overdue` says of each, by the day in the zone that its seller had at the issue."""
-    if "overdue" not in filters:
-        return []
+def is_overdue() -> sa.ColumnElement[bool]:
+    """What `Invoice.overdue` says of a row, by the day in the zone that its seller had at the issue; null is no."""
     days = clock.zones_by_day()
     zone = Invoice.seller["time_zone"].astext
     # The first term alone can search in the index; the others look at the rows that it leaves.
@@ -92,5 +90,10 @@ def _overdue(filters: Mapping[str, Any]) -> list[sa.ColumnElement[bool]]:
         ),
     )
     due = Invoice.payable_amount - Invoice.amount_paid - Invoice.amount_credited > 0
-    late = sa.and_(Invoice.status == "open", Invoice.due_date < max(days), is_past, due)
-    return [late if filters["overdue"] else sa.not_(sa.func.coalesce(late, sa.false()))]
+    return sa.and_(Invoice.status == "open", Invoice.due_date < max(days), is_past, due)
+
+
+def _overdue(filters: Mapping[str, Any]) -> list[sa.ColumnElement[bool]]:
+    if "overdue" not in filters:
+        return []
+    return [is_overdue() if filters["overdue"] else sa.not_(sa.func.coalesce(is_overdue(), sa.false()))]

@@ -12,6 +12,7 @@ from billing_api.customers import service as customers
 from billing_api.database import db
 from billing_api.domain.bookkeeping import ACCOUNTS
 from billing_api.invoices.models import Invoice
+from billing_api.invoices.queries import is_overdue
 from billing_api.ledger.models import LedgerEntry, LedgerPosting, Source
 from billing_api.organizations import service as organizations
 from billing_api.unit_of_work import unit
@@ -56,13 +57,11 @@ def trial_balance(as_of: dt.date | None, currency: str | None) -> dict[str, Any]
 
 
 def _owed(customer_id: uuid.UUID, currency: str | None) -> Query:
-    today = clock.today(organizations.current().time_zone)
-    is_open = Invoice.status == "open"
     query = (
         sa.select(
             Invoice.currency,
-            _sum(DUE, is_open),
-            _sum(DUE, sa.and_(is_open, Invoice.due_date < today)),
+            _sum(DUE, Invoice.status == "open"),
+            _sum(DUE, is_overdue()),
             _sum(DUE, Invoice.status == "uncollectible"),
         )
         .where(

@@ -74,6 +74,20 @@ def test_what_is_due_today_is_overdue_tomorrow(tenant: Tenant) -> None:
         assert balance_of(tenant, invoice["customer_id"])["EUR"]["overdue"] == "100.00"
 
 
+def test_what_is_overdue_is_so_in_the_zone_of_its_issue_also_after_the_seller_has_moved(tenant: Tenant) -> None:
+    invoice = tenant.invoice(net_terms_days=0)
+    assert tenant.patch("/v1/organization", {"time_zone": "Pacific/Honolulu"}).status_code == 200
+    later = tenant.invoice(customer_id=invoice["customer_id"], net_terms_days=0)
+    # Where the seller has moved to, it is still the day on which both are due.
+    midnight = dt.datetime.fromisoformat(f"{invoice['due_date']}T23:30:00Z")
+    with time_machine.travel(midnight, tick=False):
+        token = tenant.client.post("/v1/auth/refresh", json={"refresh_token": tenant.refresh_token}).json
+        tenant.access_token = token["access_token"]
+        shown = [tenant.get(f"/v1/invoices/{one['id']}").json["overdue"] for one in (invoice, later)]
+        assert shown == [True, False]
+        assert balance_of(tenant, invoice["customer_id"])["EUR"]["overdue"] == invoice["amount_due"]
+
+
 def test_another_tenants_customer_is_not_there(tenant: Tenant, other: Tenant) -> None:
     for name in ("balance", "statement"):
         answer = other.get(f"/v1/customers/{tenant.customer()['id']}/{name}")

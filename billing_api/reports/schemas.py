@@ -181,6 +181,8 @@ class TaxSummaryGroupOutput(Schema):
     name = fields.String(required=True, allow_none=True)
     taxable_amount = Money(required=True)
     tax_amount = Money(required=True)
+    tax_payable = Money(required=True)
+    difference = Money(required=True)
     documents = fields.List(fields.Nested(TaxedDocumentOutput), required=True)
 
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,6 +24,7 @@ from billing_api.unit_of_work import unit
 _Issue = aliased(LedgerEntry)
 _GROUP = ("currency", "category", "rate", "name")
 _AMOUNTS = ("taxable_amount", "tax_amount")
+_COMPARED = ("tax_amount", "tax_payable", "difference")
 
 
 def summary(start: dt.date | None, end: dt.date | None, currency: str | None) -> dict[str, Any]:
@@ -39,9 +41,9 @@ def summary(start: dt.date | None, end: dt.date | None, currency: str | None) ->
     if len(rows) > MOST_LINES:
         detail = f"The period has more than {MOST_LINES} lines."
         raise ReportTooLong(detail, faults=[Fault("out-of-range", detail, parameter="from")])
-    groups = _grouped(rows)
-    posted = {code: int(amount) for code, amount in db.session.execute(_posted(start, end, currency))}
-    return {"from": start, "to": end, "groups": groups, "totals": _totals(groups, posted)}
+    posted = {tuple(key): int(amount) for *key, amount in db.session.execute(_posted(start, end, currency))}
+    groups = _compared(_grouped(rows), posted)
+    return {"from": start, "to": end, "groups": groups, "totals": _totals(groups)}
 
 
 def _grouped(rows: Sequence[Any]) -> list[dict[str, Any]]:
@@ -50,7 +52,7 @@ def _grouped(rows: Sequence[Any]) -> list[dict[str, Any]]:
     for row in rows:
         group = {name: getattr(row, name) for name in _GROUP}
         if not groups or any(groups[-1][name] != group[name] for name in _GROUP):
-            groups.append({**group, **dict.fromkeys(_AMOUNTS, 0), "documents": []})
+            groups.append(_empty(group))
         amounts = {name: int(getattr(row, name)) for name in _AMOUNTS}
         groups[-1]["documents"].append(
             {
@@ -67,13 +69,33 @@ def _grouped(rows: Sequence[Any]) -> list[dict[str, Any]]:
     return groups
 
 
-def _totals(groups: Sequence[dict[str, Any]], posted: dict[str, int]) -> list[dict[str, Any]]:
-    totals = []
-    for code in sorted({group["currency"] for group in groups} | posted.keys()):
-        tax = sum(group["tax_amount"] for group in groups if group["currency"] == code)
-        payable = posted.get(code, 0)
-        totals.append({"currency": code, "tax_amount": tax, "tax_payable": payable, "difference": tax - payable})
-    return totals
+def _empty(group: dict[str, Any]) -> dict[str, Any]:
+    return {**group, **dict.fromkeys(_AMOUNTS, 0), "documents": []}
+
+
+def _compared(groups: list[dict[str, Any]], posted: dict[tuple[Any, ...], int]) -> list[dict[str, Any]]:
+    """The groups, each beside what the books have of it; a tax of which only the books know has a group as well."""
+    known = {tuple(group[name] for name in _GROUP) for group in groups}
+    unknown = [key for key, amount in posted.items() if amount and key not in known]
+    groups = groups + [_empty(dict(zip(_GROUP, key, strict=True))) for key in unknown]
+    for group in groups:
+        group["tax_payable"] = posted.get(tuple(group[name] for name in _GROUP), 0)
+        group["difference"] = group["tax_amount"] - group["tax_payable"]
+    # The names stay in the order of the database.
+    return sorted(groups, key=lambda group: (group["currency"], group["category"], _falling(group["rate"])))
+
+
+def _falling(rate: Decimal | None) -> tuple[bool, Decimal]:
+    return rate is None, -(rate or Decimal(0))
+
+
+def _totals(groups: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    totals: dict[str, dict[str, Any]] = {}
+    for group in groups:
+        total = totals.setdefault(group["currency"], {"currency": group["currency"], **dict.fromkeys(_COMPARED, 0)})
+        for name in _COMPARED:
+            total[name] += group[name]
+    return list(totals.values())
 
 
 def _documents(start: dt.date, end: dt.date, currency: str | None) -> Query:
@@ -148,15 +170,18 @@ _IS_NAUGHT = sa.and_(
 
 
 def _posted(start: dt.date, end: dt.date, currency: str | None) -> Query:
-    """What the account moved in the period; a credit, which is owed to the tax office, is above zero here."""
-    query = (
-        sa.select(LedgerEntry.currency, -sa.func.sum(LedgerPosting.amount))
-        .join(LedgerPosting.entry)
+    """What the account moved in the period, for each group; a credit, which is owed to the tax office, is above zero
+    here."""
+    posting = LedgerPosting
+    group = (LedgerEntry.currency, posting.tax_category, posting.tax_rate, posting.tax_name)
+    query: Query = (
+        sa.select(*group, -sa.func.sum(posting.amount))
+        .join(posting.entry)
         .where(
             LedgerEntry.organization_id == unit().tenant,
             LedgerEntry.entry_date.between(start, end),
-            LedgerPosting.account == "tax_payable",
+            posting.account == "tax_payable",
         )
-        .group_by(LedgerEntry.currency)
+        .group_by(*group)
     )
     return query if currency is None else query.where(LedgerEntry.currency == currency)

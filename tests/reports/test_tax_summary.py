@@ -4,8 +4,12 @@ from typing import Any
 
 import time_machine
 
+from billing_api.embedded import Addresses
+from tests.checking.conftest import superuser_of
 from tests.factories import Tenant, line, sign_up
 from tests.reports.deeds import USA, act, got, void
+from tests.schema import connected
+from tests.spoilt import spoil
 
 NORMAL, REDUCED = line(), line(tax_rate="7", quantity="1")
 FREE = line(tax_category="E", tax_rate="0", exemption_reason="Education")
@@ -95,6 +99,29 @@ def test_credit_notes_take_back_what_they_credit(tenant: Tenant) -> None:
     found = summary(tenant)
     assert {(group["taxable_amount"], group["tax_amount"]) for group in found["groups"]} == {("0.00", "0.00")}
     assert [(one["tax_payable"], one["difference"]) for one in found["totals"]] == [("0.00", "0.00")]
+
+
+def test_the_books_are_held_against_each_tax_by_itself(tenant: Tenant, addresses: Addresses) -> None:
+    tenant.invoice(lines=[NORMAL, REDUCED])
+    assert [(one["rate"], one["tax_payable"], one["difference"]) for one in summary(tenant)["groups"]] == [
+        ("19", "19.00", "0.00"),
+        ("7", "3.50", "0.00"),
+    ]
+    spoil(tenant)
+    with connected(superuser_of(addresses).superuser) as cursor:
+        cursor.execute("SET session_replication_role = replica")
+        cursor.execute(
+            "UPDATE ledger_postings SET tax_rate = 5 WHERE organization_id = %s AND tax_rate = 7",
+            [str(tenant.organization_id)],
+        )
+    found = summary(tenant)
+    assert [(one["rate"], one["tax_payable"], one["difference"]) for one in found["groups"]] == [
+        ("19", "19.00", "0.00"),
+        ("7", "0.00", "3.50"),
+        ("5", "3.50", "-3.50"),
+    ]
+    # Over all taxes nothing is to be seen of it.
+    assert [(one["tax_payable"], one["difference"]) for one in found["totals"]] == [("22.50", "0.00")]
 
 
 def again(tenant: Tenant) -> Tenant:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from billing_api import clock
 from tests.factories import Tenant, line
 from tests.statements import recorded
 
@@ -14,7 +15,7 @@ Facts = dict[str, dict[str, Any]]
 @pytest.fixture(scope="module")
 def seven(shop: Tenant) -> Facts:
     """Seven invoices that differ in all that a list can tell apart; no test changes them."""
-    today = dt.datetime.now(dt.UTC).date()
+    today = clock.today("Europe/Berlin")
     ada, bob = shop.customer(name="Ada")["id"], shop.customer(name="Bob")["id"]
 
     def issued(price: str, due: int | None = None, **values: Any) -> dict[str, Any]:
@@ -73,7 +74,7 @@ ALL = ["late", "soon", "settled", "dollars", "owed", "plain", "planned"]
     ],
 )
 def test_a_filter_finds_what_it_names(shop: Tenant, seven: Facts, query: str, expected: list[str]) -> None:
-    today = dt.datetime.now(dt.UTC).date()
+    today = clock.today("Europe/Berlin")
     days = {name: today + dt.timedelta(days=days) for name, days in (("in_4", 4), ("in_9", 9), ("yesterday", -1))}
     query = query.format(
         ada=seven["late"]["customer_id"],

@@ -56,11 +56,6 @@ def state_of(invoice: Invoice) -> Creditable:
     return resume(fresh, _credited(invoice))
 
 
-def is_left(invoice: Invoice) -> bool:
-    """Whether an amount of a line, or of an allowance or charge that stands alone, has not been credited."""
-    return any(line.creditable_net for line in invoice.lines) or any(one.creditable_amount for one in alone(invoice))
-
-
 def choose(invoice: Invoice, body: Mapping[str, Any]) -> tuple[Credit, Creditable]:
     """The credit that a body asks for, all that remains where it names nothing, and the state that it leaves.
 

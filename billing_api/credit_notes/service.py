@@ -11,7 +11,7 @@ from sqlalchemy.orm import selectinload
 from sqlalchemy.sql.base import ExecutableOption
 from uuid_utils.compat import uuid7
 
-from billing_api.credit_notes.credits import choose, is_left, keep
+from billing_api.credit_notes.credits import choose, keep
 from billing_api.credit_notes.models import CreditNote
 from billing_api.credit_notes.rows import by_itself, over
 from billing_api.database import db, find
@@ -22,7 +22,7 @@ from billing_api.domain.credits import Credit
 from billing_api.errors import Fault, Invalid, NotFound
 from billing_api.events.service import record
 from billing_api.invoices import service as invoices
-from billing_api.invoices.actions import InvoiceNotCreditable, demand
+from billing_api.invoices.actions import demand
 from billing_api.invoices.drafting import Parties
 from billing_api.invoices.finalization import buyer_of, lacking, seller_of
 from billing_api.invoices.models import Invoice
@@ -178,11 +178,7 @@ def _compose(
     invoice: Invoice, organization: Organization, body: Mapping[str, Any]
 ) -> tuple[CreditNote, Credit, Creditable]:
     """The credit note over an issued invoice, the credit that it states, and the state that this leaves."""
-    if invoice.status != "draft" and invoice.total + invoice.rounding_amount < 0:
-        raise InvoiceNotCreditable("It is below zero, and a credit itself: issue an invoice over the amount.")
-    # Where rounding lowered what was payable, all of that may be credited while a part of the sale still stands.
-    if invoice.amount_creditable or not is_left(invoice):
-        demand("credit", invoice, organization)
+    demand("credit", invoice, organization)
     made, after = choose(invoice, body)
     if body["lines"] or body["charges"]:
         _refuse_nothing(made)

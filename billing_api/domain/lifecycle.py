@@ -33,8 +33,10 @@ class Facts:
     amount_due: int = 0
     amount_allocated: int = 0
     """What payments and credits have brought so far."""
-    amount_creditable: int = 0
-    """What credit notes have left of it."""
+    is_below_zero: bool = False
+    """Whether it is a credit itself."""
+    is_left: bool = False
+    """Whether credit notes have left anything of it, were it parts whose amounts make up for each other."""
     has_credit_notes: bool = False
     is_sent: bool = False
     is_voided_freely: bool = False
@@ -80,10 +82,15 @@ _VOIDABLE = Requirement(
     detail="The buyer has it: cancel it by a credit note of all that remains (POST /v1/credit-notes).",
     holds=lambda facts: facts.is_voided_freely or not facts.is_sent,
 )
+_POSITIVE = Requirement(
+    code="invoice-not-creditable",
+    detail="It is below zero, and a credit itself: issue an invoice over the amount.",
+    holds=lambda facts: not facts.is_below_zero,
+)
 _CREDITABLE = Requirement(
     code="invoice-not-creditable",
     detail="Nothing of it remains to be credited.",
-    holds=lambda facts: facts.amount_creditable > 0,
+    holds=lambda facts: facts.is_left,
 )
 
 _DRAFT = frozenset({"draft"})
@@ -106,11 +113,11 @@ ACTIONS = (
     _action("mark-sent", _STANDING),
     _action("pay", _OWING, _OWED, path="/v1/invoices/{id}/payments"),
     _action("apply-balance", _OWING, _OWED),
-    _action("credit", _STANDING, _CREDITABLE, path="/v1/credit-notes"),
+    _action("credit", _STANDING, _POSITIVE, _CREDITABLE, path="/v1/credit-notes"),
     _action("void", _OWING, _UNSETTLED, _UNCREDITED, _VOIDABLE),
     _action("mark-uncollectible", frozenset({"open"})),
     _action("mark-collectible", frozenset({"uncollectible"})),
-    _action("revise", _STANDING, _CREDITABLE),
+    _action("revise", _STANDING, _POSITIVE, _CREDITABLE),
     _action("duplicate", _DRAFT | _ISSUED),
 )
 """In the order in which a screen would show them."""

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import sqlalchemy as sa
+
 from billing_api.customers.models import Customer
 from billing_api.domain import lifecycle
 from billing_api.domain.lifecycle import Facts, Requirement
@@ -9,6 +11,7 @@ from billing_api.errors import Conflict, Fault
 from billing_api.invoices.drafting import Parties
 from billing_api.invoices.finalization import blockers
 from billing_api.invoices.models import Invoice
+from billing_api.invoices.queries import bring_parts
 from billing_api.organizations import service as organizations
 from billing_api.organizations.models import Organization
 
@@ -120,8 +123,22 @@ def _facts(invoice: Invoice, organization: Organization | None) -> Facts:
         status=invoice.status or "draft",
         amount_due=invoice.amount_due,
         amount_allocated=invoice.amount_paid + invoice.amount_credited,
-        amount_creditable=invoice.amount_creditable,
+        is_below_zero=(invoice.total or 0) + (invoice.rounding_amount or 0) < 0,
+        is_left=_is_left(invoice),
         has_credit_notes=invoice.has_credit_notes,
         is_sent=invoice.sent_at is not None,
         is_voided_freely=organization is not None and organization.cancellation_mode == "void",
+    )
+
+
+def _is_left(invoice: Invoice) -> bool:
+    """Whether credit notes have left anything of it. Where their amounts come to its total, parts may still be left:
+    those that rounding made free, or a charge and a discount of the same amount."""
+    if invoice.amount_creditable or not invoice.has_credit_notes:
+        return invoice.amount_creditable > 0
+    if "lines" in sa.inspect(invoice).unloaded:
+        # Only the refusal of a deed that needs no parts comes here without them.
+        bring_parts(invoice)
+    return any(line.creditable_net for line in invoice.lines) or any(
+        adjustment.creditable_amount for adjustment in invoice.adjustments
     )

@@ -29,6 +29,12 @@ def parts() -> tuple[ExecutableOption, ...]:
     )
 
 
+def bring_parts(invoice: Invoice) -> None:
+    """Load the parts of an invoice that was found without them; the invoice itself stays as it is in memory."""
+    query = sa.select(Invoice).where(Invoice.organization_id == unit().tenant, Invoice.id == invoice.id)
+    db.session.scalars(query.options(*parts())).one()
+
+
 def customers_of(invoices: Sequence[Invoice]) -> dict[uuid.UUID, Customer]:
     """The customers of these invoices, in one statement."""
     ids = {invoice.customer_id for invoice in invoices}

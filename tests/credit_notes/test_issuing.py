@@ -245,21 +245,6 @@ def test_a_list_finds_the_notes_of_an_invoice_a_number_and_a_customer(tenant: Te
     assert tenant.get("/v1/credit-notes?issue_date_from=2999-01-01").json["data"] == []
 
 
-def test_what_rounding_made_free_is_credited_too_and_comes_to_nothing(tenant: Tenant) -> None:
-    freight = {"amount": "0.02", "tax_category": "S", "tax_rate": "7"}
-    invoice = tenant.invoice(**priced("1 x 10.00 @ 19"), charges=[freight], cash_rounding_increment="0.05")
-    assert (invoice["total"], invoice["payable_amount"]) == ("11.92", "11.90")
-    first = credit(tenant, invoice, part(invoice, 0))
-    left = again(tenant, invoice)
-    assert (left["status"], left["amount_creditable"], left["charges"][0]["creditable_amount"]) == (
-        "paid", "0.00", "0.02"
-    )  # fmt: skip
-    rest = credit(tenant, invoice)
-    assert [rest[name] for name in ("total", "rounding_amount", "payable_amount")] == ["0.02", "-0.02", "0.00"]
-    assert balances(tenant, invoice["id"], first["id"], rest["id"]) == {}
-    assert refusal(tenant, {"invoice_id": invoice["id"]}) == (409, [("invoice-not-creditable", "")])
-
-
 def test_after_a_move_westward_it_is_still_not_dated_before_its_invoice(app: Flask) -> None:
     with time_machine.travel(dt.datetime(2027, 6, 30, 10, 30, tzinfo=dt.UTC), tick=True):
         seller = sign_up(app, time_zone="Pacific/Kiritimati")

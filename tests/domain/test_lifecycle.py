@@ -47,9 +47,12 @@ def test_the_status_follows_what_is_due_along_a_transition(status: str, due: int
         ("void", Facts(status="open", has_credit_notes=True), "invoice-has-credit-notes"),
         ("void", Facts(status="open", is_sent=True), "void-not-permitted"),
         ("void", Facts(status="open", is_sent=True, is_voided_freely=True), None),
-        ("credit", Facts(status="paid", amount_creditable=1), None),
+        ("credit", Facts(status="paid", is_left=True), None),
         ("credit", Facts(status="paid"), "invoice-not-creditable"),
+        ("credit", Facts(status="paid", is_below_zero=True), "invoice-not-creditable"),
+        ("revise", Facts(status="paid", is_left=True), None),
         ("revise", Facts(status="paid"), "invoice-not-creditable"),
+        ("revise", Facts(status="paid", is_below_zero=True), "invoice-not-creditable"),
     ],
 )
 def test_an_action_says_what_stands_in_its_way(name: str, facts: Facts, code: str | None) -> None:
@@ -65,7 +68,7 @@ def test_what_is_allowed_follows_from_the_table() -> None:
             status=status,
             amount_due=due,
             amount_allocated=paid,
-            amount_creditable=1,
+            is_left=True,
             has_credit_notes=credited,
             is_sent=sent,
             is_voided_freely=freely,

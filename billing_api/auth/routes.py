@@ -52,7 +52,7 @@ def refresh(values: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.route("/auth/logout", methods=["POST"])
-@requires(None, stores=False)
+@requires(stores=False)
 @blueprint.response(204)
 def logout() -> None:
     """Log out
@@ -63,7 +63,7 @@ def logout() -> None:
 
 
 @blueprint.route("/me")
-@requires(None)
+@requires()
 @blueprint.response(200, MeOutput())
 def me() -> dict[str, Any]:
     """Read who I am

@@ -29,7 +29,7 @@ _INVOICE_LINE = "The line of the invoice. A line by itself, which needs no invoi
 _INVOICE = "The invoice to credit, which gives customer, currency, prices and taxes. Left out: a credit note by itself."
 _SETTLEMENT = (
     "What becomes of money beyond what is still due on the invoice: `balance` keeps it to the customer's credit, "
-    "`refund` pays it back at once."
+    "`refund` pays it back at once, which needs the scope `payments:write` too."
 )
 _REFUND = "How the money goes back, with `settlement` `refund`."
 _LINES = (

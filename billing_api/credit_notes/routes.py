@@ -13,7 +13,7 @@ from billing_api.invoices.bodies import InvoiceInput
 from billing_api.invoices.schemas import InvoiceOutput
 from billing_api.payments.schemas import RefundInput, RefundOutput
 from billing_api.web.api import Blueprint, merged
-from billing_api.web.auth import requires
+from billing_api.web.auth import also_requires, requires
 from billing_api.web.pagination import SortKey, page_of, paginate
 from billing_api.web.preconditions import expected_version
 
@@ -66,9 +66,11 @@ def create(body: dict[str, Any]) -> CreditNote:
 
     Over an invoice: the lines that are named, by quantity or by amount, or without any all that remains. It settles
     what is still due on the invoice; the rest is to the customer's credit, or with `settlement: "refund"` refunded at
-    once. Or by itself, with a customer, lines of its own, and the invoices that it speaks of. It has its number at
-    once, and stands for ever.
+    once, which needs the scope `payments:write` too. Or by itself, with a customer, lines of its own, and the invoices
+    that it speaks of. It has its number at once, and stands for ever.
     """
+    if body["settlement"] == "refund":
+        also_requires("payments:write")
     return service.create(body)
 
 
@@ -108,7 +110,7 @@ def refund(body: dict[str, Any], credit_note_id: uuid.UUID) -> Any:
 
 
 @blueprint.route("/invoices/<uuid:invoice_id>/revise", methods=["POST"])
-@requires("invoices:write")
+@requires("invoices:write", "credit_notes:write")
 @blueprint.arguments(ReviseInput())
 @blueprint.response(201, InvoiceOutput())
 def revise(body: dict[str, Any], invoice_id: uuid.UUID) -> Any:

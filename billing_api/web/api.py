@@ -129,6 +129,8 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest
     def _prepare_edge_doc(
         self, doc: dict[str, Any], doc_info: dict[str, Any], *, app: Any, method: str, **_: Any
     ) -> Any:
+        # smorest lays the docstring over what is returned here.
+        doc_info["docstring"] = document.scoped(doc_info["docstring"], doc_info["edge"])
         return document.tidied(doc, doc_info["edge"])
 
 

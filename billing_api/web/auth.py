@@ -32,8 +32,8 @@ View = Callable[..., Any]
 
 
 class InsufficientScope(Forbidden):
-    """The token is good, but does not carry the scope that this operation asks for. `detail` names the scope; ask
-    somebody with a higher role."""
+    """The token is good, but does not carry all scopes that this operation asks for. `detail` names them; ask somebody
+    with a higher role."""
 
     code = "insufficient-scope"
     title = "The token does not reach this far"
@@ -46,25 +46,25 @@ class SeveralCredentials(Malformed):
     title = "More than one credential"
 
 
-def requires(scope: str | None, *, stores: bool = True) -> Callable[[View], View]:
-    """Open a view to principals with this scope; None asks for any good credential.
+def requires(*scopes: str, stores: bool = True) -> Callable[[View], View]:
+    """Open a view to principals with all of these scopes; none asks for any good credential.
 
     A POST behind it honours Idempotency-Key, unless it `stores` nothing (a preview).
 
-    The view raises Unauthenticated (401) without a good credential, InsufficientScope (403) without the scope.
+    The view raises Unauthenticated (401) without a good credential, InsufficientScope (403) without the scopes.
     """
-    if scope is not None and scope not in SCOPES:
-        raise LookupError(f"there is no scope {scope}")
+    if unknown := set(scopes) - SCOPES:
+        raise LookupError(f"there is no scope {', '.join(sorted(unknown))}")
 
     def decorator(view: View) -> View:
         inner = once(view) if stores else view
 
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            admit(authenticate(), scope)
+            admit(authenticate(), *scopes)
             return inner(*args, **kwargs) if request.method == "POST" else view(*args, **kwargs)
 
-        guarded.required_scope = scope  # type: ignore[attr-defined]  # read by the document and by the test of doors
+        guarded.required_scopes = scopes  # type: ignore[attr-defined]  # read by the document and by the test of doors
         guarded.is_guarded = True  # type: ignore[attr-defined]  # the same
         guarded.stores_replies = stores  # type: ignore[attr-defined]  # the same
         return guarded
@@ -112,17 +112,13 @@ def authenticate() -> Principal:
     return _principal(claims)
 
 
-def admit(principal: Principal, scope: str | None) -> None:
-    """Let the principal in: its tenant becomes the transaction's.
+def admit(principal: Principal, *scopes: str) -> None:
+    """Let the principal in: its tenant becomes the transaction's. Raises InsufficientScope.
 
     The database refuses a session that has ended, or a role that has changed, with the first statement, so that a
     revoked token dies at once and it costs no round trip of its own. A write asks before anything else is looked at.
     """
-    if scope is not None and not principal.may(scope):
-        raise InsufficientScope(
-            f"This needs the scope {scope}.",
-            headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'},
-        )
+    _insist(principal, scopes)
     g.principal = principal
     # Ids and a role name: nothing in this statement was written by a client.
     who = f"'{principal.session_id}', '{principal.actor_id}', '{role_of(principal.scopes) or ''}'"
@@ -130,6 +126,20 @@ def admit(principal: Principal, scope: str | None) -> None:
     database.enter(principal.organization_id, Actor(principal.actor_type, principal.actor_id), guard=guard)
     if request.method not in SAFE:
         g.demands_if_match = database.announce()
+
+
+def also_requires(*scopes: str) -> None:
+    """Ask the principal of this request for more than its route does, where the body asks for more. Raises
+    InsufficientScope."""
+    _insist(g.principal, scopes)
+
+
+def _insist(principal: Principal, scopes: tuple[str, ...]) -> None:
+    if not all(principal.may(scope) for scope in scopes):
+        raise InsufficientScope(
+            f"This needs the scope{'s' * (len(scopes) > 1)} {' and '.join(scopes)}.",
+            headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{" ".join(scopes)}"'},
+        )
 
 
 def _is_complete(claims: dict[str, Any]) -> bool:

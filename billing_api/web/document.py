@@ -73,16 +73,17 @@ def register(spec: APISpec) -> None:
 def operation(resource: str, view: Callable[..., Any], path: str, method: str) -> dict[str, Any]:
     """The part of an operation's description that follows from its decorators and its address."""
     is_guarded = getattr(view, "is_guarded", False)
-    scope = getattr(view, "required_scope", None)
+    scopes = getattr(view, "required_scopes", ())
     described: dict[str, Any] = {
         "operationId": f"{resource}_{view.__name__}".replace("-", "_"),
-        "security": [{"accessToken": [scope] if scope else []}] if is_guarded else [],
+        "security": [{"accessToken": list(scopes)}] if is_guarded else [],
         "responses": {str(code): refusal(code) for code in sorted(set(_refused(view, path, method)))},
     }
     if parameters := list(_parameters(view, path, method)):
         described["parameters"] = parameters
-    if scope:
-        described["x-required-scope"] = scope
+    if scopes:
+        # With spaces between them, as OAuth 2 writes several (RFC 6749, section 3.3).
+        described["x-required-scope"] = " ".join(scopes)
     for code in _answered(view):
         headers = {name: header(name) for name in _headers(view, method, code)}
         described["responses"][str(code)] = {"headers": headers, **_table(view, described["operationId"])}
@@ -128,10 +129,18 @@ def tidied(doc: dict[str, Any], edge: dict[str, Any]) -> dict[str, Any]:
             media.update(answer_of(edge["operationId"], kind))
     parameters = [*doc.pop("parameters", []), *edge.get("parameters", [])]
     body = deepupdate(doc.pop("requestBody", {}), edge.get("requestBody", {}))
-    if scope := edge.get("x-required-scope"):
-        doc["description"] = f"{doc.get('description', '')}\n\nNeeds the scope `{scope}`.".strip()
     whole = {**doc, **edge, **({"requestBody": body} if body else {}), "responses": dict(sorted(responses.items()))}
     return {**whole, "parameters": parameters} if parameters else whole
+
+
+def scoped(text: dict[str, str], edge: dict[str, Any]) -> dict[str, str]:
+    """What a view's docstring says of an operation, with the scopes that it needs: the members of the document that
+    state them are shown by few readers."""
+    scopes = edge.get("x-required-scope", "").split()
+    if not scopes:
+        return text
+    needs = f"Needs the scope{'s' * (len(scopes) > 1)} {' and '.join(f'`{scope}`' for scope in scopes)}."
+    return {**text, "description": f"{text.get('description', '')}\n\n{needs}".strip()}
 
 
 def takes_dry_run(view: Callable[..., Any], method: str) -> bool:
@@ -189,7 +198,7 @@ def _refused(view: Callable[..., Any], path: str, method: str) -> Iterator[int]:
         yield from (406, 503)
     if getattr(view, "is_guarded", False):
         yield 401
-        if getattr(view, "required_scope", None):
+        if getattr(view, "required_scopes", ()):
             yield 403
     if "<" in path:
         yield 404

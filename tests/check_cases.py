@@ -121,7 +121,8 @@ CASES = {
     "ck_invoices_draft_is_not_settled": [
         "status = 'draft', paid_at = now()", "status = 'draft', voided_at = now()",
         "status = 'draft', marked_uncollectible_at = now()", "status = 'draft', amount_paid = 1",
-        "status = 'draft', amount_credited = 1",
+        "status = 'draft', amount_credited = 1", "status = 'draft', reopened_at = now()",
+        "status = 'draft', marked_collectible_at = now()",
     ],
     "ck_invoices_draft_stays_inside": ["status = 'draft', sent_at = now()", "status = 'draft', revised_by_id = id"],
     "ck_invoices_due_after_issue": ["due_date = issue_date - 1"],

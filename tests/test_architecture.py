@@ -24,7 +24,7 @@ ORDER = (
 OPERATIONS = ("health", "docs")
 """Packages with routes that no resource knows, and that know none."""
 STAGES = {
-    "models": ("models", "parts", "import_checks", "breakdown"),
+    "models": ("models", "parts", "import_checks", "life_checks", "breakdown"),
     "service": (
         "service", "queries", "passwords", "drafting", "resolving", "rows", "finalization", "explaining", "adoption",
         "product_service", "tax_rate_service", "lookup", "terms", "scheduling", "audit", "actions", "issued",

@@ -17,8 +17,8 @@ PARTS = ("invoice_lines", "invoice_line_taxes", "invoice_adjustments", "invoice_
 OF_A_LINE = ("invoice_line_taxes", "invoice_adjustments")
 MOVABLE = {
     "status", "version", "updated_at", "amount_paid", "amount_credited", "total_credited", "taxes_credited", "paid_at",
-    "voided_at",
-    "void_reason", "marked_uncollectible_at", "sent_at", "revised_by_id", "issued_on",
+    "voided_at", "void_reason", "marked_uncollectible_at", "reopened_at", "marked_collectible_at", "sent_at",
+    "revised_by_id", "issued_on",
 }  # fmt: skip
 """What money does to an issued invoice."""
 CREDITED = {("invoice_lines", "credited_quantity"), ("invoice_lines", "credited_amount"),

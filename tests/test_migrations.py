@@ -17,12 +17,13 @@ from billing_api.database import Base
 from billing_api.embedded import Addresses
 from billing_api.provisioning import MIGRATIONS
 from config import Config
-from tests.factories import BUYER_ADDRESS, PASSWORD, line
+from tests.factories import BUYER_ADDRESS, PASSWORD, line, sign_up
 from tests.schema import application, connected, counted, definitions, scratch
 from tests.tenancy.conftest import furnished
 
 STEPS = [step.revision for step in reversed(list(ScriptDirectory(str(MIGRATIONS)).walk_revisions()))]
 LOST = {
+    "0022": set(),
     "0021": set(),
     "0020": set(),
     "0019": set(),
@@ -47,6 +48,7 @@ LOST = {
 }
 """What each step takes with it on its way down. Everything else is kept, row by row."""
 ADDED = {
+    "0022": {"invoices": ["reopened_at", "marked_collectible_at"]},
     "0020": {"invoices": ["imported_at", "opening_date", "amount_settled_before"]},
     "0017": {
         "invoices": ["taxes_credited"],
@@ -198,6 +200,29 @@ def test_after_the_invoices_were_taken_down_and_up_the_numbers_go_on(used: Datab
     body = {"customer_id": buyer["id"], "lines": [line()], "finalize": True}
     issued = client.post("/v1/invoices", json=body, headers=headers).json
     assert issued["number"].endswith("0003")
+
+
+def test_an_invoice_that_came_back_before_it_said_so_says_it_from_its_history(empty: Database) -> None:
+    app, _ = empty
+    migrate(app, "head")
+    owner = sign_up(app)
+    paths = [owner.invoice()["links"]["self"] for _ in range(3)]
+    for path in paths[:2]:
+        for deed in ("mark-uncollectible", "mark-collectible"):
+            owner.post(f"{path}/{deed}")
+    payment = owner.payment(owner.get(paths[0]).json)
+    owner.post(f"/v1/payments/{payment['id']}/reverse", {"reason": "Sent back"})
+    said = [owner.get(path).json for path in paths]
+    with app.app_context():
+        downgrade(revision="0021")
+    migrate(app, "head")
+    for path, before in zip(paths, said, strict=True):
+        after = owner.get(path).json
+        for moment in ("reopened_at", "marked_collectible_at"):
+            # The fact is written a moment after it was so.
+            assert (after[moment] is None) == (before[moment] is None)
+            assert (before[moment] or "") <= (after[moment] or "")
+    assert [one["reopened_at"] is None for one in said] == [False, True, True]
 
 
 def test_a_step_that_broke_half_way_left_nothing_and_the_next_run_succeeds(empty: Database) -> None:

@@ -93,5 +93,5 @@ def _write_off(invoice: Invoice, organization: Organization) -> None:
 def _expect_again(invoice: Invoice, organization: Organization) -> None:
     today = _date(invoice, organization)
     post(invoice, "write_off_reversed", today, bookkeeping.written_off(-invoice.amount_due, invoice.id))
-    invoice.status, invoice.marked_uncollectible_at = "open", None
+    invoice.status, invoice.marked_uncollectible_at, invoice.marked_collectible_at = "open", None, clock.now()
     record("invoice.marked_collectible", invoice, number=invoice.number)

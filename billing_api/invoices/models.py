@@ -13,9 +13,9 @@ from billing_api import clock
 from billing_api.database import Amount, Instant, Model, Owned, Versioned, owned_by
 from billing_api.domain import lifecycle
 from billing_api.domain.document_types import INVOICE_TYPES
-from billing_api.domain.lifecycle import STATUSES
 from billing_api.invoices.breakdown import InvoiceTaxGroup
 from billing_api.invoices.import_checks import import_checks
+from billing_api.invoices.life_checks import life_checks
 from billing_api.invoices.parts import (
     InvoiceAdjustment,
     InvoiceLine,
@@ -23,7 +23,6 @@ from billing_api.invoices.parts import (
     period_runs_forward,
 )
 
-_STATUSES = ", ".join(f"'{status}'" for status in STATUSES)
 _TYPES = ", ".join(f"'{code}'" for code in INVOICE_TYPES)
 _AMOUNTS = (
     "subtotal", "allowance_total", "charge_total", "total_without_tax", "tax_total", "total", "prepaid_amount",
@@ -48,29 +47,9 @@ class Invoice(Owned, Versioned, Model):
         ),
         sa.UniqueConstraint("organization_id", "number_key"),
         sa.UniqueConstraint("organization_id", "series_id", "number_period", "sequence_value"),
-        sa.CheckConstraint(f"status IN ({_STATUSES})", name="status_known"),
         sa.CheckConstraint(f"type_code IN ({_TYPES})", name="type_code_known"),
         sa.CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency_form"),
         sa.CheckConstraint("sequence_value >= 1", name="sequence_value_positive"),
-        sa.CheckConstraint(
-            "status = 'draft' OR (num_nulls(issue_date, due_date, seller, buyer) = 0 "
-            "AND num_nonnulls(supply_date, billing_period_start) > 0)",
-            name="issued_is_complete",
-        ),
-        sa.CheckConstraint(
-            "status <> 'draft' OR (num_nonnulls(paid_at, voided_at, marked_uncollectible_at) = 0 "
-            "AND amount_paid = 0 AND amount_credited = 0)",
-            name="draft_is_not_settled",
-        ),
-        sa.CheckConstraint("status <> 'void' OR (amount_paid = 0 AND amount_credited = 0)", name="void_is_not_settled"),
-        sa.CheckConstraint(
-            "(status <> 'paid' OR paid_at IS NOT NULL) AND (status <> 'void' OR voided_at IS NOT NULL) "
-            "AND (status <> 'uncollectible' OR marked_uncollectible_at IS NOT NULL)",
-            name="status_has_its_moment",
-        ),
-        sa.CheckConstraint(
-            "status <> 'paid' OR payable_amount - amount_paid - amount_credited = 0", name="paid_owes_nothing"
-        ),
         sa.CheckConstraint(
             "total_without_tax = subtotal - allowance_total + charge_total AND total = total_without_tax + tax_total "
             "AND payable_amount = total - prepaid_amount + rounding_amount",
@@ -82,15 +61,8 @@ class Invoice(Owned, Versioned, Model):
             "AND (status <> 'void' OR total_credited = 0)",
             name="never_credited_twice",
         ),
-        sa.CheckConstraint("(void_reason IS NULL) = (voided_at IS NULL)", name="void_has_its_reason"),
-        sa.CheckConstraint("status <> 'draft' OR num_nonnulls(sent_at, revised_by_id) = 0", name="draft_stays_inside"),
         sa.CheckConstraint("cash_rounding_increment > 0", name="cash_rounding_increment_positive"),
-        sa.CheckConstraint(
-            "status = 'draft' OR payable_amount - amount_paid - amount_credited >= 0", name="amount_due_not_negative"
-        ),
-        sa.CheckConstraint(
-            "amount_paid >= least(payable_amount, 0) AND amount_credited >= 0", name="settled_not_negative"
-        ),
+        *life_checks(),
         *import_checks(),
         period_runs_forward(),
         sa.CheckConstraint("net_terms_days BETWEEN 0 AND 3650", name="net_terms_days_range"),
@@ -207,6 +179,8 @@ class Invoice(Owned, Versioned, Model):
     voided_at: Mapped[Instant | None] = mapped_column()
     void_reason: Mapped[str | None] = mapped_column(sa.Text)
     marked_uncollectible_at: Mapped[Instant | None] = mapped_column()
+    reopened_at: Mapped[Instant | None] = mapped_column()
+    marked_collectible_at: Mapped[Instant | None] = mapped_column()
     sent_at: Mapped[Instant | None] = mapped_column()
     revision_of_id: Mapped[uuid.UUID | None] = mapped_column(sa.Uuid)
     revised_by_id: Mapped[uuid.UUID | None] = mapped_column(sa.Uuid)

@@ -135,6 +135,10 @@ class TaxGroupOutput(Schema):
         return converted(group.tax_amount_in_tax_currency, group.invoice.tax_currency)
 
 
+def _at_times(when: str) -> dict[str, Any]:
+    return {"description": when, "x_optional": True}
+
+
 class BlockerOutput(Schema):
     """Something that finalization still asks for."""
 
@@ -151,9 +155,7 @@ class ActionOutput(Schema):
     method = fields.String(required=True)
     href = fields.String(required=True)
     reason = fields.String(required=True, allow_none=True)
-    blockers = fields.List(
-        fields.Nested(BlockerOutput), metadata={"description": "Only of a draft's finalize.", "x_optional": True}
-    )
+    blockers = fields.List(fields.Nested(BlockerOutput), metadata=_at_times("Only of a draft's finalize."))
 
 
 class SellerOutput(OrganizationOutput):
@@ -236,6 +238,8 @@ class InvoiceOutput(Schema):
     voided_at = Instant(required=True, allow_none=True)
     void_reason = fields.String(required=True, allow_none=True)
     marked_uncollectible_at = Instant(required=True, allow_none=True)
+    reopened_at = Instant(required=True, allow_none=True)
+    marked_collectible_at = Instant(required=True, allow_none=True)
     sent_at = Instant(required=True, allow_none=True)
     revision_of_id = Id(required=True, allow_none=True)
     revised_by_id = Id(required=True, allow_none=True)
@@ -244,14 +248,9 @@ class InvoiceOutput(Schema):
     updated_at = Instant(required=True, allow_none=True)
     version = fields.Integer(required=True, allow_none=True)
     links = fields.Method("link", metadata=LINKS)
-    actions = fields.List(
-        fields.Nested(ActionOutput), metadata={"description": "Not in lists; empty in previews.", "x_optional": True}
-    )
-    customer = fields.Nested(CustomerOutput, metadata={"description": "With include=customer.", "x_optional": True})
-    calculation = fields.Nested(
-        CalculationOutput,
-        metadata={"description": "Of a preview with include=calculation.", "x_optional": True},
-    )
+    actions = fields.List(fields.Nested(ActionOutput), metadata=_at_times("Not in lists; empty in previews."))
+    customer = fields.Nested(CustomerOutput, metadata=_at_times("With include=customer."))
+    calculation = fields.Nested(CalculationOutput, metadata=_at_times("Of a preview with include=calculation."))
 
     def in_tax_currency(self, invoice: Any) -> str | None:
         return converted(invoice.tax_total_in_tax_currency, invoice.tax_currency)

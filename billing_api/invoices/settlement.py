@@ -143,7 +143,10 @@ def _follow(invoice: Invoice) -> None:
     if status == invoice.status:
         return
     was, invoice.status = invoice.status, status
-    invoice.paid_at = clock.now() if status == "paid" else None
+    if status == "paid":
+        invoice.paid_at = clock.now()
+    elif was == "paid":
+        invoice.paid_at, invoice.reopened_at = None, clock.now()
     record("invoice.paid" if status == "paid" else "invoice.reopened", invoice, number=invoice.number, was=was)
 
 

@@ -60,6 +60,10 @@ UPDATE invoices SET paid_at = now() WHERE status = 'open'
 -- invoice-status, with event-of-deed
 UPDATE invoices SET marked_uncollectible_at = now() WHERE status = 'open'
 
+-- invoice-status
+ALTER TABLE invoices DROP CONSTRAINT ck_invoices_draft_is_not_settled;
+UPDATE invoices SET reopened_at = now() WHERE status = 'draft'
+
 -- invoice-status, with invoice-history
 UPDATE invoices SET status = 'open', paid_at = NULL WHERE status = 'paid'
 

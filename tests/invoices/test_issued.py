@@ -87,8 +87,40 @@ def test_a_bad_debt_is_written_off_and_written_back(tenant: Tenant) -> None:
     assert act(tenant, invoice, "mark-uncollectible").json == shown
     back = act(tenant, invoice, "mark-collectible").json
     assert (back["status"], back["marked_uncollectible_at"], back["overdue"]) == ("open", None, True)
+    assert shown["marked_collectible_at"] is None
+    assert shown["updated_at"] < back["marked_collectible_at"] <= back["updated_at"]
     assert balances(tenant)["accounts_receivable"] == Decimal(119)
     assert act(tenant, invoice, "mark-collectible").json == back
+    again = act(tenant, invoice, "mark-uncollectible").json
+    assert again["marked_collectible_at"] == back["marked_collectible_at"] < again["marked_uncollectible_at"]
+
+
+@pytest.mark.parametrize("status", ["open", "uncollectible"])
+def test_an_invoice_says_when_it_was_owed_again(tenant: Tenant, status: str) -> None:
+    invoice = tenant.invoice()
+    if status == "uncollectible":
+        act(tenant, invoice, "mark-uncollectible")
+    moments: list[str] = []
+    for _ in range(2):
+        payment = tenant.payment(invoice)
+        paid = tenant.get(invoice["links"]["self"]).json
+        assert (paid["status"], paid["reopened_at"]) == ("paid", moments[-1] if moments else None)
+        assert tenant.post(f"/v1/payments/{payment['id']}/reverse", {"reason": "Sent back"}).status_code == 200
+        owed = tenant.get(invoice["links"]["self"]).json
+        assert (owed["status"], owed["paid_at"]) == (status, None)
+        moments.append(owed["reopened_at"])
+    events = tenant.get(f"{invoice['links']['self']}/events?limit=100").json["data"]
+    told = [event["created_at"] for event in events if event["type"] == "invoice.reopened"]
+    assert paid["paid_at"] < moments[1]
+    assert len(told) == len(moments) == 2
+    assert moments[0] <= told[0] < moments[1] <= told[1]
+
+
+def test_a_part_that_is_taken_back_from_an_open_invoice_does_not_reopen_it(tenant: Tenant) -> None:
+    invoice = tenant.invoice()
+    payment = tenant.payment(invoice, amount="1.00")
+    tenant.post(f"/v1/payments/{payment['id']}/reverse", {"reason": "Sent back"})
+    assert tenant.get(invoice["links"]["self"]).json["reopened_at"] is None
 
 
 def test_a_stale_version_is_not_acted_upon(tenant: Tenant) -> None:

@@ -129,7 +129,7 @@ class Books:
         if invoice.status != "open":
             self.demand(invoice, "uncollectible")
             self.refuse_closed(today())
-            invoice.status, invoice.is_given_up = "open", False
+            invoice.status, invoice.is_given_up, invoice.was_expected_again = "open", False, True
             self.tell("invoice.marked_collectible", invoice)
 
     def pay(self, shares: Sequence[tuple[Invoice, int]], on: dt.date, *, rest: bool, **given: Any) -> Source:
@@ -195,6 +195,7 @@ class Books:
             self.tell("invoice.amount_released", invoice)
             if invoice.status == "paid":
                 invoice.status = "uncollectible" if invoice.is_given_up else "open"
+                invoice.was_reopened = True
                 self.tell("invoice.reopened", invoice)
         payment.uses, payment.is_reversed = [], True
         self.tell("payment.reversed", payment)

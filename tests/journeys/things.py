@@ -85,6 +85,8 @@ class Invoice(Thing):
     """What its credit notes come to."""
     is_sent: bool = False
     is_given_up: bool = False
+    was_reopened: bool = False
+    was_expected_again: bool = False
     issued_on: dt.date | None = None
 
     @property

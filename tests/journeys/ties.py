@@ -13,8 +13,8 @@ from tests.journeys.things import Invoice, Source
 
 MOVABLE = (
     "status", "version", "updated_at", "amount_paid", "amount_credited", "amount_due", "amount_creditable", "overdue",
-    "partially_paid", "settled_by", "paid_at", "voided_at", "void_reason", "marked_uncollectible_at", "sent_at",
-    "revised_by_id", "actions",
+    "partially_paid", "settled_by", "paid_at", "voided_at", "void_reason", "marked_uncollectible_at",
+    "reopened_at", "marked_collectible_at", "sent_at", "revised_by_id", "actions",
 )  # fmt: skip
 """What may change of an issued invoice; all else stands for ever."""
 
@@ -121,7 +121,10 @@ def view(invoice: Invoice) -> dict[str, Any]:
 
 def moments(document: dict[str, Any]) -> set[str]:
     """Which of its moments a document has come to."""
-    names = ("number", "finalized_at", "paid_at", "voided_at", "void_reason", "marked_uncollectible_at", "sent_at")
+    names = (
+        "number", "finalized_at", "paid_at", "voided_at", "void_reason", "marked_uncollectible_at", "reopened_at",
+        "marked_collectible_at", "sent_at",
+    )  # fmt: skip
     return {name for name in names if document[name] is not None}
 
 
@@ -133,6 +136,8 @@ def moments_of(invoice: Invoice) -> set[str]:
         "voided_at": invoice.status == "void",
         "void_reason": invoice.status == "void",
         "marked_uncollectible_at": invoice.is_given_up,
+        "reopened_at": invoice.was_reopened,
+        "marked_collectible_at": invoice.was_expected_again,
         "sent_at": invoice.is_sent,
     }
     return {name for name, is_so in given.items() if is_so}

@@ -26,6 +26,7 @@ from billing_api.invoices.actions import demand
 from billing_api.invoices.drafting import Parties
 from billing_api.invoices.finalization import buyer_of, lacking, seller_of
 from billing_api.invoices.models import Invoice
+from billing_api.invoices.preceding import InvoiceNotFound
 from billing_api.invoices.queries import parts
 from billing_api.invoices.settlement import allocate
 from billing_api.ledger import service as ledger
@@ -171,7 +172,7 @@ def _invoice(id: uuid.UUID, *, lock: bool = False) -> Invoice:
         return find(Invoice, id, lock=lock, options=parts())
     except NotFound:
         fault = Fault("invoice-not-found", "There is no such invoice.", "/invoice_id")
-        raise invoices.InvoiceNotFound(faults=[fault]) from None
+        raise InvoiceNotFound(faults=[fault]) from None
 
 
 def _compose(

@@ -16,6 +16,7 @@ from billing_api.domain.adjustments import stated
 from billing_api.domain.money import currency, to_text
 from billing_api.errors import Fault, Invalid
 from billing_api.events.service import record
+from billing_api.invoices import preceding
 from billing_api.invoices.drafting import Parties, write
 from billing_api.invoices.finalization import buyer_of, lacking_of_document, seller_of
 from billing_api.invoices.models import Invoice
@@ -87,6 +88,7 @@ def _says_the_same(known: Invoice, body: Mapping[str, Any]) -> bool:
 def _settled_before(invoice: Invoice, body: Mapping[str, Any], parties: Parties) -> int:
     """What was settled elsewhere, in minor units; refuses all that speaks against taking the invoice over."""
     faults = lacking_of_document(invoice, parties, body["issue_date"])
+    faults += preceding.faults_of(body, body["customer_id"])
     settled = stated(body["amount_paid"], currency(invoice.currency), "/amount_paid", faults) or 0
     payable = invoice.payable_amount
     if not min(0, payable) <= settled <= max(0, payable):

@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-import sqlalchemy as sa
 from uuid_utils.compat import uuid7
 
 from billing_api.customers import service as customers
@@ -16,14 +15,15 @@ from billing_api.errors import Conflict, Fault, Invalid
 from billing_api.events import service as events
 from billing_api.events.models import Event
 from billing_api.events.service import record
+from billing_api.invoices import preceding
 from billing_api.invoices.actions import demand, offered
 from billing_api.invoices.drafting import Parties, write
 from billing_api.invoices.finalization import issue
 from billing_api.invoices.models import Invoice
+from billing_api.invoices.preceding import InvoiceNotFound
 from billing_api.invoices.queries import parts
 from billing_api.invoices.rows import content
 from billing_api.organizations import service as organizations
-from billing_api.unit_of_work import unit
 
 
 class CustomerNotFound(Invalid):
@@ -47,14 +47,6 @@ class ImportDiffers(Conflict):
 
     code = "import-differs"
     title = "The invoice was imported with other content"
-
-
-class InvoiceNotFound(Invalid):
-    """The organization has no invoice with this id. Mend the id, or leave it out and name the earlier document by its
-    number alone."""
-
-    code = "invoice-not-found"
-    title = "There is no such invoice"
 
 
 _OF_ITS_DAY = frozenset({"issue_date", "due_date", "supply_date", "billing_period", "exchange_rate"})
@@ -219,17 +211,6 @@ def _of_customer(id: uuid.UUID | None, customer: Customer | None, keep: bool) ->
 
 
 def _of_preceding(body: Mapping[str, Any]) -> Iterator[Invalid]:
-    named = [
-        (index, uuid.UUID(id)) for index, one in enumerate(body["preceding_invoices"]) if (id := one.get("invoice_id"))
-    ]
-    if not named:
-        return
-    query = sa.select(Invoice.id).where(
-        Invoice.organization_id == unit().tenant, Invoice.id.in_({id for _, id in named})
-    )
-    known = set(db.session.scalars(query))
-    places = [f"/preceding_invoices/{index}/invoice_id" for index, id in named if id not in known]
-    if places:
-        yield InvoiceNotFound(
-            faults=[Fault("invoice-not-found", "There is no such invoice.", place) for place in places]
-        )
+    if faults := preceding.faults_of(body, body["customer_id"]):
+        is_absent = all(fault.code == InvoiceNotFound.code for fault in faults)
+        yield InvoiceNotFound(faults=faults) if is_absent else Invalid(faults=faults)

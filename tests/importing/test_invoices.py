@@ -269,3 +269,13 @@ def test_a_credit_note_settles_it_as_any_other(tenant: Tenant, one: Any) -> None
     assert {k: str(v) for k, v in balances(tenant).items()} == {
         "revenue": "100.00", "tax_payable": "19.00", "customer_credit": "-19.00", "opening_balance": "-100.00",
     }  # fmt: skip
+
+
+def test_an_earlier_invoice_that_is_named_by_its_id_was_issued_to_the_same_customer(
+    tenant: Tenant, take: Import, tmp_path: Path, buyer: str
+) -> None:
+    ids = [tenant.invoice(customer_id=buyer)["id"], tenant.draft(customer_id=buyer)["id"], tenant.invoice()["id"]]
+    rows = [old(str(n), preceding_invoices=[{"number": "1", "invoice_id": id}]) for n, id in enumerate(ids)]
+    found = take(jsonl(tmp_path / "i.jsonl", rows), of_invoices())
+    place = "/preceding_invoices/0/invoice_id"
+    assert found.faults == [(2, place, "invoice-not-issued"), (3, place, "customer-mismatch")]

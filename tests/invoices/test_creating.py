@@ -6,6 +6,7 @@ import pytest
 
 from tests.events.reading import events, last
 from tests.factories import Tenant, line
+from tests.statements import recorded
 from tests.web.refusals import codes, refused
 
 INVOICES = "/v1/invoices"
@@ -90,18 +91,59 @@ def test_all_that_is_wrong_with_a_body_is_told_at_once(tenant: Tenant, other: Te
 
 
 def test_an_earlier_invoice_is_named_by_an_id_that_there_is(tenant: Tenant, other: Tenant) -> None:
-    ids = [tenant.draft()["id"], NOBODY, None, other.draft()["id"]]
+    buyer = tenant.customer()["id"]
+    ids = [tenant.invoice(customer_id=buyer)["id"], NOBODY, None, other.invoice()["id"]]
     named = [{"number": str(n), **({"invoice_id": id} if id else {})} for n, id in enumerate(ids)]
     faults = {(f"/preceding_invoices/{n}/invoice_id", "invoice-not-found") for n in (1, 3)}
-    body = tenant.invoice_body(preceding_invoices=named)
+    body = tenant.invoice_body(customer_id=buyer, preceding_invoices=named)
     for where in (INVOICES, f"{INVOICES}/preview"):
         answer = tenant.post(where, body)
         refused(answer, 422, "invoice-not-found")
         assert codes(answer) == faults
     answer = tenant.post(INVOICES, {**body, "customer_id": NOBODY})
     refused(answer, 422, "validation-failed")
-    assert codes(answer) == faults | {("/customer_id", "customer-not-found")}
-    made = tenant.draft(preceding_invoices=named[::2])
+    others = {("/preceding_invoices/0/invoice_id", "customer-mismatch"), ("/customer_id", "customer-not-found")}
+    assert codes(answer) == faults | others
+    made = tenant.draft(customer_id=buyer, preceding_invoices=named[::2])
     assert made["preceding_invoices"][0]["invoice_id"] == ids[0]
     answer = tenant.patch(f"{INVOICES}/{made['id']}", {"preceding_invoices": [named[1]]})
     assert codes(answer) == {("/preceding_invoices/0/invoice_id", "invoice-not-found")}
+
+
+def test_an_earlier_invoice_was_issued_to_the_same_customer(tenant: Tenant) -> None:
+    buyer = tenant.customer()["id"]
+    void = tenant.invoice(customer_id=buyer)
+    assert tenant.post(f"{INVOICES}/{void['id']}/void", {"reason": "Issued twice"}).status_code == 200
+    ids = [void["id"], tenant.draft(customer_id=buyer)["id"], tenant.invoice()["id"], tenant.draft()["id"]]
+    named = [{"number": str(n), "invoice_id": id} for n, id in enumerate(ids)]
+    places = [f"/preceding_invoices/{n}/invoice_id" for n in range(4)]
+    faults = {(places[1], "invoice-not-issued"), (places[2], "customer-mismatch"), (places[3], "customer-mismatch")}
+    body = tenant.invoice_body(customer_id=buyer, preceding_invoices=named)
+    note = {**body, "reason": "Bonus"}
+    for path, asked in ((INVOICES, body), (f"{INVOICES}/preview", body), ("/v1/credit-notes", note)):
+        answer = tenant.post(path, asked)
+        refused(answer, 422, "validation-failed")
+        assert codes(answer) == faults
+    # Without a customer nobody can say whose they should be.
+    answer = tenant.post(f"{INVOICES}/preview", {**body, "customer_id": None})
+    assert codes(answer) == {(places[1], "invoice-not-issued"), (places[3], "invoice-not-issued")}
+    refused(answer, 422, "invoice-not-issued")
+    made = tenant.draft(customer_id=buyer, preceding_invoices=named[:1])
+    answer = tenant.patch(f"{INVOICES}/{made['id']}", {"customer_id": tenant.customer()["id"]})
+    refused(answer, 422, "customer-mismatch")
+    assert codes(answer) == {(places[0], "customer-mismatch")}
+
+
+def test_earlier_invoices_are_looked_up_at_once_and_only_where_they_are_named(tenant: Tenant) -> None:
+    buyer = tenant.customer()["id"]
+    ids = [tenant.invoice(customer_id=buyer)["id"] for _ in range(3)]
+
+    def statements(named: list[dict[str, Any]]) -> int:
+        with recorded(tenant.app) as seen:
+            tenant.draft(customer_id=buyer, preceding_invoices=named)
+        return len(seen)
+
+    without = statements([{"number": "1"}])
+    assert [statements([{"number": "1", "invoice_id": id} for id in ids[:count]]) for count in (1, 3)] == [
+        without + 1
+    ] * 2

@@ -41,6 +41,10 @@ class Facts:
     is_sent: bool = False
     is_voided_freely: bool = False
     """Whether the seller cancels by voiding also what the buyer has already."""
+    is_credit_available: bool = True
+    """Whether the buyer has something to their credit in its currency."""
+    is_today_closed: bool = False
+    """Whether the seller's books are closed up to today, so that nothing can be entered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +96,16 @@ _CREDITABLE = Requirement(
     detail="Nothing of it remains to be credited.",
     holds=lambda facts: facts.is_left,
 )
+_COVERED = Requirement(
+    code="nothing-available",
+    detail="The customer has nothing to their credit in its currency.",
+    holds=lambda facts: facts.is_credit_available,
+)
+_BOOKABLE = Requirement(
+    code="period-locked",
+    detail="The books are closed up to today: see books_locked_until of the organization.",
+    holds=lambda facts: not facts.is_today_closed,
+)
 
 _DRAFT = frozenset({"draft"})
 _OWING = frozenset({"open", "uncollectible"})
@@ -111,13 +125,13 @@ ACTIONS = (
     _action("delete", _DRAFT, method="DELETE", path="/v1/invoices/{id}"),
     _action("finalize", _DRAFT),
     _action("mark-sent", _STANDING),
-    _action("pay", _OWING, _OWED, path="/v1/invoices/{id}/payments"),
-    _action("apply-balance", _OWING, _OWED),
-    _action("credit", _STANDING, _POSITIVE, _CREDITABLE, path="/v1/credit-notes"),
-    _action("void", _OWING, _UNSETTLED, _UNCREDITED, _VOIDABLE),
-    _action("mark-uncollectible", frozenset({"open"})),
-    _action("mark-collectible", frozenset({"uncollectible"})),
-    _action("revise", _STANDING, _POSITIVE, _CREDITABLE),
+    _action("pay", _OWING, _OWED, _BOOKABLE, path="/v1/invoices/{id}/payments"),
+    _action("apply-balance", _OWING, _OWED, _BOOKABLE, _COVERED),
+    _action("credit", _STANDING, _POSITIVE, _CREDITABLE, _BOOKABLE, path="/v1/credit-notes"),
+    _action("void", _OWING, _UNSETTLED, _UNCREDITED, _VOIDABLE, _BOOKABLE),
+    _action("mark-uncollectible", frozenset({"open"}), _BOOKABLE),
+    _action("mark-collectible", frozenset({"uncollectible"}), _BOOKABLE),
+    _action("revise", _STANDING, _POSITIVE, _CREDITABLE, _BOOKABLE),
     _action("duplicate", _DRAFT | _ISSUED),
 )
 """In the order in which a screen would show them."""

@@ -1,9 +1,11 @@
 """What can be done with an invoice, and the refusal of what cannot."""
 
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 
+from billing_api import clock
 from billing_api.customers.models import Customer
 from billing_api.domain import lifecycle
 from billing_api.domain.lifecycle import Facts, Requirement
@@ -12,6 +14,7 @@ from billing_api.invoices.drafting import Parties
 from billing_api.invoices.finalization import blockers
 from billing_api.invoices.models import Invoice
 from billing_api.invoices.queries import bring_parts
+from billing_api.ledger.service import PeriodLocked, has_available, is_closed
 from billing_api.organizations import service as organizations
 from billing_api.organizations.models import Organization
 
@@ -62,17 +65,18 @@ class InvoiceNotCreditable(Conflict):
 
 _REFUSALS: dict[str, type[Conflict]] = {
     kind.code: kind for kind in (InvoiceNotPayable, InvoiceHasAllocations, InvoiceHasCreditNotes, VoidNotPermitted,
-                                 InvoiceNotCreditable)
+                                 InvoiceNotCreditable, PeriodLocked)
 }  # fmt: skip
 
 
 def demand(action: str, invoice: Invoice, organization: Organization | None = None, *, pointer: str = "") -> None:
-    """Refuse what the invoice does not allow; the organization matters to what it permits, and is looked up only to
-    say so. A `pointer` says where a body names the invoice.
+    """Refuse what the invoice does not allow; the organization, for what it permits and what of its books is closed
+    today, is looked up only to say what is allowed instead. A `pointer` says where a body names the invoice.
 
     Raises:
         InvalidTransition: the status is another.
         InvoiceNotPayable, InvoiceHasAllocations, InvoiceHasCreditNotes, VoidNotPermitted, InvoiceNotCreditable
+        PeriodLocked: the organization is given, and its books are closed up to today.
     """
     status = invoice.status or "draft"
     is_open = lifecycle.is_open(action, status)
@@ -82,7 +86,7 @@ def demand(action: str, invoice: Invoice, organization: Organization | None = No
     detail = hindrance.detail if hindrance else f"The invoice is {status}; {action} is not possible."
     unpayable = InvoiceNotPayable if action in {"pay", "apply-balance"} else InvalidTransition
     refusal = _REFUSALS[hindrance.code] if hindrance else unpayable
-    allowed = lifecycle.allowed(_facts(invoice, organization or organizations.current()))
+    allowed = lifecycle.allowed(_all_facts(invoice, organization or organizations.current()))
     faults = [Fault(refusal.code, detail, pointer)] if pointer else []
     raise refusal(detail, members={"current_status": status, "allowed": allowed}, faults=faults)
 
@@ -94,8 +98,9 @@ def permits(action: str, invoice: Invoice, organization: Organization) -> bool:
 
 
 def offered(invoice: Invoice, organization: Organization, customer: Customer | None) -> list[dict[str, Any]]:
-    """Every action with whether it is allowed now, and why not, so that a screen can draw its buttons from it."""
-    facts = _facts(invoice, organization)
+    """Every action with whether it is allowed now, and why not, so that a screen can draw its buttons from it. One
+    statement, where something is due that a credit could settle."""
+    facts = _all_facts(invoice, organization)
     status = invoice.status or "draft"
     entries = []
     for action in lifecycle.ACTIONS:
@@ -128,7 +133,16 @@ def _facts(invoice: Invoice, organization: Organization | None) -> Facts:
         has_credit_notes=invoice.has_credit_notes,
         is_sent=invoice.sent_at is not None,
         is_voided_freely=organization is not None and organization.cancellation_mode == "void",
+        is_today_closed=organization is not None and is_closed(clock.today(organization.time_zone), organization),
     )
+
+
+def _all_facts(invoice: Invoice, organization: Organization) -> Facts:
+    """The facts, with whether there is a credit to apply, where that still decides."""
+    facts = _facts(invoice, organization)
+    if not lifecycle.is_open("apply-balance", facts.status) or lifecycle.hindrance("apply-balance", facts):
+        return facts
+    return replace(facts, is_credit_available=has_available(invoice.customer_id, invoice.currency))
 
 
 def _is_left(invoice: Invoice) -> bool:

@@ -26,8 +26,13 @@ class PeriodLocked(Conflict):
 
 def refuse_closed(on: dt.date, organization: Organization) -> None:
     """Refuse a date whose books are closed. Raises PeriodLocked."""
-    if organization.books_locked_until and on <= organization.books_locked_until:
+    if is_closed(on, organization):
         raise PeriodLocked(f"The books are closed up to {organization.books_locked_until}.")
+
+
+def is_closed(on: dt.date, organization: Organization) -> bool:
+    """Whether the books of this date are closed."""
+    return organization.books_locked_until is not None and on <= organization.books_locked_until
 
 
 def date_of(asked: dt.date | None, organization: Organization, faults: list[Fault]) -> dt.date:
@@ -118,6 +123,17 @@ def available(customer_id: uuid.UUID, currency: str) -> Sequence[Source]:
         .execution_options(populate_existing=True)
     )
     return db.session.scalars(query).all()
+
+
+def has_available(customer_id: uuid.UUID, currency: str) -> bool:
+    """Whether a source of the customer holds anything in this currency, as things stand; nothing is locked."""
+    query = sa.select(Source.id).where(
+        Source.organization_id == unit().tenant,
+        Source.customer_id == customer_id,
+        Source.currency == currency,
+        Source.amount_available > 0,
+    )
+    return bool(db.session.scalar(sa.select(query.exists())))
 
 
 def search(filters: Mapping[str, Any]) -> sa.Select[LedgerEntry]:

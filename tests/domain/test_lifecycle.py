@@ -42,6 +42,16 @@ def test_the_status_follows_what_is_due_along_a_transition(status: str, due: int
         ("pay", Facts(status="open", amount_due=1), None),
         ("pay", Facts(status="open", amount_due=0), "invoice-not-payable"),
         ("apply-balance", Facts(status="uncollectible", amount_due=0), "invoice-not-payable"),
+        ("apply-balance", Facts(status="open", amount_due=1), None),
+        ("apply-balance", Facts(status="open", amount_due=1, is_credit_available=False), "nothing-available"),
+        ("pay", Facts(status="open", amount_due=1, is_credit_available=False), None),
+        *[
+            (name, Facts(status="open", amount_due=1, is_left=True, is_today_closed=True), "period-locked")
+            for name in ("pay", "apply-balance", "credit", "void", "mark-uncollectible", "revise")
+        ],
+        ("mark-collectible", Facts(status="uncollectible", is_today_closed=True), "period-locked"),
+        ("mark-sent", Facts(status="open", is_today_closed=True), None),
+        ("duplicate", Facts(status="open", is_today_closed=True), None),
         ("void", Facts(status="open", amount_due=1), None),
         ("void", Facts(status="open", amount_allocated=1), "invoice-has-allocations"),
         ("void", Facts(status="open", has_credit_notes=True), "invoice-has-credit-notes"),

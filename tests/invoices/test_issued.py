@@ -1,12 +1,15 @@
 """What is done with an issued invoice: sent, declared void, given up, expected again, copied."""
 
+import datetime as dt
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from billing_api import clock
 from tests.factories import Tenant, line, sign_up
 from tests.ledger.books import balances, entries
+from tests.statements import recorded
 from tests.web.refusals import refused
 
 
@@ -153,16 +156,20 @@ def test_a_copy_asks_for_the_same_without_the_dates(tenant: Tenant) -> None:
     assert act(tenant, copy, "finalize").json["number"] == "INV-2026-0002"
 
 
-def test_buttons_can_be_drawn_from_the_actions(tenant: Tenant) -> None:
+@pytest.mark.parametrize("books", ["open", "closed"])
+@pytest.mark.parametrize("has_credit", [False, True])
+def test_buttons_can_be_drawn_from_the_actions(tenant: Tenant, *, has_credit: bool, books: str) -> None:
     """Each action that is allowed is answered with success where it points to, and no other is."""
     for prepare in ("draft", "open", "paid", "void", "uncollectible"):
         invoice = made(tenant, prepare)
-        for action in invoice["actions"]:
-            if action["name"] in {"credit", "revise", "update"}:
-                continue
-            body = {"void": {"reason": "x"}, "pay": {"amount": "1.00"}}.get(action["name"])
-            deposit = {"customer_id": invoice["customer_id"], "currency": "EUR", "amount": "1"}
-            assert tenant.post("/v1/payments", deposit).status_code == 201
+        deposit = {"customer_id": invoice["customer_id"], "currency": "EUR" if has_credit else "USD", "amount": "1"}
+        assert tenant.post("/v1/payments", deposit).status_code == 201
+        close(tenant, clock.today("Europe/Berlin") if books == "closed" else None)
+        for action in tenant.get(invoice["links"]["self"]).json["actions"]:
+            body = {
+                "void": {"reason": "x"}, "revise": {"reason": "x"}, "pay": {"amount": "1.00"}, "update": {"notes": "x"},
+                "credit": {"reason": "x", "invoice_id": invoice["id"]},
+            }.get(action["name"])  # fmt: skip
             answer = tenant.call(action["method"], f"{action['href']}?dry_run=true", body)
             is_repeated = (prepare, action["name"]) in {
                 ("open", "finalize"), ("paid", "finalize"), ("void", "void"), ("open", "mark-collectible"),
@@ -170,6 +177,46 @@ def test_buttons_can_be_drawn_from_the_actions(tenant: Tenant) -> None:
             }  # fmt: skip
             assert (answer.status_code < 300) == (action["allowed"] or is_repeated), (prepare, action, answer.text)
             assert (action["reason"] is None) == action["allowed"]
+        close(tenant, None)
+
+
+def close(tenant: Tenant, until: dt.date | None) -> None:
+    """Close the books up to a day, or open them."""
+    closed = {"books_locked_until": until and until.isoformat()}
+    assert tenant.patch("/v1/organization", closed).status_code == 200
+
+
+def test_an_action_says_that_there_is_no_credit_or_that_the_books_are_closed(tenant: Tenant) -> None:
+    invoice = tenant.invoice()
+    reasons = {action["name"]: action["reason"] for action in invoice["actions"]}
+    assert reasons["apply-balance"] == "The customer has nothing to their credit in its currency."
+    assert reasons["pay"] is None
+    today = clock.today("Europe/Berlin")
+    close(tenant, today - dt.timedelta(days=1))
+    assert tenant.get(invoice["links"]["self"]).json["actions"] == invoice["actions"]
+    close(tenant, today)
+    shown = tenant.get(invoice["links"]["self"]).json["actions"]
+    detail = "The books are closed up to today: see books_locked_until of the organization."
+    assert [action["name"] for action in shown if action["reason"] == detail] == [
+        "pay", "apply-balance", "credit", "void", "mark-uncollectible", "revise"
+    ]  # fmt: skip
+    problem = refused(act(tenant, invoice, "void", {"reason": "x"}), 409, "period-locked")
+    assert (problem["detail"], problem["allowed"]) == (detail, ["mark-sent", "duplicate"])
+    # To look at a credit note enters nothing.
+    body = {"invoice_id": invoice["id"], "reason": "x"}
+    assert tenant.post("/v1/credit-notes/preview", body).status_code == 200
+
+
+def test_only_an_invoice_that_a_credit_could_settle_asks_whether_there_is_one(tenant: Tenant) -> None:
+    def statements(invoice: dict[str, Any]) -> int:
+        with recorded(tenant.app) as seen:
+            tenant.get(invoice["links"]["self"])
+        return len(seen)
+
+    settled = statements(made(tenant, "paid"))
+    assert statements(made(tenant, "open")) == statements(made(tenant, "uncollectible")) == settled + 1
+    close(tenant, clock.today("Europe/Berlin"))
+    assert statements(tenant.get("/v1/invoices?status=open").json["data"][0]) == settled
 
 
 def made(tenant: Tenant, status: str) -> dict[str, Any]:

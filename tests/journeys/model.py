@@ -153,8 +153,7 @@ class Books:
     def apply(self, invoice: Invoice, amount: int | None) -> None:
         self.refuse_closed(today())
         self.demand_owing(invoice)
-        owner = (invoice.customer, invoice.currency)
-        sources = [one for one in self.sources if (one.customer, one.currency) == owner and one.available]
+        sources = self._available(invoice)
         there = sum(source.available for source in sources)
         if not there:
             raise Refused(409, "nothing-available")
@@ -243,17 +242,23 @@ class Books:
 
     def offers(self, invoice: Invoice) -> dict[str, bool]:
         """Every action, and whether it can be taken now."""
-        is_owing, is_draft = invoice.status in OWING and invoice.due > 0, invoice.status == "draft"
         is_settled = bool(invoice.paid or invoice.credited or invoice.noted)
-        named = ("update", "delete", "pay", "apply-balance", "credit", "revise")
-        return dict(
-            zip(named, (is_draft, is_draft, is_owing, is_owing, *[invoice.creditable > 0] * 2), strict=True)
-        ) | {
+        is_draft, is_bookable = invoice.status == "draft", self._may(lambda: self.refuse_closed(today()))
+        is_owing = is_bookable and invoice.status in OWING and invoice.due > 0
+        is_creditable = is_bookable and invoice.creditable > 0
+        is_voidable = not is_settled and (self.is_voided_freely or not invoice.is_sent)
+        return {
+            "update": is_draft,
+            "delete": is_draft,
+            "pay": is_owing,
+            "apply-balance": is_owing and bool(self._available(invoice)),
+            "credit": is_creditable,
+            "revise": is_creditable,
             "finalize": is_draft and self._may(lambda: self.refuse_issue(invoice, None)),
             "mark-sent": invoice.status in STANDING,
-            "void": invoice.status in OWING and not is_settled and (self.is_voided_freely or not invoice.is_sent),
-            "mark-uncollectible": invoice.status == "open",
-            "mark-collectible": invoice.status == "uncollectible",
+            "void": is_bookable and invoice.status in OWING and is_voidable,
+            "mark-uncollectible": is_bookable and invoice.status == "open",
+            "mark-collectible": is_bookable and invoice.status == "uncollectible",
             "duplicate": True,
         }
 
@@ -268,6 +273,10 @@ class Books:
     def refuse_closed(self, on: dt.date) -> None:
         if self.closed and on <= self.closed:
             raise Refused(409, "period-locked")
+
+    def _available(self, invoice: Invoice) -> list[Source]:
+        owner = (invoice.customer, invoice.currency)
+        return [one for one in self.sources if (one.customer, one.currency) == owner and one.available]
 
     def _may(self, ask: Callable[[], object]) -> bool:
         try:

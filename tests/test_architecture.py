@@ -36,7 +36,7 @@ STAGES = {
 """At which stage a file of a resource stands; one that grew too long is split within its stage."""
 FOUNDATION = ("circuit_breaker", "clock", "database", "errors", "extensions", "keys", "tenancy", "unit_of_work")
 """What rooms stand on; all other files at the top start the service, know every room, and are known by none."""
-FORMS = ("web.fields", "web.lists", "web.decimals", "web.bodies", "web.json", "web.pagination")
+FORMS = ("web.fields", "web.filters", "web.lists", "web.decimals", "web.bodies", "web.json", "web.pagination")
 """The edge's strict fields, and the form of a page."""
 
 MAY_KNOW = {

@@ -44,7 +44,7 @@ INSERT INTO invoices ({columns}) SELECT {columns} FROM (SELECT (jsonb_populate_r
     'amount_paid', CASE WHEN n %% 100 = 1 OR n %% 1000 = 0 THEN 0 ELSE n * 7919 %% 20011 END,
     'net_terms_days', null, 'paid_at', CASE WHEN n %% 1000 <> 0 AND n %% 100 <> 1 THEN one.finalized_at END,
     'voided_at', CASE WHEN n %% 1000 = 0 THEN one.finalized_at END,
-    'void_reason', CASE WHEN n %% 1000 = 0 THEN 'Twice' END,
+    'void_reason', CASE WHEN n %% 1000 = 0 THEN 'Twice' END, 'total_credited', 0, 'taxes_credited', null,
     'created_at', one.created_at - n * interval '7 minutes',
     'updated_at', one.updated_at - (n * 7919 %% 20011) * interval '7 minutes'
 ))).* FROM invoices one, generate_series(1, %(rows)s) n,
@@ -211,12 +211,15 @@ MONEY_QUERIES = [
 PAYMENT_QUERIES = [
     *MONEY_QUERIES, *[query.format(*["payment_date"] * 2) for query in DATES], "invoice_id={invoice}", *SINCE,
     "sort=updated_at", "sort=-updated_at", "customer_id={customer}&sort=payment_date", "status=received",
-    "status=reversed", "status=reversed&sort=payment_date",
+    "status=reversed", "status=reversed&sort=payment_date", "status=received,reversed",
 ]  # fmt: skip
 REFUND_QUERIES = [*MONEY_QUERIES, *[query.format(*["payment_date"] * 2) for query in DATES], "source_id={payment}"]
 NOTE_QUERIES = [
     *MONEY_QUERIES, *[query.format(*["issue_date"] * 2) for query in DATES], "invoice_id={invoice}", *SINCE,
     "number=CN-77", "number=nothing", "sort=total", "sort=-total", "customer_id={customer}&sort=-total",
+    "status=available", "status=used", "status=available,used", "status=available&sort=total",
+    "status=available&customer_id={customer}", "total_min=100.00&total_max=100.50&currency=EUR",
+    "total_min=200.00&currency=EUR", "total_max=0.10&currency=EUR", "total_min=100.00&currency=USD",
 ]  # fmt: skip
 ENTRY_QUERIES = [*MONEY_QUERIES, *[query.format(*["entry_date"] * 2) for query in DATES], "object_id={payment}"]
 TABLES = {

@@ -23,6 +23,7 @@ from tests.tenancy.conftest import furnished
 
 STEPS = [step.revision for step in reversed(list(ScriptDirectory(str(MIGRATIONS)).walk_revisions()))]
 LOST = {
+    "0023": set(),
     "0022": set(),
     "0021": set(),
     "0020": set(),

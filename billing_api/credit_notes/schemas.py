@@ -11,8 +11,8 @@ from billing_api.payments.schemas import AllocationOutput
 from billing_api.web.bodies import Metadata
 from billing_api.web.decimals import Exact, Money, Price
 from billing_api.web.fields import LINKS, Choice, Date, Id, Instant, Schema, Text
-from billing_api.web.lists import currency_field
-from billing_api.web.pagination import PageQuery, sort_field
+from billing_api.web.filters import TotalQuery, statuses_field
+from billing_api.web.pagination import sort_field
 
 _LESS = "How much less is credited than its amount, such as for its share in a discount."
 _MORE = "How much more is credited than its amount, such as for its share in a charge."
@@ -129,13 +129,13 @@ class CreditNoteOutput(Schema):
         }
 
 
-class CreditNoteFilter(PageQuery):
+class CreditNoteFilter(TotalQuery):
     """Which credit notes, in which order."""
 
     sort = sort_field("created_at", "updated_at", "issue_date", "total")
+    status = statuses_field("available", "used", example="available")
     invoice_id = Id()
     customer_id = Id()
-    currency = currency_field()
     number = Text(64)
     issue_date_from = Date()
     issue_date_to = Date()

@@ -27,7 +27,7 @@ from billing_api.invoices.drafting import Parties
 from billing_api.invoices.finalization import buyer_of, lacking, seller_of
 from billing_api.invoices.models import Invoice
 from billing_api.invoices.preceding import InvoiceNotFound
-from billing_api.invoices.queries import parts
+from billing_api.invoices.queries import parts, within
 from billing_api.invoices.settlement import allocate
 from billing_api.ledger import service as ledger
 from billing_api.numbering import service as numbering
@@ -154,7 +154,12 @@ def search(filters: Mapping[str, Any]) -> sa.Select[CreditNote]:
         query = query.where(CreditNote.dated_on <= end)
     if (since := filters.get("updated_since")) is not None:
         query = query.where(CreditNote.updated_at >= since)
-    return query
+    # Both together leave nothing out.
+    if (statuses := set(filters.get("status", "").split(","))) == {"available"}:
+        query = query.where(CreditNote.amount_available > 0)
+    elif statuses == {"used"}:
+        query = query.where(CreditNote.amount_available == 0)
+    return query.where(*within(CreditNote.total, filters))
 
 
 def whole() -> tuple[ExecutableOption, ...]:

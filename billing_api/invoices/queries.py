@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.orm import selectinload
+from sqlalchemy.orm import Mapped, selectinload
 from sqlalchemy.sql.base import ExecutableOption
 
 from billing_api import clock
@@ -59,18 +59,15 @@ def search(filters: Mapping[str, Any]) -> sa.Select[Invoice]:
             query = query.where(column <= end)
     if (since := filters.get("updated_since")) is not None:
         query = query.where(Invoice.updated_at >= since)
-    return query.where(*_amounts(filters), *_overdue(filters))
+    return query.where(*within(Invoice.total, filters), *_overdue(filters))
 
 
-@tax_rates.on_use
-def _is_taxed_by(tax_rate_id: uuid.UUID) -> bool:
-    taxes = sa.select(InvoiceLineTax.id).where(
-        InvoiceLineTax.organization_id == unit().tenant, InvoiceLineTax.tax_rate_id == tax_rate_id
-    )
-    return bool(db.session.scalar(sa.select(taxes.exists())))
+def within(total: sa.ColumnElement[int] | Mapped[int], filters: Mapping[str, Any]) -> list[sa.ColumnElement[bool]]:
+    """What `total_min` and `total_max` ask of a total in minor units of the `currency` that stands beside them.
 
-
-def _amounts(filters: Mapping[str, Any]) -> list[sa.ColumnElement[bool]]:
+    Raises:
+        Malformed: more decimals than the currency has.
+    """
     terms = []
     for name in ("total_min", "total_max"):
         if name in filters:
@@ -79,8 +76,16 @@ def _amounts(filters: Mapping[str, Any]) -> list[sa.ColumnElement[bool]]:
             except money.TooManyDecimals:
                 fault = Fault("too-many-decimals", "More decimals than the currency has.", parameter=name)
                 raise Malformed("A query parameter is wrong.", faults=[fault]) from None
-            terms.append(Invoice.total >= amount if name == "total_min" else Invoice.total <= amount)
+            terms.append(total >= amount if name == "total_min" else total <= amount)
     return terms
+
+
+@tax_rates.on_use
+def _is_taxed_by(tax_rate_id: uuid.UUID) -> bool:
+    taxes = sa.select(InvoiceLineTax.id).where(
+        InvoiceLineTax.organization_id == unit().tenant, InvoiceLineTax.tax_rate_id == tax_rate_id
+    )
+    return bool(db.session.scalar(sa.select(taxes.exists())))
 
 
 def is_overdue() -> sa.ColumnElement[bool]:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import marshmallow as ma
 from marshmallow import fields
 
 from billing_api.customers.schemas import CustomerOutput
@@ -20,10 +19,10 @@ from billing_api.invoices.explanations import CalculationOutput
 from billing_api.invoices.line_bodies import Period
 from billing_api.organizations.schemas import OrganizationOutput
 from billing_api.web.bodies import Metadata
-from billing_api.web.decimals import Exact, Money, Price, amount_field
-from billing_api.web.fields import LINKS, Choice, Date, FlagText, Flaw, Id, Instant, Schema, Text
-from billing_api.web.lists import currency_field
-from billing_api.web.pagination import PageQuery, sort_field
+from billing_api.web.decimals import Exact, Money, Price
+from billing_api.web.fields import LINKS, Choice, Date, FlagText, Id, Instant, Schema, Text
+from billing_api.web.filters import TotalQuery, statuses_field
+from billing_api.web.pagination import sort_field
 
 
 def converted(value: int | None, code: str | None) -> str | None:
@@ -261,35 +260,20 @@ class InvoiceOutput(Schema):
         return {"self": f"/v1/invoices/{invoice.id}", "customer": f"/v1/customers/{invoice.customer_id}"}
 
 
-class InvoiceFilter(PageQuery):
-    """Which invoices, in which order. Several statuses stand with commas between them."""
+class InvoiceFilter(TotalQuery):
+    """Which invoices, in which order."""
 
     sort = sort_field("created_at", "updated_at", "issue_date", "total")
-    status = Text(
-        64,
-        pattern=rf"({'|'.join(STATUSES)})(,({'|'.join(STATUSES)}))*",
-        hint=f"One or more of {', '.join(STATUSES)}, with commas and no spaces between them.",
-        metadata={"example": "open,paid"},
-    )
+    status = statuses_field(*STATUSES, example="open,paid")
     customer_id = Id()
-    currency = currency_field()
     number = Text(64)
     issue_date_from = Date()
     issue_date_to = Date()
     due_date_from = Date()
     due_date_to = Date()
-    total_min = amount_field(metadata={"description": "Together with `currency`."})
-    total_max = amount_field(metadata={"description": "Together with `currency`."})
     overdue = FlagText()
     updated_since = Instant()
     include = Choice("customer")
-
-    @ma.validates_schema(skip_on_field_errors=False, pass_original=True)
-    def amounts_need_currency(self, data: dict[str, Any], original: dict[str, Any], **_: Any) -> None:
-        flaw = Flaw("currency-required", "An amount can only be compared in a named currency.")
-        alone = {"total_min", "total_max"} & data.keys() if "currency" not in original else set()
-        if alone:
-            raise ma.ValidationError({name: [flaw] for name in sorted(alone)})
 
 
 class InvoiceQuery(Schema):

@@ -43,6 +43,17 @@ class Source(Owned, Versioned, Model):
         sa.Index(
             "ix_sources_organization_id_customer_id", "organization_id", "customer_id", "type", "created_at", "id"
         ),
+        *(
+            sa.Index(
+                f"ix_sources_organization_id_type_{word}",
+                "organization_id",
+                "type",
+                "created_at",
+                "id",
+                postgresql_where=sa.text(condition),
+            )
+            for word, condition in (("available", "amount_available > 0"), ("used", "amount_available = 0"))
+        ),
         sa.Index(
             "ix_sources_organization_id_available",
             "organization_id",

@@ -19,7 +19,7 @@ class Payment(Source):
     """Money that came in. Its amounts are those of the source that it is."""
 
     __tablename__ = "payments"
-    __table_args__: tuple[sa.schema.SchemaItem, ...] = (  # type: ignore[assignment]  # a table of its own
+    __table_args__: tuple[sa.schema.SchemaItem, ...] = (
         sa.ForeignKeyConstraint(["organization_id", "id"], ["sources.organization_id", "sources.id"]),
         sa.CheckConstraint(f"method IN ({_METHODS})", name="method_known"),
         sa.CheckConstraint("(reversed_at IS NULL) = (reversal_reason IS NULL)", name="reversal_has_its_reason"),

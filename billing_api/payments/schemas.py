@@ -9,6 +9,7 @@ from billing_api.domain.methods import METHODS
 from billing_api.web.bodies import Body, Metadata, Several
 from billing_api.web.decimals import Money, amount_field
 from billing_api.web.fields import LINKS, Choice, Date, Id, Instant, Schema, Text
+from billing_api.web.filters import statuses_field
 from billing_api.web.lists import currency_field
 from billing_api.web.pagination import PageQuery, sort_field
 
@@ -181,7 +182,7 @@ class PaymentFilter(PageQuery):
     """Which payments, in which order."""
 
     sort = sort_field("created_at", "updated_at", "payment_date")
-    status = Choice("received", "reversed")
+    status = statuses_field("received", "reversed", example="received")
     customer_id = Id()
     invoice_id = Id()
     currency = currency_field()

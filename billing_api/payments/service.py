@@ -157,9 +157,11 @@ def search(filters: Mapping[str, Any]) -> sa.Select[Payment]:
         query = query.where(Payment.dated_on <= end)
     if (since := filters.get("updated_since")) is not None:
         query = query.where(Payment.updated_at >= since)
-    if (status := filters.get("status")) is not None:
-        is_reversed = Payment.reversed_at.is_not(None)
-        query = query.where(is_reversed if status == "reversed" else sa.not_(is_reversed))
+    # Both together leave nothing out.
+    if (statuses := set(filters.get("status", "").split(","))) == {"received"}:
+        query = query.where(Payment.reversed_at.is_(None))
+    elif statuses == {"reversed"}:
+        query = query.where(Payment.reversed_at.is_not(None))
     if (invoice_id := filters.get("invoice_id")) is not None:
         applied = sa.select(Allocation.source_id).where(
             Allocation.organization_id == unit().tenant, Allocation.invoice_id == invoice_id

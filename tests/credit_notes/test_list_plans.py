@@ -29,7 +29,8 @@ WITH made AS (
             WHERE organization_id = %(tenant)s),
         'currency', CASE WHEN n %% 400 = 0 THEN 'USD' ELSE 'EUR' END,
         'dated_on', date '2020-01-01' + (figure %% 1500)::int,
-        'amount', figure, 'amount_allocated', figure, 'amount_available', 0,
+        'amount', figure, 'amount_allocated', CASE WHEN n %% 200 = 0 THEN figure - 1 ELSE figure END,
+        'amount_available', CASE WHEN n %% 200 = 0 THEN 1 ELSE 0 END,
         'created_at', one.created_at - n * interval '7 minutes',
         'updated_at', one.updated_at - figure * interval '7 minutes'
     ))).* FROM sources one, made WHERE one.id = %(id)s
@@ -51,6 +52,14 @@ QUERIES = [
     "issue_date_from=2024-01-01&sort=issue_date",
     "issue_date_to=2020-02-02&sort=-issue_date",
     "updated_since={created_at}&sort=updated_at",
+    "status=available",
+    "status=available&sort=-total",
+    "status=available&customer_id={customer_id}",
+    "status=used",
+    "total_min=100.00&total_max=100.50&currency=EUR",
+    "total_min=199.00&currency=EUR",
+    "total_max=0.10&currency=EUR",
+    "total_min=100.00&currency=USD",
 ]
 
 

@@ -234,6 +234,8 @@ def test_payments_are_found_by_what_they_say(tenant: Tenant) -> None:
     assert tenant.post(f"/v1/payments/{made[0]}/reverse", {"reason": "x"}).status_code == 200
     assert found(f"customer_id={customer}&status=reversed") == made[:1]
     assert found(f"customer_id={customer}&status=received") == made[1:]
+    assert found(f"customer_id={customer}&status=received,reversed") == made
+    assert tenant.get("/v1/payments?status=received,lost").status_code == 400
 
 
 def test_money_on_an_invoice_that_was_given_up_is_written_back_first(tenant: Tenant) -> None:

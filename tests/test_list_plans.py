@@ -73,7 +73,7 @@ INSERT INTO {table} ({columns}) SELECT {columns} FROM (SELECT (jsonb_populate_re
     'subtotal', n * 7919 %% 20011, 'total_without_tax', n * 7919 %% 20011, 'total', n * 7919 %% 20011,
     'source_id', '00000000-0000-7000-8000-' || lpad((n / 2 + 1)::text, 12, '0'),
     'object_id', '00000000-0000-7000-8000-' || lpad((n / 3)::text, 12, '0'),
-    'customer_id', buyers.ids[1 + n %% 1000], 'currency', CASE WHEN n %% 200 = 0 THEN 'USD' ELSE 'EUR' END,
+    'customer_id', buyers.ids[1 + n %% 1000], 'currency', CASE WHEN n %% 400 = 0 THEN 'USD' ELSE 'EUR' END,
     'dated_on', date '2020-01-01' + (n * 7919 %% 1500), 'payment_date', date '2020-01-01' + (n * 7919 %% 1500),
     'entry_date', date '2020-01-01' + (n * 7919 %% 1500),
     'created_at', timestamptz '2026-01-01' - n * interval '7 minutes',

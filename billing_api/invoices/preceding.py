@@ -20,9 +20,10 @@ class InvoiceNotFound(Invalid):
     title = "There is no such invoice"
 
 
-def faults_of(body: Mapping[str, Any], customer_id: uuid.UUID | None) -> list[Fault]:
+def faults_of(body: Mapping[str, Any], customer_id: uuid.UUID | None, replaced: uuid.UUID | None = None) -> list[Fault]:
     """What is wrong with the ids in `preceding_invoices`: each names an issued invoice of the customer, as far as there
-    is one. One statement, and none where no id is given."""
+    is one; the one that is `replaced` may have been made out to another. One statement, and none where no id is given.
+    """
     named = [
         (f"/preceding_invoices/{index}/invoice_id", uuid.UUID(id))
         for index, one in enumerate(body["preceding_invoices"])
@@ -34,7 +35,9 @@ def faults_of(body: Mapping[str, Any], customer_id: uuid.UUID | None) -> list[Fa
         Invoice.organization_id == unit().tenant, Invoice.id.in_({id for _, id in named})
     )
     known = {id: (status, owner) for id, status, owner in db.session.execute(query)}
-    return [fault for place, id in named for fault in _judge(known.get(id), customer_id, place)]
+    return [
+        fault for place, id in named for fault in _judge(known.get(id), None if id == replaced else customer_id, place)
+    ]
 
 
 def _judge(found: tuple[str | None, uuid.UUID] | None, customer_id: uuid.UUID | None, place: str) -> list[Fault]:

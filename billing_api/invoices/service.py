@@ -177,7 +177,10 @@ def fill(invoice: Invoice, body: Mapping[str, Any], *, keep: bool = False) -> Pa
     freeze = keep and body.get("finalize", False)
     seller, buyer = organizations.current(keep=freeze), customers.look_up(body["customer_id"], keep=keep, freeze=freeze)
     parties = Parties(seller, buyer)
-    refusals: list[Invalid] = [*_of_customer(body["customer_id"], parties.customer, keep), *_of_preceding(body)]
+    refusals: list[Invalid] = [
+        *_of_customer(body["customer_id"], parties.customer, keep),
+        *_of_preceding(invoice, body),
+    ]
     try:
         write(invoice, body, parties, keep=keep)
     except Invalid as refusal:
@@ -210,7 +213,7 @@ def _of_customer(id: uuid.UUID | None, customer: Customer | None, keep: bool) ->
         yield CustomerArchived(faults=[Fault("customer-archived", "This customer is archived.", "/customer_id")])
 
 
-def _of_preceding(body: Mapping[str, Any]) -> Iterator[Invalid]:
-    if faults := preceding.faults_of(body, body["customer_id"]):
+def _of_preceding(invoice: Invoice, body: Mapping[str, Any]) -> Iterator[Invalid]:
+    if faults := preceding.faults_of(body, body["customer_id"], invoice.revision_of_id):
         is_absent = all(fault.code == InvoiceNotFound.code for fault in faults)
         yield InvoiceNotFound(faults=faults) if is_absent else Invalid(faults=faults)

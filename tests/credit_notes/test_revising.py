@@ -54,3 +54,13 @@ def test_a_draft_that_is_deleted_leaves_the_invoice_it_was_to_replace(tenant: Te
     new = created(tenant.post(f"/v1/invoices/{old['id']}/revise", {"reason": "A wrong price"}))
     assert tenant.delete(f"/v1/invoices/{new['id']}").status_code == 204
     assert again(tenant, old)["revised_by_id"] is None
+
+
+def test_an_invoice_to_the_wrong_customer_is_revised_for_the_right_one(tenant: Tenant) -> None:
+    invoice, right = tenant.invoice(), tenant.customer()["id"]
+    draft = created(tenant.post(f"/v1/invoices/{invoice['id']}/revise", {"reason": "Wrong buyer"}))
+    changed = tenant.patch(draft["links"]["self"], {"customer_id": right})
+    assert changed.status_code == 200, changed.text
+    assert [one["invoice_id"] for one in changed.json["preceding_invoices"]] == [invoice["id"]]
+    issued = tenant.post(f"{draft['links']['self']}/finalize").json
+    assert (issued["customer_id"], issued["revision_of_id"]) == (right, invoice["id"])

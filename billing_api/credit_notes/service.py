@@ -15,10 +15,11 @@ from billing_api.credit_notes.credits import choose, keep
 from billing_api.credit_notes.models import CreditNote
 from billing_api.credit_notes.rows import by_itself, over
 from billing_api.database import db, find
-from billing_api.domain import bookkeeping, money
+from billing_api.domain import bookkeeping
 from billing_api.domain.bookkeeping import Figures, TaxAmount
 from billing_api.domain.creditable import Creditable
 from billing_api.domain.credits import Credit
+from billing_api.domain.money import amount_text, currency
 from billing_api.errors import Fault, Invalid, NotFound
 from billing_api.events.service import record
 from billing_api.invoices import service as invoices
@@ -101,7 +102,7 @@ def credit(invoice: Invoice, organization: Organization, body: Mapping[str, Any]
     _issue(note, organization, asked, not_before=invoice.issue_date)
     # Of the invoice nothing was written before, so that its version rises by one.
     keep(invoice, made, after)
-    amount = _text(note.amount, note.currency)
+    amount = amount_text(note.amount, note.currency)
     credited = {"id": str(note.id), "number": note.number}
     record("invoice.credited", invoice, currency=note.currency, amount=amount, credit_note=credited)
     if note.amount_allocated:
@@ -231,7 +232,7 @@ def _issue(
         object=("credit_note", note.id),
     )
     invoice = None if note.invoice_id is None else str(note.invoice_id)
-    amount = _text(note.amount, note.currency)
+    amount = amount_text(note.amount, note.currency)
     record("credit_note.issued", note, number=note.number, currency=note.currency, amount=amount, invoice_id=invoice)
 
 
@@ -266,9 +267,5 @@ def _refund(note: CreditNote, body: Mapping[str, Any]) -> None:
         detail = f"The credit note is issued on {note.dated_on}."
         raise Invalid(faults=[Fault("date-before-source", detail, "/refund/payment_date")])
     if note.settlement == "refund" and note.amount_available:
-        decimals = money.currency(note.currency).decimals
+        decimals = currency(note.currency).decimals
         balance.refund(note, {**body["refund"], "amount": Decimal(f"{note.amount_available}E-{decimals}")})
-
-
-def _text(amount: int, code: str) -> str:
-    return money.to_text(amount, money.currency(code).decimals)

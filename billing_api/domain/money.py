@@ -89,6 +89,11 @@ def to_text(minor: int, decimals: int) -> str:
     return f"{sign}{major}.{fraction:0{decimals}d}" if decimals else f"{sign}{major}"
 
 
+def amount_text(minor: int, code: str) -> str:
+    """An amount in the minor units of the currency with this code as text, with exactly the currency's decimals."""
+    return to_text(minor, currency(code).decimals)
+
+
 def plain(value: Decimal, at_least: int = 0) -> str:
     """The number without trailing zeros, but with at least so many decimals; zero has no sign."""
     whole, _, fraction = f"{value or Decimal(0):f}".partition(".")

@@ -13,7 +13,7 @@ from billing_api.customers.models import Customer
 from billing_api.database import db
 from billing_api.domain import bookkeeping
 from billing_api.domain.adjustments import stated
-from billing_api.domain.money import currency, to_text
+from billing_api.domain.money import amount_text, currency
 from billing_api.errors import Fault, Invalid
 from billing_api.events.service import record
 from billing_api.invoices import preceding
@@ -55,7 +55,7 @@ def adopt(body: Mapping[str, Any], opening_date: dt.date | None = None) -> Invoi
     refuse_closed(opening, organization)
     _keep(invoice, body, parties, opening, settled)
     _close(invoice, body)
-    amounts = {name: _text(invoice, getattr(invoice, name)) for name in ("payable_amount", "amount_due")}
+    amounts = {name: amount_text(getattr(invoice, name), invoice.currency) for name in ("payable_amount", "amount_due")}
     record("invoice.imported", invoice, number=invoice.number, currency=invoice.currency, **amounts)
     return invoice
 
@@ -92,7 +92,7 @@ def _settled_before(invoice: Invoice, body: Mapping[str, Any], parties: Parties)
     settled = stated(body["amount_paid"], currency(invoice.currency), "/amount_paid", faults) or 0
     payable = invoice.payable_amount
     if not min(0, payable) <= settled <= max(0, payable):
-        detail = f"Between 0 and {_text(invoice, payable)}, which was payable."
+        detail = f"Between 0 and {amount_text(payable, invoice.currency)}, which was payable."
         faults.append(Fault("amount-exceeds-due", detail, "/amount_paid"))
     faults += _of_status(body["status"], payable, settled)
     if faults:
@@ -142,7 +142,3 @@ def _close(invoice: Invoice, body: Mapping[str, Any]) -> None:
         post(invoice, "invoice_written_off", invoice.opening_date, written_off)
         invoice.status, invoice.marked_uncollectible_at = "uncollectible", invoice.imported_at
     db.session.flush()
-
-
-def _text(invoice: Invoice, amount: int) -> str:
-    return to_text(amount, currency(invoice.currency).decimals)

@@ -9,7 +9,7 @@ from billing_api import clock
 from billing_api.customers.models import Customer
 from billing_api.database import db
 from billing_api.domain.lifecycle import status_when_issued
-from billing_api.domain.money import currency, to_text
+from billing_api.domain.money import amount_text
 from billing_api.domain.tax import Exemption, Tax
 from billing_api.errors import Conflict, Fault, Invalid
 from billing_api.events.service import record
@@ -66,7 +66,7 @@ def issue(invoice: Invoice, parties: Parties, issue_date: dt.date | None, expect
         invoice.amount_paid = min(0, invoice.payable_amount)
     invoice.status = status
     db.session.flush()
-    amounts = {"payable_amount": to_text(invoice.payable_amount, currency(invoice.currency).decimals)}
+    amounts = {"payable_amount": amount_text(invoice.payable_amount, invoice.currency)}
     open_account(invoice)
     record("invoice.finalized", invoice, number=invoice.number, currency=invoice.currency, **amounts)
     if status == "paid":

@@ -3,7 +3,6 @@
 import datetime as dt
 import uuid
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -11,7 +10,7 @@ from billing_api import clock
 from billing_api.database import db
 from billing_api.domain import bookkeeping, lifecycle
 from billing_api.domain.bookkeeping import Figures, Posting, TaxAmount
-from billing_api.domain.money import currency, to_text
+from billing_api.domain.money import amount_text
 from billing_api.events.service import record
 from billing_api.invoices.models import Invoice
 from billing_api.ledger import service as ledger
@@ -97,8 +96,7 @@ def allocate(source: Source, invoice: Invoice, amount: int, on: dt.date) -> None
         post(invoice, "write_off_reversed", on, bookkeeping.written_off(-amount, invoice.id))
     _settle(invoice, source, amount)
     _post_allocation("credit_applied", source, invoice, amount, on)
-    data = {"amount": _text(invoice, amount), "amount_due": _text(invoice, invoice.amount_due)}
-    record("invoice.amount_applied", invoice, currency=invoice.currency, source=_reference(source), **data)
+    _record("invoice.amount_applied", invoice, source, amount)
     _follow(invoice)
 
 
@@ -113,8 +111,7 @@ def release(source: Source, invoice: Invoice, allocations: Collection[Allocation
     _post_allocation("credit_released", source, invoice, -amount, on)
     if invoice.marked_uncollectible_at is not None:
         post(invoice, "invoice_written_off", on, bookkeeping.written_off(amount, invoice.id))
-    data = {"amount": _text(invoice, amount), "amount_due": _text(invoice, invoice.amount_due)}
-    record("invoice.amount_released", invoice, currency=invoice.currency, source=_reference(source), **data)
+    _record("invoice.amount_released", invoice, source, amount)
     _follow(invoice)
 
 
@@ -150,9 +147,9 @@ def _follow(invoice: Invoice) -> None:
     record("invoice.paid" if status == "paid" else "invoice.reopened", invoice, number=invoice.number, was=was)
 
 
-def _reference(source: Source) -> dict[str, Any]:
-    return {"type": source.type, "id": str(source.id)}
-
-
-def _text(invoice: Invoice, amount: int) -> str:
-    return to_text(amount, currency(invoice.currency).decimals)
+def _record(type: str, invoice: Invoice, source: Source, amount: int) -> None:
+    """A fact of money that a source brought to an invoice, or took back."""
+    code = invoice.currency
+    amounts = {"amount": amount_text(amount, code), "amount_due": amount_text(invoice.amount_due, code)}
+    origin = {"type": source.type, "id": str(source.id)}
+    record(type, invoice, currency=code, source=origin, **amounts)

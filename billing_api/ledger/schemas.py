@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import fields
 
 from billing_api.domain.bookkeeping import ACCOUNTS, ENTRY_TYPES
-from billing_api.domain.money import currency, to_text
+from billing_api.domain.money import amount_text
 from billing_api.web.decimals import Exact
 from billing_api.web.fields import LINKS, Choice, Date, Id, Instant, Schema
 from billing_api.web.lists import currency_field
@@ -28,10 +28,10 @@ class PostingOutput(Schema):
     tax_name = fields.String(required=True, allow_none=True)
 
     def debited(self, posting: Any) -> str:
-        return to_text(max(posting.amount, 0), currency(posting.entry.currency).decimals)
+        return amount_text(max(posting.amount, 0), posting.entry.currency)
 
     def credited(self, posting: Any) -> str:
-        return to_text(max(-posting.amount, 0), currency(posting.entry.currency).decimals)
+        return amount_text(max(-posting.amount, 0), posting.entry.currency)
 
 
 class EntryReference(Schema):

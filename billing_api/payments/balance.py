@@ -8,7 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from billing_api.database import db, find
-from billing_api.domain import bookkeeping, money
+from billing_api.domain import bookkeeping
+from billing_api.domain.money import amount_text
 from billing_api.errors import Conflict, Fault, Invalid
 from billing_api.events.service import record
 from billing_api.invoices.actions import demand
@@ -104,7 +105,7 @@ def refund(source: Source, body: Mapping[str, Any]) -> Refund:
         raise Invalid(faults=faults)
     ledger.refuse_closed(on, organization)
     if amount > source.amount_available:
-        available = _text(source.amount_available, source.currency)
+        available = amount_text(source.amount_available, source.currency)
         raise PaymentIsApplied(f"Of it {available} is available.", members={"amount_available": available})
     source.use(refunded=amount)
     given = Refund(
@@ -151,19 +152,16 @@ def _enter(given: Refund) -> None:
         object=("refund", given.id),
     )
     origin = {"type": given.source_type, "id": str(given.source_id)}
-    record("refund.created", given, currency=given.currency, amount=_text(given.amount, given.currency), source=origin)
+    amount = amount_text(given.amount, given.currency)
+    record("refund.created", given, currency=given.currency, amount=amount, source=origin)
     db.session.flush()
 
 
 def _within(wanted: int, invoice: Invoice, there: int) -> int:
     if wanted > invoice.amount_due:
-        detail = f"On the invoice {_text(invoice.amount_due, invoice.currency)} is due."
+        detail = f"On the invoice {amount_text(invoice.amount_due, invoice.currency)} is due."
         raise Invalid(faults=[Fault("amount-exceeds-due", detail, "/amount")])
     if wanted > there:
-        detail = f"The customer has {_text(there, invoice.currency)} to their credit."
+        detail = f"The customer has {amount_text(there, invoice.currency)} to their credit."
         raise Invalid(faults=[Fault("amount-exceeds-available", detail, "/amount")])
     return wanted
-
-
-def _text(amount: int, code: str) -> str:
-    return money.to_text(amount, money.currency(code).decimals)

@@ -13,8 +13,9 @@ from uuid_utils.compat import uuid7
 from billing_api import clock
 from billing_api.customers import service as customers
 from billing_api.database import Overtaken, db, find
-from billing_api.domain import bookkeeping, money
+from billing_api.domain import bookkeeping
 from billing_api.domain.adjustments import stated
+from billing_api.domain.money import amount_text, currency
 from billing_api.errors import Conflict, Fault, Invalid
 from billing_api.events.service import record
 from billing_api.invoices.actions import demand
@@ -136,7 +137,7 @@ def reverse(id: uuid.UUID, reason: str, expected: Collection[int] | None = None)
     payment.use(reversed=payment.amount)
     payment.reversed_at, payment.reversal_reason = clock.now(), reason
     _post(payment, "payment_reversed", on, bookkeeping.refunded(payment.amount, payment.method, payment.id))
-    record("payment.reversed", payment, currency=payment.currency, amount=_text(payment))
+    _record("payment.reversed", payment)
     db.session.flush()
     return payment
 
@@ -173,7 +174,7 @@ def search(filters: Mapping[str, Any]) -> sa.Select[Payment]:
 def positive(value: Decimal, code: str, pointer: str, faults: list[Fault]) -> int:
     """An amount above zero in minor units; 0 with a fault added where it is none."""
     before = len(faults)
-    amount = stated(value, money.currency(code), pointer, faults) or 0
+    amount = stated(value, currency(code), pointer, faults) or 0
     if amount <= 0 and len(faults) == before:
         faults.append(Fault("amount-not-positive", "An amount above 0 belongs here.", pointer))
     return max(amount, 0)
@@ -201,7 +202,9 @@ def _shares(body: Mapping[str, Any], invoices: Mapping[uuid.UUID, Invoice], faul
 def _within_due(body: Mapping[str, Any], shares: Sequence[Share], places: Sequence[str]) -> list[Share]:
     """The shares, none above what is due; what is more goes to the balance only where that was asked for by name."""
     faults = [
-        Fault("amount-exceeds-due", f"On the invoice {_due(invoice)} is due.", place)
+        Fault(
+            "amount-exceeds-due", f"On the invoice {amount_text(invoice.amount_due, invoice.currency)} is due.", place
+        )
         for (invoice, amount), place in zip(shares, places, strict=True)
         if amount > invoice.amount_due
     ]
@@ -233,7 +236,7 @@ def _receive(
     db.session.add(payment)
     db.session.flush()
     _post(payment, "payment_received", on, bookkeeping.received(amount, payment.method, payment.id))
-    record("payment.received", payment, customer_id=str(customer_id), currency=code, amount=_text(payment))
+    _record("payment.received", payment, customer_id=str(customer_id))
     for invoice, part in shares:
         allocate(payment, invoice, part, on)
     db.session.flush()
@@ -251,9 +254,6 @@ def _post(payment: Payment, type: str, on: dt.date, postings: Sequence[bookkeepi
     )
 
 
-def _text(payment: Payment) -> str:
-    return money.to_text(payment.amount, money.currency(payment.currency).decimals)
-
-
-def _due(invoice: Invoice) -> str:
-    return money.to_text(invoice.amount_due, money.currency(invoice.currency).decimals)
+def _record(type: str, payment: Payment, **more: Any) -> None:
+    amount = amount_text(payment.amount, payment.currency)
+    record(type, payment, currency=payment.currency, amount=amount, **more)

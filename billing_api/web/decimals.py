@@ -120,7 +120,7 @@ class Money(StrictField):
         super().__init__(dump_only=True, **kwargs)
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
-        return None if value is None else money.to_text(value, money.currency(_currency(obj)).decimals)
+        return None if value is None else money.amount_text(value, _currency(obj))
 
 
 def _currency(obj: Any) -> str:

@@ -19,6 +19,9 @@ from billing_api.invoices.models import Invoice
 from billing_api.invoices.parts import InvoiceLine, InvoiceLineTax
 from billing_api.unit_of_work import unit
 
+DUE = Invoice.payable_amount - Invoice.amount_paid - Invoice.amount_credited
+"""What is still to be paid of an issued invoice, in minor units."""
+
 
 def parts() -> tuple[ExecutableOption, ...]:
     """What brings an invoice whole, in a constant number of statements whatever its size and however many there are."""
@@ -100,8 +103,7 @@ def is_overdue() -> sa.ColumnElement[bool]:
             for day, zones in list(days.items())[1:]
         ),
     )
-    due = Invoice.payable_amount - Invoice.amount_paid - Invoice.amount_credited > 0
-    return sa.and_(Invoice.status == "open", Invoice.due_date < max(days), is_past, due)
+    return sa.and_(Invoice.status == "open", Invoice.due_date < max(days), is_past, DUE > 0)
 
 
 def _overdue(filters: Mapping[str, Any]) -> list[sa.ColumnElement[bool]]:

@@ -12,16 +12,13 @@ from billing_api.customers import service as customers
 from billing_api.database import db
 from billing_api.domain.bookkeeping import ACCOUNTS
 from billing_api.invoices.models import Invoice
-from billing_api.invoices.queries import is_overdue
+from billing_api.invoices.queries import DUE, is_overdue
 from billing_api.ledger.models import LedgerEntry, LedgerPosting, Source
 from billing_api.organizations import service as organizations
 from billing_api.unit_of_work import unit
 
 Query = sa.Select[*tuple[Any, ...]]
 Term = sa.SQLColumnExpression[Any]
-
-DUE = Invoice.payable_amount - Invoice.amount_paid - Invoice.amount_credited
-"""What is still to be paid of an issued invoice, in minor units."""
 
 
 def balances(customer_id: uuid.UUID, currency: str | None) -> list[dict[str, Any]]:

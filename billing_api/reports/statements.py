@@ -15,11 +15,11 @@ from billing_api.database import db
 from billing_api.domain.statements import reconciled
 from billing_api.errors import Fault, Malformed
 from billing_api.invoices.models import Invoice
+from billing_api.invoices.queries import DUE
 from billing_api.ledger.models import LedgerEntry, LedgerPosting, Source
 from billing_api.organizations import service as organizations
 from billing_api.organizations.models import Organization
 from billing_api.payments.models import Payment, Refund
-from billing_api.reports.service import DUE
 from billing_api.unit_of_work import unit
 
 
@@ -177,6 +177,7 @@ def _documents(customer_id: uuid.UUID, code: str) -> int:
         Invoice.organization_id == unit().tenant,
         Invoice.customer_id == customer_id,
         Invoice.currency == code,
+        # The index of what is owed is asked for in its own words; it holds what was given up, too.
         Invoice.status.in_(("open", "uncollectible")),
         Invoice.status == "open",
     )

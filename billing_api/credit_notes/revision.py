@@ -34,8 +34,9 @@ def revise(
     invoice = find(Invoice, id, lock=True, expected=expected, options=parts())
     organization = organizations.current(keep=True)
     demand("revise", invoice, organization)
-    draft = invoices.create({**load(_again(invoice)), "finalize": False}, revision_of=invoice.id)
-    if permits("void", invoice, organization):
+    is_void = permits("void", invoice, organization)
+    draft = invoices.create({**load(_again(invoice, is_void=is_void)), "finalize": False}, revision_of=invoice.id)
+    if is_void:
         issued.void(invoice.id, reason)
     else:
         credit(invoice, organization, _all_of_it(reason))
@@ -45,9 +46,12 @@ def revise(
     return invoices.with_actions(draft)
 
 
-def _again(invoice: Invoice) -> dict[str, Any]:
+def _again(invoice: Invoice, *, is_void: bool) -> dict[str, Any]:
     """What was asked for, of the same supply, and naming the invoice that it replaces."""
     kept = {name: value for name, value in invoice.request.items() if name not in _OF_ITS_ISSUE}
+    if not is_void:
+        # A credit note of the whole has turned it into the customer's credit, which would count twice.
+        kept.pop("prepaid_amount", None)
     if invoice.billing_period is None:
         kept["supply_date"] = str(invoice.supply_date)
     named = {"number": invoice.number, "issue_date": str(invoice.issue_date), "invoice_id": str(invoice.id)}

@@ -1,5 +1,9 @@
 """Revising an issued invoice: cancelled as a whole, and a linked draft in its place."""
 
+from decimal import Decimal
+
+import pytest
+
 from tests.credit_notes.crediting import again, balances
 from tests.factories import Tenant, created, line
 
@@ -64,3 +68,19 @@ def test_an_invoice_to_the_wrong_customer_is_revised_for_the_right_one(tenant: T
     assert [one["invoice_id"] for one in changed.json["preceding_invoices"]] == [invoice["id"]]
     issued = tenant.post(f"{draft['links']['self']}/finalize").json
     assert (issued["customer_id"], issued["revision_of_id"]) == (right, invoice["id"])
+
+
+@pytest.mark.parametrize("is_sent", [False, True])
+@pytest.mark.parametrize(("prepaid", "net"), [("19.00", "100.00"), ("119.00", "0.00"), ("150.00", "-31.00")])
+def test_what_was_prepaid_counts_once_however_the_invoice_is_cancelled(
+    tenant: Tenant, prepaid: str, net: str, is_sent: bool
+) -> None:
+    old = tenant.invoice(prepaid_amount=prepaid)
+    if is_sent:
+        tenant.post(f"/v1/invoices/{old['id']}/mark-sent")
+    new = created(tenant.post(f"/v1/invoices/{old['id']}/revise", {"reason": "A wrong address"}))
+    is_credited = is_sent or prepaid != "19.00"
+    assert new["prepaid_amount"] == ("0.00" if is_credited else prepaid)
+    assert tenant.post(f"/v1/invoices/{new['id']}/finalize").json["status"] == "open"
+    (one,) = tenant.get(f"/v1/customers/{old['customer_id']}/balance").json["balances"]
+    assert Decimal(one["net"]) == Decimal(net)

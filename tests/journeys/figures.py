@@ -52,7 +52,7 @@ def figures(body: dict[str, Any]) -> Figures:
     else:
         tax = sum(nearest(sum_ * rate / 100) for rate, sum_ in groups.items())
         total = groups.total() + tax
-    return Figures(tax, total, total - minor(body["prepaid_amount"], currency))
+    return Figures(tax, total, total - minor(body["prepaid_amount"] or "0", currency))
 
 
 def _off(allowance: dict[str, str], amount: int, currency: str) -> int:

@@ -237,6 +237,8 @@ class Books:
             self.void(invoice)
         except Refused:
             self.credit(invoice, None, refund=False)
+            # What was paid before is to the customer's credit by now.
+            draft.body["prepaid_amount"] = None
         self.tell("invoice.revised", invoice)
         return draft
 

@@ -15,6 +15,8 @@ from sqlalchemy.exc import DBAPIError
 
 from billing_api.database import Base
 from billing_api.embedded import Addresses
+from billing_api.importing import Job, of_invoices, run
+from billing_api.intake import Record
 from billing_api.provisioning import MIGRATIONS
 from config import Config
 from tests.factories import BUYER_ADDRESS, PASSWORD, line, sign_up
@@ -23,6 +25,7 @@ from tests.tenancy.conftest import furnished
 
 STEPS = [step.revision for step in reversed(list(ScriptDirectory(str(MIGRATIONS)).walk_revisions()))]
 LOST = {
+    "0024": set(),
     "0023": set(),
     "0022": set(),
     "0021": set(),
@@ -226,6 +229,26 @@ def test_an_invoice_that_came_back_before_it_said_so_says_it_from_its_history(em
             assert (after[moment] is None) == (before[moment] is None)
             assert (before[moment] or "") <= (after[moment] or "")
     assert [one["reopened_at"] is None for one in said] == [False, True, True]
+
+
+def test_invoices_that_were_imported_before_count_as_sent(empty: Database) -> None:
+    app, there = empty
+    migrate(app, "head")
+    owner = sign_up(app)
+    buyer = owner.customer()["id"]
+    body = {**owner.invoice_body(customer_id=buyer), "issue_date": "2025-01-31"}
+    rows = [{**body, "number": "A-1"}, {**body, "number": "A-2", "status": "void"}]
+    with app.app_context():
+        run(Job(of_invoices(), owner.organization_id), [Record(at, row) for at, row in enumerate(rows, start=1)])
+    own = owner.invoice(customer_id=buyer)
+    with connected(there.owner) as cursor:
+        cursor.execute("UPDATE invoices SET sent_at = NULL")
+    with app.app_context():
+        downgrade(revision="0023")
+    migrate(app, "head")
+    shown = {one["number"]: one for one in owner.get("/v1/invoices").json["data"]}
+    assert shown["A-1"]["sent_at"] == shown["A-1"]["imported_at"] is not None
+    assert (shown["A-2"]["sent_at"], shown[own["number"]]["sent_at"]) == (None, None)
 
 
 def test_a_step_that_broke_half_way_left_nothing_and_the_next_run_succeeds(empty: Database) -> None:

@@ -122,6 +122,8 @@ def _keep(invoice: Invoice, body: Mapping[str, Any], parties: Parties, opening: 
         invoice.supply_date = invoice.issue_date
     invoice.seller, invoice.buyer = seller_of(parties.organization), buyer_of(parties.customer)
     invoice.finalized_at = invoice.imported_at = clock.now()
+    # Who issued it elsewhere gave it to the buyer; one that is void may never have left.
+    invoice.sent_at = None if body["status"] == "void" else invoice.imported_at
     invoice.opening_date, invoice.amount_settled_before = opening, settled
     invoice.amount_paid = settled if invoice.payable_amount >= 0 else invoice.payable_amount
     invoice.status = "open" if invoice.amount_due or body["status"] == "void" else "paid"

@@ -115,7 +115,16 @@ def test_an_invoice_below_zero_is_a_credit_as_far_as_it_was_not_paid_out(tenant:
     assert tenant.post(f"/v1/invoices/{found['id']}/refunds", {"amount": "100.00"}).status_code == 201
 
 
+def test_the_buyer_has_it_so_it_is_credited_and_not_declared_void(tenant: Tenant, one: Any) -> None:
+    found = one(old("A-1"))
+    assert found["sent_at"] == found["imported_at"] is not None
+    answer = tenant.post(f"/v1/invoices/{found['id']}/void", {"reason": "Never owed"})
+    assert (answer.status_code, answer.json["code"]) == (409, "void-not-permitted")
+    assert one(old("A-2", status="void"))["sent_at"] is None
+
+
 def test_declared_void_it_takes_back_what_it_brought(tenant: Tenant, one: Any) -> None:
+    tenant.patch("/v1/organization", {"cancellation_mode": "void"})
     found = one(old("A-1"))
     answer = tenant.post(f"/v1/invoices/{found['id']}/void", {"reason": "Never owed"})
     assert answer.status_code == 200, answer.text

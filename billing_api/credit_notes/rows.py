@@ -1,7 +1,6 @@
 """A credit note as rows: over an invoice, from the credit that was computed, or by itself, from lines of its own."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from uuid_utils.compat import uuid7
@@ -10,8 +9,9 @@ from billing_api.credit_notes.credits import alone
 from billing_api.credit_notes.models import CreditNote
 from billing_api.credit_notes.parts import CreditNoteAdjustment, CreditNoteLine, CreditNoteTaxGroup
 from billing_api.domain import money
+from billing_api.domain.creditable import Creditable
 from billing_api.domain.credits import Credit, CreditedLine
-from billing_api.domain.exchange import convert_taxes
+from billing_api.domain.exchange import convert_credited
 from billing_api.domain.groups import Group
 from billing_api.domain.lines import extended
 from billing_api.invoices.breakdown import InvoiceTaxGroup
@@ -30,8 +30,9 @@ _FIGURES = ("subtotal", "allowance_total", "charge_total", "total_without_tax", 
             "tax_total_in_tax_currency")  # fmt: skip
 
 
-def over(invoice: Invoice, made: Credit, body: Mapping[str, Any]) -> CreditNote:
-    """The credit note of a credit of an issued invoice, without its number; amounts in minor units."""
+def over(invoice: Invoice, made: Credit, after: Creditable, body: Mapping[str, Any]) -> CreditNote:
+    """The credit note of a credit of an issued invoice, which leaves it at `after`; without its number. Amounts in
+    minor units."""
     note = _note(invoice, body, made.payable_amount)
     note.invoice_id = invoice.id
     named = {"number": invoice.number, "issue_date": str(invoice.issue_date), "invoice_id": str(invoice.id)}
@@ -43,12 +44,14 @@ def over(invoice: Invoice, made: Credit, body: Mapping[str, Any]) -> CreditNote:
     note.charge_total = sum(one.net for one in note.charges)
     for name in ("total_without_tax", "tax_total", "total", "rounding_amount"):
         setattr(note, name, getattr(made, name))
-    note.tax_total_in_tax_currency, shares = _converted(invoice, made.groups)
-    reasons = {(group.category, group.name, group.rate): group for group in invoice.tax_breakdown}
-    note.tax_breakdown = [
-        _group(position, group, share, reasons[group.category, group.name, group.rate])
-        for position, (group, share) in enumerate(zip(made.groups, shares, strict=True))
-    ]
+    places = {(row.category, row.name, row.rate): at for at, row in enumerate(invoice.tax_breakdown)}
+    for position, group in enumerate(made.groups):
+        at = places[group.category, group.name, group.rate]
+        row = invoice.tax_breakdown[at]
+        share = _converted(row, group.tax_amount, after.groups[at].tax_credited)
+        note.tax_breakdown.append(_group(position, group, share, row))
+    if invoice.tax_total_in_tax_currency is not None:
+        note.tax_total_in_tax_currency = sum(row.tax_amount_in_tax_currency or 0 for row in note.tax_breakdown)
     return note
 
 
@@ -156,14 +159,11 @@ def _taxes(line: InvoiceLine) -> list[dict[str, Any]]:
     ]
 
 
-def _converted(invoice: Invoice, groups: Sequence[Group]) -> tuple[int | None, Sequence[int | None]]:
-    """The tax in the currency of the seller's tax, by the rate of the invoice (rule 13)."""
-    rate: Decimal | None = invoice.exchange_rate
-    if rate is None or invoice.tax_currency is None:
-        return None, [None] * len(groups)
-    source, target = money.currency(invoice.currency), money.currency(invoice.tax_currency)
-    result = convert_taxes([group.tax_amount for group in groups], rate, source, target)
-    return result.tax_total, result.group_taxes
+def _converted(row: InvoiceTaxGroup, step: int, credited: int) -> int | None:
+    """The tax of a credit in the currency of the seller's tax, where the invoice states it (rule 13)."""
+    if row.tax_amount_in_tax_currency is None:
+        return None
+    return convert_credited(row.tax_amount_in_tax_currency, row.tax_amount, credited - step, step)
 
 
 def _group(

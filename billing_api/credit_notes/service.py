@@ -190,7 +190,7 @@ def _compose(
     made, after = choose(invoice, body)
     if body["lines"] or body["charges"]:
         _refuse_nothing(made)
-    return over(invoice, made, body), made, after
+    return over(invoice, made, after, body), made, after
 
 
 def _refuse_nothing(made: Credit) -> None:

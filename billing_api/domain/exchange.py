@@ -38,6 +38,14 @@ def convert_taxes(group_taxes: Sequence[int], rate: Decimal, source: Currency, t
     return TaxInCurrency(currency=target, tax_total=total, group_taxes=shares)
 
 
+def convert_credited(converted: int, tax: int, before: int, step: int) -> int:
+    """What a credit of `step` takes back of a tax group that the invoice states as `converted`, where credits took
+    `before` of its `tax` earlier. Cumulative as in rule 12: all credits together take back what was stated, no more."""
+    if tax == 0:
+        return 0
+    return rounded(converted * (before + step), tax) - rounded(converted * before, tax)
+
+
 def have_one_sign(group_taxes: Sequence[int]) -> bool:
     """Whether no two groups have taxes of opposite signs, so that the tax is split by rule 8."""
     return all(tax >= 0 for tax in group_taxes) or all(tax <= 0 for tax in group_taxes)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.credit_notes.crediting import again, balances, credit, group_sums, part, priced
-from tests.factories import Tenant
+from tests.factories import Tenant, line
 
 Wish = tuple[int, dict[str, str]]
 ROUNDED = {"prices_include_tax": True, "cash_rounding_increment": "0.05"}
@@ -98,3 +98,19 @@ def test_the_components_of_a_combined_rate_are_credited_to_the_cent(shop: Tenant
     shares = [note["tax_breakdown"][0]["components"] for note in notes]
     sums = [sum(Decimal(each[at]["tax_amount"]) for each in shares) for at in range(3)]
     assert sums == [Decimal("0.66"), Decimal("0.11"), Decimal("0.10")]
+
+
+def test_credits_in_parts_take_back_the_tax_in_the_second_currency_as_it_was_stated(tenant: Tenant) -> None:
+    rate = {"rate": "0.7912", "date": "2026-01-30", "source": "ECB"}
+    tenant.patch("/v1/organization", {"tax_currency": "GBP"})
+    lines = [line(quantity="1", unit_price="1.00", tax_rate="20") for _ in range(3)] + [
+        line(quantity="1", unit_price="0.70", tax_rate="7")
+    ]
+    invoice = tenant.invoice(lines=lines, exchange_rate=rate)
+    assert invoice["tax_total_in_tax_currency"] == "0.51"
+    notes = [credit(tenant, invoice, part(invoice, at)) for at in range(4)]
+    assert [note["tax_total_in_tax_currency"] for note in notes] == ["0.16", "0.15", "0.16", "0.04"]
+    credited = [group for note in notes for group in note["tax_breakdown"]]
+    for stated in invoice["tax_breakdown"]:
+        shares = [one["tax_amount_in_tax_currency"] for one in credited if one["rate"] == stated["rate"]]
+        assert sum(map(Decimal, shares)) == Decimal(stated["tax_amount_in_tax_currency"])

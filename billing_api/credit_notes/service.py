@@ -59,11 +59,15 @@ def preview(body: Mapping[str, Any]) -> CreditNote:
     """The credit note that this body would make, as things stand; nothing is kept."""
     if body["invoice_id"] is None:
         note, parties = _compose_free(body)
+        _check_dates(body, parties.organization, None)
+        _foresee(body, parties.organization, None)
         note.seller = seller_of(parties.organization)
         note.buyer = buyer_of(parties.customer) if parties.customer else None  # type: ignore[assignment]  # in previews
     else:
-        invoice = _invoice(body["invoice_id"])
+        invoice, organization = _invoice(body["invoice_id"]), organizations.current()
         note = _compose(invoice, None, body)[0]
+        _check_dates(body, organization, invoice)
+        _foresee(body, organization, invoice)
     if note.settlement == "refund":
         note.use(refunded=note.amount_available)
     return note
@@ -83,7 +87,7 @@ def create(body: Mapping[str, Any]) -> CreditNote:
         return credit(_invoice(body["invoice_id"], lock=True), organizations.current(keep=True), body)
     note, parties = _compose_free(body, keep=True)
     organization = parties.organization
-    _check_refund(body, organization)
+    _check_dates(body, organization, None)
     note.seller, note.buyer = seller_of(organization), buyer_of(parties.customer)
     _issue(note, organization, body["issue_date"])
     _refund(note, body)
@@ -93,13 +97,9 @@ def create(body: Mapping[str, Any]) -> CreditNote:
 
 def credit(invoice: Invoice, organization: Organization, body: Mapping[str, Any]) -> CreditNote:
     """Issue a credit note over an invoice whose row is locked; the organization is kept. Raises what `create` does."""
-    _check_refund(body, organization)
     note, made, after = _compose(invoice, organization, body)
-    asked = body["issue_date"]
-    if asked is not None and invoice.issue_date is not None and asked < invoice.issue_date:
-        detail = f"The invoice was issued on {invoice.issue_date}."
-        raise Invalid(faults=[Fault("issue-date-before-invoice", detail, "/issue_date")])
-    _issue(note, organization, asked, not_before=invoice.issue_date)
+    _check_dates(body, organization, invoice)
+    _issue(note, organization, body["issue_date"], not_before=invoice.issue_date)
     # Of the invoice nothing was written before, so that its version rises by one.
     keep(invoice, made, after)
     amount = amount_text(note.amount, note.currency)
@@ -249,23 +249,36 @@ def _figures(note: CreditNote) -> Figures:
     )
 
 
-def _check_refund(body: Mapping[str, Any], organization: Organization) -> None:
-    """The date of a refund is judged before the series is locked."""
-    if body["settlement"] != "refund":
-        return
+def _check_dates(body: Mapping[str, Any], organization: Organization, invoice: Invoice | None) -> None:
+    """The dates that a body names are judged before the series is locked."""
     faults: list[Fault] = []
-    on = ledger.date_of(body["refund"]["payment_date"], organization, faults)
+    asked, issued = body["issue_date"], invoice.issue_date if invoice else None
+    if asked is not None and issued is not None and asked < issued:
+        faults.append(Fault("issue-date-before-invoice", f"The invoice was issued on {issued}.", "/issue_date"))
+    if body["settlement"] == "refund":
+        late: list[Fault] = []
+        ledger.date_of(body["refund"]["payment_date"], organization, late)
+        faults += [fault.below("/refund") for fault in late]
     if faults:
-        raise Invalid(faults=[fault.below("/refund") for fault in faults])
-    ledger.refuse_closed(on, organization)
+        raise Invalid(faults=faults)
+
+
+def _foresee(body: Mapping[str, Any], organization: Organization, invoice: Invoice | None) -> None:
+    """Refuse in a preview the dates that the series would refuse, as it stands."""
+    issued = invoice.issue_date if invoice else None
+    _check_refund(body, numbering.foresee("credit_note", body["issue_date"], organization.time_zone, not_before=issued))
+
+
+def _check_refund(body: Mapping[str, Any], dated_on: dt.date) -> None:
+    paid = body["refund"]["payment_date"] if body["settlement"] == "refund" else None
+    if paid is not None and paid < dated_on:
+        detail = f"The credit note is issued on {dated_on}."
+        raise Invalid(faults=[Fault("date-before-source", detail, "/refund/payment_date")])
 
 
 def _refund(note: CreditNote, body: Mapping[str, Any]) -> None:
     """Give back what the invoice did not take, where that was asked for."""
-    paid = body["refund"]["payment_date"] if note.settlement == "refund" else None
-    if paid is not None and paid < note.dated_on:
-        detail = f"The credit note is issued on {note.dated_on}."
-        raise Invalid(faults=[Fault("date-before-source", detail, "/refund/payment_date")])
+    _check_refund(body, note.dated_on)
     if note.settlement == "refund" and note.amount_available:
         decimals = currency(note.currency).decimals
         balance.refund(note, {**body["refund"], "amount": Decimal(f"{note.amount_available}E-{decimals}")})

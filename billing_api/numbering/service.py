@@ -99,8 +99,7 @@ def take(
     """
     series = _locked(document_type)
     counters = counters_of([series])[series.id]
-    last = max((date for date in (last_date(counters), not_before) if date is not None), default=None)
-    on = _date(issue_date, clock.today(time_zone), last)
+    on = _date(issue_date, clock.today(time_zone), _latest(last_date(counters), not_before))
     if series.upcoming_from is not None and on >= series.upcoming_from:
         _let_upcoming_hold(series)
     spot = place(series, counters, on)
@@ -109,7 +108,9 @@ def take(
     return number
 
 
-def foresee(document_type: str, issue_date: dt.date | None, time_zone: str) -> dt.date:
+def foresee(
+    document_type: str, issue_date: dt.date | None, time_zone: str, *, not_before: dt.date | None = None
+) -> dt.date:
     """The date that `take` would give as things stand, which without a lock is no promise. Raises what it would."""
     query = sa.select(sa.func.max(NumberCounter.last_issue_date)).join(
         NumberSeries,
@@ -117,7 +118,8 @@ def foresee(document_type: str, issue_date: dt.date | None, time_zone: str) -> d
             NumberSeries.organization_id == NumberCounter.organization_id, NumberSeries.id == NumberCounter.series_id
         ),
     )
-    return _date(issue_date, clock.today(time_zone), db.session.scalar(query.where(*_of(document_type))))
+    last = db.session.scalar(query.where(*_of(document_type)))
+    return _date(issue_date, clock.today(time_zone), _latest(last, not_before))
 
 
 def adopt(document_type: str, number: str, issue_date: dt.date, time_zone: str, document_id: uuid.UUID) -> Number:
@@ -254,6 +256,10 @@ def _refuse_unfit(number: str, issue_date: dt.date, today: dt.date) -> None:
         )
     if faults:
         raise Invalid(faults=faults)
+
+
+def _latest(*dates: dt.date | None) -> dt.date | None:
+    return max((date for date in dates if date is not None), default=None)
 
 
 def _date(asked: dt.date | None, today: dt.date, last: dt.date | None) -> dt.date:

@@ -104,3 +104,28 @@ def test_a_dry_run_answers_and_keeps_nothing(tenant: Tenant) -> None:
     assert (answer.status_code, answer.headers["Dry-Run"]) == (201, "true")
     assert tenant.get("/v1/credit-notes").json["data"] == []
     assert again(tenant, invoice) == invoice
+
+
+@pytest.mark.parametrize(
+    ("members", "code", "pointer"),
+    [
+        ({"issue_date": "2020-01-01"}, "issue-date-before-invoice", "/issue_date"),
+        ({"issue_date": "2999-01-01"}, "issue-date-in-future", "/issue_date"),
+        ({"settlement": "refund", "refund": {"payment_date": "2999-01-01"}}, "date-in-future", "/refund/payment_date"),
+        (
+            {"settlement": "refund", "refund": {"payment_date": "2020-01-01"}},
+            "date-before-source",
+            "/refund/payment_date",
+        ),
+    ],
+)
+def test_a_preview_refuses_the_dates_that_the_credit_note_would_be_refused_for(
+    tenant: Tenant, members: dict[str, Any], code: str, pointer: str
+) -> None:
+    invoice = tenant.invoice()
+    tenant.payment(invoice)
+    body = {"invoice_id": invoice["id"], "reason": "Returned", **members}
+    for path in ("/v1/credit-notes/preview", "/v1/credit-notes"):
+        answer = tenant.post(path, body)
+        told = [(fault["code"], fault["pointer"]) for fault in answer.json["errors"]]
+        assert (answer.status_code, told) == (422, [(code, pointer)]), path

@@ -15,11 +15,9 @@ from sqlalchemy.exc import DBAPIError
 
 from billing_api.database import Base
 from billing_api.embedded import Addresses
-from billing_api.importing import Job, of_invoices, run
-from billing_api.intake import Record
 from billing_api.provisioning import MIGRATIONS
 from config import Config
-from tests.factories import BUYER_ADDRESS, PASSWORD, line, sign_up
+from tests.factories import BUYER_ADDRESS, PASSWORD, line
 from tests.schema import application, connected, counted, definitions, scratch
 from tests.tenancy.conftest import furnished
 
@@ -206,49 +204,6 @@ def test_after_the_invoices_were_taken_down_and_up_the_numbers_go_on(used: Datab
     body = {"customer_id": buyer["id"], "lines": [line()], "finalize": True}
     issued = client.post("/v1/invoices", json=body, headers=headers).json
     assert issued["number"].endswith("0003")
-
-
-def test_an_invoice_that_came_back_before_it_said_so_says_it_from_its_history(empty: Database) -> None:
-    app, _ = empty
-    migrate(app, "head")
-    owner = sign_up(app)
-    paths = [owner.invoice()["links"]["self"] for _ in range(3)]
-    for path in paths[:2]:
-        for deed in ("mark-uncollectible", "mark-collectible"):
-            owner.post(f"{path}/{deed}")
-    payment = owner.payment(owner.get(paths[0]).json)
-    owner.post(f"/v1/payments/{payment['id']}/reverse", {"reason": "Sent back"})
-    said = [owner.get(path).json for path in paths]
-    with app.app_context():
-        downgrade(revision="0021")
-    migrate(app, "head")
-    for path, before in zip(paths, said, strict=True):
-        after = owner.get(path).json
-        for moment in ("reopened_at", "marked_collectible_at"):
-            # The fact is written a moment after it was so.
-            assert (after[moment] is None) == (before[moment] is None)
-            assert (before[moment] or "") <= (after[moment] or "")
-    assert [one["reopened_at"] is None for one in said] == [False, True, True]
-
-
-def test_invoices_that_were_imported_before_count_as_sent(empty: Database) -> None:
-    app, there = empty
-    migrate(app, "head")
-    owner = sign_up(app)
-    buyer = owner.customer()["id"]
-    body = {**owner.invoice_body(customer_id=buyer), "issue_date": "2025-01-31"}
-    rows = [{**body, "number": "A-1"}, {**body, "number": "A-2", "status": "void"}]
-    with app.app_context():
-        run(Job(of_invoices(), owner.organization_id), [Record(at, row) for at, row in enumerate(rows, start=1)])
-    own = owner.invoice(customer_id=buyer)
-    with connected(there.owner) as cursor:
-        cursor.execute("UPDATE invoices SET sent_at = NULL")
-    with app.app_context():
-        downgrade(revision="0023")
-    migrate(app, "head")
-    shown = {one["number"]: one for one in owner.get("/v1/invoices").json["data"]}
-    assert shown["A-1"]["sent_at"] == shown["A-1"]["imported_at"] is not None
-    assert (shown["A-2"]["sent_at"], shown[own["number"]]["sent_at"]) == (None, None)
 
 
 def test_a_step_that_broke_half_way_left_nothing_and_the_next_run_succeeds(empty: Database) -> None:

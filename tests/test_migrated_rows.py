@@ -1,0 +1,68 @@
+"""What migrations say in new columns of rows that were there before."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask_migrate import downgrade, upgrade
+
+from billing_api.embedded import Addresses
+from billing_api.importing import Job, of_invoices, run
+from billing_api.intake import Record
+from config import Config
+from tests.factories import sign_up
+from tests.schema import application, connected, scratch
+
+Database = tuple[Flask, Addresses]
+
+
+@pytest.fixture
+def newest(config: Config, addresses: Addresses, tmp_path: Path) -> Iterator[Database]:
+    """A database of its own at its newest, and the application on it."""
+    with scratch(addresses) as there, application(config, there, tmp_path) as app:
+        yield app, there
+
+
+def go_back_and_on(app: Flask, revision: str) -> None:
+    """Down to where the columns were not there yet, and up again."""
+    with app.app_context():
+        downgrade(revision=revision)
+        upgrade()
+
+
+def test_an_invoice_that_came_back_before_it_said_so_says_it_from_its_history(newest: Database) -> None:
+    app, _ = newest
+    owner = sign_up(app)
+    paths = [owner.invoice()["links"]["self"] for _ in range(3)]
+    for path in paths[:2]:
+        for deed in ("mark-uncollectible", "mark-collectible"):
+            owner.post(f"{path}/{deed}")
+    payment = owner.payment(owner.get(paths[0]).json)
+    owner.post(f"/v1/payments/{payment['id']}/reverse", {"reason": "Sent back"})
+    said = [owner.get(path).json for path in paths]
+    go_back_and_on(app, "0021")
+    for path, before in zip(paths, said, strict=True):
+        after = owner.get(path).json
+        for moment in ("reopened_at", "marked_collectible_at"):
+            # The fact is written a moment after it was so.
+            assert (after[moment] is None) == (before[moment] is None)
+            assert (before[moment] or "") <= (after[moment] or "")
+    assert [one["reopened_at"] is None for one in said] == [False, True, True]
+
+
+def test_invoices_that_were_imported_before_count_as_sent(newest: Database) -> None:
+    app, there = newest
+    owner = sign_up(app)
+    buyer = owner.customer()["id"]
+    body = {**owner.invoice_body(customer_id=buyer), "issue_date": "2025-01-31"}
+    rows = [{**body, "number": "A-1"}, {**body, "number": "A-2", "status": "void"}]
+    with app.app_context():
+        run(Job(of_invoices(), owner.organization_id), [Record(at, row) for at, row in enumerate(rows, start=1)])
+    own = owner.invoice(customer_id=buyer)
+    with connected(there.owner) as cursor:
+        cursor.execute("UPDATE invoices SET sent_at = NULL")
+    go_back_and_on(app, "0023")
+    shown = {one["number"]: one for one in owner.get("/v1/invoices").json["data"]}
+    assert shown["A-1"]["sent_at"] == shown["A-1"]["imported_at"] is not None
+    assert (shown["A-2"]["sent_at"], shown[own["number"]]["sent_at"]) == (None, None)

@@ -38,6 +38,12 @@ def bring_parts(invoice: Invoice) -> None:
     db.session.scalars(query.options(*parts())).one()
 
 
+def revision_of(id: uuid.UUID) -> uuid.UUID | None:
+    """The issued invoice in whose place this one came, or is to come."""
+    query = sa.select(Invoice.revision_of_id).where(Invoice.organization_id == unit().tenant, Invoice.id == id)
+    return db.session.scalar(query)
+
+
 def customers_of(invoices: Sequence[Invoice]) -> dict[uuid.UUID, Customer]:
     """The customers of these invoices, in one statement."""
     ids = {invoice.customer_id for invoice in invoices}

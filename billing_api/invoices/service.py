@@ -21,7 +21,7 @@ from billing_api.invoices.drafting import Parties, write
 from billing_api.invoices.finalization import issue
 from billing_api.invoices.models import Invoice
 from billing_api.invoices.preceding import InvoiceNotFound
-from billing_api.invoices.queries import parts
+from billing_api.invoices.queries import parts, revision_of
 from billing_api.invoices.rows import content
 from billing_api.organizations import service as organizations
 
@@ -122,9 +122,14 @@ def edit(
 
 
 def delete(id: uuid.UUID, expected: Collection[int] | None = None) -> None:
-    """Delete a draft. Raises NotFound, PreconditionFailed, InvalidTransition."""
+    """Delete a draft; an invoice that it was to replace has no revision any more. Raises NotFound, PreconditionFailed,
+    InvalidTransition."""
+    replaced = _replaced_by(id)
     invoice = find(Invoice, id, lock=True, expected=expected)
     demand("delete", invoice)
+    if replaced is not None and replaced.revised_by_id == id:
+        replaced.revised_by_id = None
+        record("invoice.revision_deleted", replaced, number=replaced.number, revision=str(id))
     db.session.delete(invoice)
     record("invoice.deleted", invoice)
     db.session.flush()
@@ -191,6 +196,12 @@ def fill(invoice: Invoice, body: Mapping[str, Any], *, keep: bool = False) -> Pa
         faults = [fault for refusal in refusals for fault in refusal.faults]
         raise Invalid(f"{len(faults)} faults in the body.", faults=faults)
     return parties
+
+
+def _replaced_by(id: uuid.UUID) -> Invoice | None:
+    """The issued invoice in whose place a draft is to come, locked: ahead of the draft, whose id is the later one."""
+    replaced = revision_of(id)
+    return None if replaced is None else find(Invoice, replaced, lock=True)
 
 
 def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

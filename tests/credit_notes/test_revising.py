@@ -56,8 +56,16 @@ def test_a_draft_is_not_revised_but_changed(tenant: Tenant) -> None:
 def test_a_draft_that_is_deleted_leaves_the_invoice_it_was_to_replace(tenant: Tenant) -> None:
     old = tenant.invoice()
     new = created(tenant.post(f"/v1/invoices/{old['id']}/revise", {"reason": "A wrong price"}))
+    linked = again(tenant, old)
     assert tenant.delete(f"/v1/invoices/{new['id']}").status_code == 204
-    assert again(tenant, old)["revised_by_id"] is None
+    alone = again(tenant, old)
+    assert (linked["revised_by_id"], alone["revised_by_id"]) == (new["id"], None)
+    assert alone["version"] == linked["version"] + 1
+    told = tenant.get(f"/v1/invoices/{old['id']}/events").json["data"][-1]
+    assert (told["type"], told["data"]) == (
+        "invoice.revision_deleted",
+        {"number": old["number"], "revision": new["id"]},
+    )
 
 
 def test_an_invoice_to_the_wrong_customer_is_revised_for_the_right_one(tenant: Tenant) -> None:

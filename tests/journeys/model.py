@@ -64,6 +64,8 @@ class Books:
     def delete(self, invoice: Invoice) -> None:
         self.demand(invoice, "draft")
         self.invoices.remove(invoice)
+        if invoice.replaces is not None:
+            self.tell("invoice.revision_deleted", invoice.replaces)
         self.tell("invoice.deleted", invoice)
 
     def duplicate(self, invoice: Invoice) -> Invoice:
@@ -232,7 +234,7 @@ class Books:
         self.refuse_closed(today())
         draft = self.duplicate(invoice)
         # It names what it replaces, and keeps the day of the supply.
-        draft.body["revision_of"] = invoice.id
+        draft.replaces = invoice
         try:
             self.void(invoice)
         except Refused:

@@ -108,6 +108,7 @@ class Life(Clerk):
     def decide(self, data: Data) -> None:
         invoice = self.any_invoice(data, "open", "uncollectible")
         usual = "mark-collectible" if invoice.status == "uncollectible" else "mark-uncollectible"
+        usual = "void" if invoice.is_sent else usual
         actions = [usual, usual, "void", "mark-sent", "mark-uncollectible", "mark-collectible"]
         action = data.draw(st.sampled_from(actions), label="action")
         deed = {

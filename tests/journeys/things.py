@@ -84,6 +84,8 @@ class Invoice(Thing):
     noted: int = 0
     """What its credit notes come to."""
     is_sent: bool = False
+    replaces: "Invoice | None" = None
+    """The issued invoice in whose place it came."""
     is_given_up: bool = False
     was_reopened: bool = False
     was_expected_again: bool = False

@@ -233,7 +233,6 @@ class Books:
             raise Refused(409, "invoice-not-creditable")
         self.refuse_closed(today())
         draft = self.duplicate(invoice)
-        # It names what it replaces, and keeps the day of the supply.
         draft.replaces = invoice
         try:
             self.void(invoice)

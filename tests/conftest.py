@@ -26,6 +26,13 @@ from tests.races import Ledger
 from tests.spoilt import broken
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A slow test has half an hour, unless it says otherwise: at full numbers two minutes are none."""
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(1800))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _hasty_passwords() -> Iterator[None]:
     """Thousands of organizations sign up in these tests: hashing at full strength would be a fifth of their time."""

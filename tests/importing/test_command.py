@@ -97,6 +97,7 @@ def kill_half_way(settings: dict[str, str], words: list[str], is_half_way: Calla
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_an_import_that_was_killed_is_run_again_and_nothing_comes_twice(
     tenant: Tenant, ledger: Ledger, run: Run, settings: dict[str, str], tmp_path: Path
 ) -> None:
@@ -130,6 +131,7 @@ def test_an_import_that_was_killed_is_run_again_and_nothing_comes_twice(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_the_memory_of_an_import_does_not_grow_with_its_file(
     tenant: Tenant, settings: dict[str, str], tmp_path: Path
 ) -> None:

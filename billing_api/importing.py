@@ -20,6 +20,7 @@ from billing_api.intake import Record, UnreadableFile, Values, json_lines, table
 from billing_api.invoices import adoption
 from billing_api.invoices.imports import InvoiceImport
 from billing_api.organizations import service as organizations
+from billing_api.organizations.models import Organization
 from billing_api.web.bulk import load, made_of
 from billing_api.web.errors import is_passing
 
@@ -39,6 +40,8 @@ class Kind:
     """As many as one transaction takes; while it lasts nobody else gets a number, or is told an event."""
     document: str | None = None
     """The column whose rows belong together."""
+    demand: Callable[[Organization], None] = field(default=lambda _: None)
+    """Raises what speaks against the whole, before the first record is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +79,14 @@ def of_customers() -> Kind:
 
 
 def of_invoices(opening_date: dt.date | None = None) -> Kind:
-    """Issued invoices, each known by its `number`; the books have what is open from the opening date on."""
+    """Issued invoices, each known by its `number`; the books have what is open from the opening date on, which `run`
+    refuses where it lies in the future."""
 
     def make(bodies: list[Values]) -> list[object | None]:
         return [adoption.adopt(body, opening_date) for body in bodies]
 
-    return Kind(InvoiceImport(), "number", make, at_once=20, batch=100, document="number")
+    demand = partial(adoption.refuse_future, opening_date)
+    return Kind(InvoiceImport(), "number", make, at_once=20, batch=100, document="number", demand=demand)
 
 
 def records(path: Path, file: BinaryIO, kind: Kind) -> Iterator[Record]:
@@ -105,11 +110,12 @@ def run(job: Job, found: Iterable[Record]) -> Tally:
 
     Raises:
         NotFound: there is no such organization.
+        Invalid: what is asked of the whole cannot be, such as an opening date in the future.
     """
     tally = Tally()
     with transaction(read_only=True):
         enter(job.organization_id)
-        organizations.current()
+        job.kind.demand(organizations.current())
     for batch in _batches(found, job.kind.batch):
         for record, outcome in zip(batch, _kept(job, batch), strict=True):
             if isinstance(outcome, BillingError):

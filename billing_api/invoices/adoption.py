@@ -25,6 +25,7 @@ from billing_api.invoices.settlement import open_account, post
 from billing_api.ledger.service import refuse_closed
 from billing_api.numbering import service as numbering
 from billing_api.organizations import service as organizations
+from billing_api.organizations.models import Organization
 from billing_api.unit_of_work import unit
 
 
@@ -35,13 +36,16 @@ def adopt(body: Mapping[str, Any], opening_date: dt.date | None = None) -> Invoi
     today unless given, and never before its issue.
 
     Raises:
-        Invalid: with every fault; the buyer may be known less well than for a new invoice, and may be archived.
+        Invalid: with every fault; the buyer may be known less well than for a new invoice, and may be archived. Or
+            what `refuse_future` raises.
         ImportDiffers: it was imported before with other content.
         NumberTaken, SeriesInUse: what `numbering.service.adopt` raises.
         PeriodLocked: the opening date lies in closed books.
         TotalMismatch: it does not come to `expected_total`.
     """
-    organization, customer = organizations.current(keep=True), _customer(body)
+    organization = organizations.current(keep=True)
+    refuse_future(opening_date, organization)
+    customer = _customer(body)
     body = {**body, "customer_id": customer.id, "request": {**body["request"], "customer_id": str(customer.id)}}
     if (known := _known(body["number"])) is not None:
         if _says_the_same(known, body):
@@ -58,6 +62,18 @@ def adopt(body: Mapping[str, Any], opening_date: dt.date | None = None) -> Invoi
     amounts = {name: amount_text(getattr(invoice, name), invoice.currency) for name in ("payable_amount", "amount_due")}
     record("invoice.imported", invoice, number=invoice.number, currency=invoice.currency, **amounts)
     return invoice
+
+
+def refuse_future(opening_date: dt.date | None, organization: Organization) -> None:
+    """Refuse to open the books on a day that has not begun: what is allocated until then would come before it.
+
+    Raises:
+        Invalid: it lies after today in the organization's time zone.
+    """
+    today = clock.today(organization.time_zone)
+    if opening_date is not None and opening_date > today:
+        detail = f"The books cannot open on {opening_date}: today is {today} in the organization's time zone."
+        raise Invalid(detail, faults=[Fault("date-in-future", detail, "/opening_date")])
 
 
 def _customer(body: Mapping[str, Any]) -> Customer:

@@ -84,6 +84,10 @@ def test_a_call_that_cannot_work_says_why(tenant: Tenant, run: Run, tmp_path: Pa
     wrong = run("invoices", tmp_path / "i.csv", "--organization", tenant.email)
     assert wrong.returncode == 1
     assert "i.csv: there is no member for the column 'nummer'" in wrong.stderr
+    early = run("invoices", path, "--organization", tenant.email, "--opening-date", "2999-01-01")
+    assert (early.returncode, early.stdout) == (1, "")
+    told = early.stderr.splitlines()[-1]
+    assert told.startswith("billing-api: The books cannot open on 2999-01-01: today is ")
 
 
 def kill_half_way(settings: dict[str, str], words: list[str], is_half_way: Callable[[], bool]) -> None:

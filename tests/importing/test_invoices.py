@@ -1,5 +1,6 @@
 """Issued invoices of another system keep their numbers and dates, and the books get what is open."""
 
+import dataclasses
 import datetime as dt
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from billing_api import clock
+from billing_api.errors import Invalid
 from billing_api.importing import of_invoices
 from tests.events import reading
 from tests.factories import Tenant, line
@@ -141,6 +143,21 @@ def test_the_books_open_on_the_day_that_is_given_but_not_before_the_issue(tenant
     one(old("A-1"), opening_date=dt.date(2024, 12, 31))
     one(old("A-2", issue_date="2025-02-01"), opening_date=dt.date(2024, 12, 31))
     assert [entry["entry_date"] for entry in entries(tenant)] == ["2024-12-31", "2025-02-01"]
+
+
+def test_the_books_open_today_and_not_on_a_day_that_is_to_come(
+    tenant: Tenant, take: Import, tmp_path: Path, buyer: str, one: Any
+) -> None:
+    tenant.patch("/v1/organization", {"time_zone": "Pacific/Kiritimati"})
+    today = clock.today("Pacific/Kiritimati")
+    tomorrow = today + dt.timedelta(1)
+    with pytest.raises(Invalid, match=f"cannot open on {tomorrow}: today is {today}"):
+        take(jsonl(tmp_path / "i.jsonl", ["{broken", old("A-1")]), of_invoices(tomorrow))
+    assert tenant.get("/v1/invoices").json["data"] == []
+    unasked = dataclasses.replace(of_invoices(tomorrow), demand=lambda _: None)
+    found = take(jsonl(tmp_path / "i.jsonl", [old("A-1")]), unasked)
+    assert found.faults == [(1, "/opening_date", "date-in-future")]
+    one(old("A-1"), opening_date=today)
 
 
 def test_money_that_came_in_before_the_opening_settles_it_from_then_on(tenant: Tenant, one: Any) -> None:

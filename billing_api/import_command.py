@@ -14,7 +14,7 @@ from flask.cli import with_appcontext
 
 from billing_api.auth import service as auth
 from billing_api.database import transaction
-from billing_api.importing import Job, Kind, Reject, Tally, of_customers, of_invoices, records, run
+from billing_api.importing import Interrupted, Job, Kind, Reject, Tally, of_customers, of_invoices, records, run
 from billing_api.intake import UnreadableFile
 
 SHOWN = 50
@@ -76,7 +76,7 @@ def _import(what: str, path: Path, kind: Kind, organization: str, *, dry_run: bo
         with path.open("rb") as file, _report(rejects) as report, _progress(file, path, what) as bar:
             job = Job(kind, organization_id, dry_run, report.tell, bar)
             tally = run(job, records(path, file, kind))
-    except UnreadableFile as error:
+    except (UnreadableFile, Interrupted) as error:
         raise click.ClickException(f"{path.name}: {error}") from None
     _sum_up(what, tally, report, dry_run=dry_run)
     sys.exit(1 if tally.rejected else 0)

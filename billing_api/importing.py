@@ -1,6 +1,7 @@
 """Taking over customers and invoices of another system, batch by batch: run again, nothing comes twice."""
 
 import datetime as dt
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,21 +11,28 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import marshmallow as ma
+import psycopg2
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from billing_api.customers import service as customers
 from billing_api.customers.schemas import CustomerImport
 from billing_api.database import announce, enter, transaction
-from billing_api.errors import BillingError, Fault
+from billing_api.errors import BillingError, Fault, Unavailable
 from billing_api.intake import Record, UnreadableFile, Values, json_lines, table
 from billing_api.invoices import adoption
 from billing_api.invoices.imports import InvoiceImport
 from billing_api.organizations import service as organizations
 from billing_api.organizations.models import Organization
 from billing_api.web.bulk import load, made_of
-from billing_api.web.errors import is_passing
+from billing_api.web.errors import refusal_for
 
-ATTEMPTS = 3
+PAUSES = (1.0, 2.0, 4.0, 8.0)
+"""Seconds after each attempt at a batch that the database did not take; each may have waited for a lock before."""
+
+
+class Interrupted(Exception):
+    """The database did not take a batch, however often it was tried; the message is one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,7 @@ class Job:
     dry_run: bool = False
     on_reject: Callable[[Reject], None] = field(default=lambda _: None)
     on_batch: Callable[[], None] = field(default=lambda: None)
+    pauses: Sequence[float] = PAUSES
 
 
 def of_customers() -> Kind:
@@ -111,13 +120,14 @@ def run(job: Job, found: Iterable[Record]) -> Tally:
     Raises:
         NotFound: there is no such organization.
         Invalid: what is asked of the whole cannot be, such as an opening date in the future.
+        Interrupted: the database cannot be had, for longer than the pauses of the job.
     """
     tally = Tally()
     with transaction(read_only=True):
         enter(job.organization_id)
         job.kind.demand(organizations.current())
     for batch in _batches(found, job.kind.batch):
-        for record, outcome in zip(batch, _kept(job, batch), strict=True):
+        for record, outcome in zip(batch, _kept(job, batch, tally), strict=True):
             if isinstance(outcome, BillingError):
                 tally.rejected += 1
                 job.on_reject(_reject(job.kind, record, outcome))
@@ -135,19 +145,36 @@ def _batches(found: Iterable[Record], size: int) -> Iterator[list[Record]]:
         yield batch
 
 
-def _kept(job: Job, batch: Sequence[Record]) -> list[Any]:
-    """What became of each record; a batch that was undone by a fault of the moment runs again."""
-    for attempt in range(1, ATTEMPTS + 1):
+def _kept(job: Job, batch: Sequence[Record], so_far: Tally) -> list[Any]:
+    """What became of each record; a batch that was undone by a fault of the moment runs again. One that was kept after
+    all, though its connection broke at the end, is found to be there already."""
+    for pause in (*job.pauses, None):
         try:
-            with transaction(dry_run=job.dry_run):
-                enter(job.organization_id)
-                # Ahead of the first savepoint, whose end would take the tenant with it.
-                announce()
-                return _outcomes(job.kind, batch)
-        except DBAPIError as error:
-            if attempt == ATTEMPTS or not is_passing(error):
+            return _attempt(job, batch)
+        except (DBAPIError, PoolTimeout, psycopg2.OperationalError, Unavailable) as error:
+            refusal = refusal_for(error)
+            if not isinstance(refusal, Unavailable):
                 raise
+            if pause is None:
+                raise Interrupted(_of_interruption(job, batch, so_far, refusal)) from error
+            time.sleep(pause)
     raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _attempt(job: Job, batch: Sequence[Record]) -> list[Any]:
+    with transaction(dry_run=job.dry_run):
+        enter(job.organization_id)
+        # Ahead of the first savepoint, whose end would take the tenant with it.
+        announce()
+        return _outcomes(job.kind, batch)
+
+
+def _of_interruption(job: Job, batch: Sequence[Record], so_far: Tally, refusal: Unavailable) -> str:
+    kept = "" if job.dry_run else f" What was kept before stays ({so_far.imported:,} imported): run it again."
+    return (
+        f"the database did not take the records from line {batch[0].line} on, in {len(job.pauses) + 1} attempts: "
+        f"{refusal.detail}{kept}"
+    )
 
 
 def _outcomes(kind: Kind, batch: Sequence[Record]) -> list[Any]:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +10,12 @@ from typing import Any
 
 import pytest
 
-from billing_api.importing import Job, Kind, Reject, Tally, records, run
-from tests.factories import Tenant
+from billing_api import importing
+from billing_api.embedded import Addresses
+from billing_api.importing import Job, Kind, Reject, Tally
+from config import ROOT
+from tests.factories import Tenant, line
+from tests.service_processes import COMMAND, environment, free_port
 
 
 @dataclass
@@ -30,6 +35,7 @@ class Imported:
 
 
 Import = Callable[..., Imported]
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
@@ -38,9 +44,24 @@ def take(tenant: Tenant) -> Import:
         rejects: list[Reject] = []
         with tenant.app.app_context(), path.open("rb") as file:
             job = Job(kind, tenant.organization_id, on_reject=rejects.append, **settings)
-            return Imported(run(job, records(path, file, kind)), rejects)
+            return Imported(importing.run(job, importing.records(path, file, kind)), rejects)
 
     return do
+
+
+@pytest.fixture
+def settings(addresses: Addresses, tmp_path: Path) -> dict[str, str]:
+    urls = {"DATABASE_URL": addresses.service, "MIGRATION_DATABASE_URL": addresses.owner}
+    return environment(tmp_path, free_port(), **urls)
+
+
+@pytest.fixture
+def run(settings: dict[str, str]) -> Run:
+    def typed(*words: object) -> "subprocess.CompletedProcess[str]":
+        call = [*COMMAND, "import", *map(str, words)]
+        return subprocess.run(call, env=settings, cwd=ROOT, capture_output=True, text=True, timeout=1800, check=False)
+
+    return typed
 
 
 def jsonl(path: Path, rows: Sequence[Any]) -> Path:
@@ -55,3 +76,18 @@ def sheet(path: Path, rows: Sequence[Mapping[str, Any]], delimiter: str = ",", e
         writer.writeheader()
         writer.writerows(rows)
     return path
+
+
+def customers(count: int) -> list[dict[str, Any]]:
+    return [{"external_id": f"C-{n}", "name": f"Customer {n}", "email": f"c{n}@example.com"} for n in range(count)]
+
+
+def invoices(count: int, buyers: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "number": f"OLD-{n:06}", "issue_date": f"20{10 + n * 15 // count}-05-04",
+            "lines": [line(), line(tax_rate="7")],
+            "customer_external_id": f"C-{n % buyers}", "amount_paid": ("0", "226.00", "26.00")[n % 3],
+        }
+        for n in range(count)
+    ]  # fmt: skip

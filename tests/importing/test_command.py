@@ -7,50 +7,17 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from billing_api.embedded import Addresses
 from config import ROOT
-from tests.factories import Tenant, line
-from tests.importing.conftest import jsonl, sheet
+from tests.factories import Tenant
+from tests.importing.conftest import Run, customers, invoices, jsonl, sheet
 from tests.ledger.books import balances
 from tests.races import Ledger
-from tests.service_processes import COMMAND, environment, free_port
+from tests.service_processes import COMMAND
 
 COUNT = 10_000 if os.environ.get("STRESS") else 600
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture
-def settings(addresses: Addresses, tmp_path: Path) -> dict[str, str]:
-    urls = {"DATABASE_URL": addresses.service, "MIGRATION_DATABASE_URL": addresses.owner}
-    return environment(tmp_path, free_port(), **urls)
-
-
-@pytest.fixture
-def run(settings: dict[str, str]) -> Run:
-    def typed(*words: object) -> "subprocess.CompletedProcess[str]":
-        call = [*COMMAND, "import", *map(str, words)]
-        return subprocess.run(call, env=settings, cwd=ROOT, capture_output=True, text=True, timeout=1800, check=False)
-
-    return typed
-
-
-def customers(count: int) -> list[dict[str, Any]]:
-    return [{"external_id": f"C-{n}", "name": f"Customer {n}", "email": f"c{n}@example.com"} for n in range(count)]
-
-
-def invoices(count: int, buyers: int) -> list[dict[str, Any]]:
-    return [
-        {
-            "number": f"OLD-{n:06}", "issue_date": f"20{10 + n * 15 // count}-05-04",
-            "lines": [line(), line(tax_rate="7")],
-            "customer_external_id": f"C-{n % buyers}", "amount_paid": ("0", "226.00", "26.00")[n % 3],
-        }
-        for n in range(count)
-    ]  # fmt: skip
 
 
 def test_a_clean_file_is_told_in_one_line(tenant: Tenant, run: Run, tmp_path: Path) -> None:

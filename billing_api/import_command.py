@@ -20,6 +20,9 @@ from billing_api.intake import UnreadableFile
 SHOWN = 50
 """So many rejected records are told on the screen where no file takes them."""
 
+_FIRST = b'{"line": '
+"""How a file of rejected records begins."""
+
 _FILE = click.argument("path", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 _ORGANIZATION = click.option(
     "--organization", required=True, metavar="ID|EMAIL", help="Its id, or the e-mail address of one of its users."
@@ -71,6 +74,7 @@ def import_invoices(
 
 
 def _import(what: str, path: Path, kind: Kind, organization: str, *, dry_run: bool, rejects: Path | None) -> None:
+    _spare(path, rejects)
     organization_id = _organization(organization)
     try:
         with path.open("rb") as file, _report(rejects) as report, _progress(file, path, what) as bar:
@@ -78,6 +82,8 @@ def _import(what: str, path: Path, kind: Kind, organization: str, *, dry_run: bo
             tally = run(job, records(path, file, kind))
     except (UnreadableFile, Interrupted) as error:
         raise click.ClickException(f"{path.name}: {error}") from None
+    except OSError as error:
+        raise click.ClickException(f"{error.filename or path}: {error.strerror or error}") from None
     _sum_up(what, tally, report, dry_run=dry_run)
     sys.exit(1 if tally.rejected else 0)
 
@@ -88,6 +94,21 @@ def _organization(text: str) -> uuid.UUID:
     except ValueError:
         with transaction():
             return auth.employer_of(text)
+
+
+def _spare(path: Path, rejects: Path | None) -> None:
+    """Refuse to write over anything but the rejected records of an earlier import, the input above all."""
+    if rejects is None or not rejects.is_file():
+        return
+    if rejects.samefile(path):
+        raise click.UsageError("--rejects names the file that is to be imported.")
+    try:
+        with rejects.open("rb") as file:
+            begins = file.read(len(_FIRST))
+    except OSError as error:
+        raise click.UsageError(f"--rejects: {rejects}: {error.strerror}") from None
+    if begins not in {b"", _FIRST}:
+        raise click.UsageError(f"--rejects: {rejects} is there and holds something else.")
 
 
 class _Report:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from billing_api.import_command import imports
 from config import ROOT
 from tests.factories import Tenant
 from tests.importing.conftest import Run, customers, invoices, jsonl, sheet
@@ -55,6 +56,34 @@ def test_a_call_that_cannot_work_says_why(tenant: Tenant, run: Run, tmp_path: Pa
     assert (early.returncode, early.stdout) == (1, "")
     told = early.stderr.splitlines()[-1]
     assert told.startswith("billing-api: The books cannot open on 2999-01-01: today is ")
+
+
+def test_no_file_is_lost_to_the_rejected_records(tenant: Tenant, tmp_path: Path) -> None:
+    path, other = jsonl(tmp_path / "c.jsonl", [*customers(1), {}]), sheet(tmp_path / "other.csv", customers(1))
+    (tmp_path / "link").symlink_to(path)
+    (tmp_path / "hard").hardlink_to(path)
+    kept = path.read_bytes(), other.read_bytes()
+
+    def ended(name: str) -> tuple[int, str]:
+        words = ["customers", str(path), "--organization", tenant.email, "--rejects", str(tmp_path / name)]
+        result = tenant.app.test_cli_runner().invoke(imports, words)
+        return result.exit_code, result.output.splitlines()[-1]
+
+    for name, code, told in [
+        ("c.jsonl", 2, "Error: --rejects names the file that is to be imported."),
+        ("link", 2, "Error: --rejects names the file that is to be imported."),
+        ("hard", 2, "Error: --rejects names the file that is to be imported."),
+        ("other.csv", 2, f"Error: --rejects: {other} is there and holds something else."),
+        ("", 2, f"Error: Invalid value for '--rejects': File '{tmp_path}' is a directory."),
+        ("none/rejects", 1, f"Error: {tmp_path}/none/rejects: No such file or directory"),
+    ]:
+        assert ended(name) == (code, told)
+        assert (path.read_bytes(), other.read_bytes()) == kept
+    assert tenant.get("/v1/customers").json["data"] == []
+    (tmp_path / "rejects").touch()
+    for counts in ("1 imported, 0 already there", "0 imported, 1 already there"):
+        assert ended("rejects") == (1, f"customers: {counts}, 1 rejected")
+        assert len((tmp_path / "rejects").read_text().splitlines()) == 2
 
 
 def kill_half_way(settings: dict[str, str], words: list[str], is_half_way: Callable[[], bool]) -> None:

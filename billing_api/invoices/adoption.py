@@ -15,6 +15,7 @@ from billing_api.domain import bookkeeping
 from billing_api.domain.adjustments import stated
 from billing_api.domain.money import amount_text, currency
 from billing_api.errors import Fault, Invalid
+from billing_api.events.models import Event
 from billing_api.events.service import record
 from billing_api.invoices import preceding
 from billing_api.invoices.drafting import Parties, write
@@ -27,6 +28,8 @@ from billing_api.numbering import service as numbering
 from billing_api.organizations import service as organizations
 from billing_api.organizations.models import Organization
 from billing_api.unit_of_work import unit
+
+REASON_OF_VOID = "Void when it was imported."
 
 
 def adopt(body: Mapping[str, Any], opening_date: dt.date | None = None) -> Invoice | None:
@@ -60,7 +63,8 @@ def adopt(body: Mapping[str, Any], opening_date: dt.date | None = None) -> Invoi
     _keep(invoice, body, parties, opening, settled)
     _close(invoice, body)
     amounts = {name: amount_text(getattr(invoice, name), invoice.currency) for name in ("payable_amount", "amount_due")}
-    record("invoice.imported", invoice, number=invoice.number, currency=invoice.currency, **amounts)
+    told: dict[str, Any] = {"number": invoice.number, "currency": invoice.currency, "status": invoice.status}
+    record("invoice.imported", invoice, **told, **amounts)
     return invoice
 
 
@@ -98,7 +102,30 @@ def _says_the_same(known: Invoice, body: Mapping[str, Any]) -> bool:
     # A default currency that was found then is a part of what was asked for.
     asked = {"currency": known.currency, **body["request"]}
     settled = stated(body["amount_paid"], currency(known.currency), "/amount_paid", [])
-    return (known.number, known.request, known.amount_settled_before) == (body["number"], asked, settled)
+    if (known.number, known.request, known.amount_settled_before) != (body["number"], asked, settled):
+        return False
+    status = _status_then(known)
+    if status == "void" and known.void_reason != (body["void_reason"] or REASON_OF_VOID):
+        return False
+    return status == (body["status"] or _of_itself(known))
+
+
+def _status_then(known: Invoice) -> str:
+    """The status with which it was imported, whatever has become of it since."""
+    if known.voided_at == known.imported_at:
+        return "void"
+    if known.marked_collectible_at is not None:
+        # Expecting it again has wiped out since when it was given up; only the fact of its import still tells.
+        fact = sa.select(Event.data["status"].astext).where(
+            Event.organization_id == unit().tenant, Event.object_id == known.id, Event.type == "invoice.imported"
+        )
+        return str(db.session.scalars(fact).one())
+    return "uncollectible" if known.marked_uncollectible_at == known.imported_at else _of_itself(known)
+
+
+def _of_itself(known: Invoice) -> str:
+    """The status that follows from what was paid before."""
+    return "open" if known.payable_amount - known.amount_settled_before > 0 else "paid"
 
 
 def _settled_before(invoice: Invoice, body: Mapping[str, Any], parties: Parties) -> int:
@@ -153,7 +180,7 @@ def _close(invoice: Invoice, body: Mapping[str, Any]) -> None:
     """Declare it void or given up, where it was so before."""
     if body["status"] == "void":
         invoice.status, invoice.voided_at = "void", invoice.imported_at
-        invoice.void_reason = body["void_reason"] or "Void when it was imported."
+        invoice.void_reason = body["void_reason"] or REASON_OF_VOID
         numbering.mark_voided(invoice.id, invoice.imported_at or clock.now())
     elif body["status"] == "uncollectible" and invoice.opening_date is not None:
         written_off = bookkeeping.written_off(invoice.amount_due, invoice.id)

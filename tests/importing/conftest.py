@@ -12,7 +12,7 @@ import pytest
 
 from billing_api import importing
 from billing_api.embedded import Addresses
-from billing_api.importing import Job, Kind, Reject, Tally
+from billing_api.importing import Job, Kind, Reject, Tally, of_invoices
 from config import ROOT
 from tests.factories import Tenant, line
 from tests.service_processes import COMMAND, environment, free_port
@@ -91,3 +91,25 @@ def invoices(count: int, buyers: int) -> list[dict[str, Any]]:
         }
         for n in range(count)
     ]  # fmt: skip
+
+
+@pytest.fixture
+def buyer(tenant: Tenant) -> str:
+    return str(tenant.customer(external_id="C-1")["id"])
+
+
+def old(number: str, **values: Any) -> dict[str, Any]:
+    """An invoice over 119.00 of long ago."""
+    return {"number": number, "issue_date": "2024-03-05", "customer_external_id": "C-1", "lines": [line()], **values}
+
+
+def whole(tenant: Tenant, number: str) -> dict[str, Any]:
+    (listed,) = tenant.get(f"/v1/invoices?number={number}").json["data"]
+    found: dict[str, Any] = tenant.get(listed["links"]["self"]).json
+    return found
+
+
+def take_rejected(take: Import, tmp_path: Path, *bodies: dict[str, Any]) -> Imported:
+    found = take(jsonl(tmp_path / "i.jsonl", list(bodies)), of_invoices())
+    assert found.tally.imported == 0
+    return found

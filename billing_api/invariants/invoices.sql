@@ -42,6 +42,19 @@ LEFT JOIN (
 WHERE NOT i.prices_include_tax
   AND (i.allowance_total <> coalesce(a.allowed, 0) OR i.charge_total <> coalesce(a.charged, 0))
 
+-- invoice-gross: Where prices include tax, the lines, less the allowances, with the charges, add up to the total.
+SELECT i.organization_id, i.id, format('%s, total %s', l.gross - coalesce(a.allowed, 0), i.total)
+FROM invoices i
+JOIN (
+    SELECT organization_id, invoice_id, sum(gross) AS gross
+    FROM invoice_lines WHERE gross IS NOT NULL GROUP BY 1, 2
+) l ON (l.organization_id, l.invoice_id) = (i.organization_id, i.id)
+LEFT JOIN (
+    SELECT organization_id, invoice_id, sum(CASE WHEN is_charge THEN -amount ELSE amount END) AS allowed
+    FROM invoice_adjustments WHERE line_id IS NULL GROUP BY 1, 2
+) a ON (a.organization_id, a.invoice_id) = (i.organization_id, i.id)
+WHERE i.prices_include_tax AND i.total <> l.gross - coalesce(a.allowed, 0)
+
 -- invoice-tax-total: The taxes of the breakdown add up to the tax total, in the tax currency too.
 SELECT i.organization_id, i.id, format('groups %s, tax total %s', coalesce(g.tax, 0), i.tax_total)
 FROM invoices i
@@ -51,34 +64,46 @@ LEFT JOIN (
 ) g ON (g.organization_id, g.invoice_id) = (i.organization_id, i.id)
 WHERE i.tax_total <> coalesce(g.tax, 0) OR i.tax_total_in_tax_currency <> g.converted
 
--- tax-group-base: What the groups of a category and rate tax is the lines, allowances and charges that bear such a tax.
+-- tax-group-base: What the groups of a category and rate tax is the lines, allowances and charges that bear such a tax;
+-- and it is what these lines come to with their shares, beside the allowances and charges that stand alone.
 WITH parts AS (
     -- Not by the name too: an allowance or charge has none, and joins the group that has one.
-    SELECT t.organization_id, t.invoice_id, t.category, t.rate, l.net AS amount
+    SELECT t.organization_id, t.invoice_id, t.category, t.rate, coalesce(l.gross, l.net) AS amount,
+           coalesce(l.gross, l.net) + l.shared_amount AS shared
     FROM invoice_line_taxes t
     JOIN invoice_lines l ON (l.organization_id, l.id) = (t.organization_id, t.line_id)
     UNION ALL
-    SELECT organization_id, invoice_id, tax_category, tax_rate, CASE WHEN is_charge THEN amount ELSE -amount END
+    SELECT organization_id, invoice_id, tax_category, tax_rate, CASE WHEN is_charge THEN amount ELSE -amount END,
+           CASE WHEN NOT stands_alone THEN 0 WHEN is_charge THEN amount ELSE -amount END
     FROM invoice_adjustments WHERE tax_category IS NOT NULL
     UNION ALL
     -- A part has exactly the decimals of its currency, so that without the point it counts in minor units.
     SELECT a.organization_id, a.invoice_id, p.category, p.rate,
-           replace(p.amount, '.', '')::bigint * CASE WHEN a.is_charge THEN 1 ELSE -1 END
+           replace(p.amount, '.', '')::bigint * CASE WHEN a.is_charge THEN 1 ELSE -1 END,
+           CASE WHEN NOT a.stands_alone THEN 0 WHEN a.is_charge THEN a.amount ELSE -a.amount END
     FROM invoice_adjustments a,
          jsonb_to_recordset(a.parts) AS p (category text, rate numeric, amount text)
     WHERE a.line_id IS NULL AND a.tax_category IS NULL
 ), bases AS (
-    SELECT organization_id, invoice_id, category, coalesce(rate, -1) AS rate, sum(amount) AS amount
+    SELECT organization_id, invoice_id, category, coalesce(rate, -1) AS rate, sum(amount) AS amount,
+           sum(shared) AS shared
     FROM parts GROUP BY 1, 2, 3, 4
 ), groups AS (
-    SELECT organization_id, invoice_id, category, coalesce(rate, -1) AS rate, sum(taxable_amount) AS taxable_amount
+    SELECT organization_id, invoice_id, category, coalesce(rate, -1) AS rate, sum(taxable_amount) AS taxable_amount,
+           sum(tax_amount) AS tax_amount
     FROM invoice_tax_groups GROUP BY 1, 2, 3, 4
 )
-SELECT i.organization_id, i.id, format('%s %s: %s, not %s', m.category, m.rate, g.taxable_amount, b.amount)
+SELECT i.organization_id, i.id, format('%s %s: %s, not %s, with shares %s', m.category, m.rate,
+       g.taxable_amount + CASE WHEN i.prices_include_tax THEN g.tax_amount ELSE 0 END, b.amount, b.shared)
 FROM groups g
 FULL JOIN bases b USING (organization_id, invoice_id, category, rate) AS m
 JOIN invoices i ON (i.organization_id, i.id) = (m.organization_id, m.invoice_id)
-WHERE NOT i.prices_include_tax AND g.taxable_amount IS DISTINCT FROM b.amount
+WHERE (i.status <> 'draft' AND b.shared <> b.amount)
+   OR (g.taxable_amount + CASE WHEN i.prices_include_tax THEN g.tax_amount ELSE 0 END IS DISTINCT FROM b.amount
+       -- Several taxes on one line share what is in its price.
+       AND NOT (i.prices_include_tax AND EXISTS (SELECT FROM invoice_line_taxes t
+                                                 WHERE t.organization_id = i.organization_id
+                                                 AND t.invoice_id = i.id AND t.position > 0)))
 
 -- tax-group-tax: The tax of a group is its rate of what it taxes, rounded once, halves away from zero.
 SELECT g.organization_id, g.invoice_id, format('%s at %s: %s', g.taxable_amount, g.rate, g.tax_amount)

@@ -11,8 +11,12 @@ UPDATE invoices SET subtotal = subtotal + 1, charge_total = charge_total - 1 WHE
 DELETE FROM invoice_lines WHERE (organization_id, invoice_id) IN (SELECT organization_id, id FROM invoices WHERE
 status = 'draft')
 
--- line-amount
+-- line-amount, with invoice-gross, tax-group-base
 UPDATE invoice_lines SET gross = gross + 1 WHERE gross IS NOT NULL
+
+-- invoice-gross
+UPDATE invoices SET charge_total = charge_total + 1, total_without_tax = total_without_tax + 1, total = total + 1,
+payable_amount = payable_amount + 1 WHERE prices_include_tax AND status = 'draft'
 
 -- line-adjustments
 UPDATE invoice_adjustments SET amount = amount + 1 WHERE line_id IS NOT NULL
@@ -21,8 +25,8 @@ UPDATE invoice_adjustments SET amount = amount + 1 WHERE line_id IS NOT NULL
 UPDATE invoices SET allowance_total = allowance_total + 1, charge_total = charge_total + 1 WHERE status = 'draft'
 
 -- invoice-tax-total
-UPDATE invoices SET tax_total = tax_total + 1, total = total + 1, payable_amount = payable_amount + 1 WHERE status =
-'draft'
+UPDATE invoices SET tax_total = tax_total + 1, total = total + 1, payable_amount = payable_amount + 1
+WHERE status = 'draft' AND NOT prices_include_tax
 
 -- invoice-tax-total
 UPDATE invoice_tax_groups SET tax_amount_in_tax_currency = tax_amount_in_tax_currency + 1
@@ -40,12 +44,31 @@ FROM invoices WHERE status = 'draft')
 UPDATE invoice_adjustments SET parts = '[]' WHERE line_id IS NULL AND tax_category IS NULL AND (organization_id,
 invoice_id) IN (SELECT organization_id, id FROM invoices WHERE status = 'draft')
 
+-- tax-group-base
+UPDATE invoice_tax_groups SET taxable_amount = taxable_amount + 1 WHERE category = 'E' AND (organization_id,
+invoice_id) IN (SELECT organization_id, id FROM invoices WHERE prices_include_tax)
+
+-- tax-group-base
+UPDATE invoice_lines SET shared_amount = shared_amount + 500 WHERE gross IS NULL
+
+-- tax-group-base
+UPDATE invoice_lines SET shared_amount = shared_amount + 500 WHERE gross IS NOT NULL
+
+-- tax-group-base
+UPDATE invoice_adjustments SET stands_alone = true WHERE line_id IS NULL AND is_charge
+
+-- tax-group-base
+ALTER TABLE invoice_adjustments DROP CONSTRAINT ck_invoice_adjustments_credited_within_adjustment;
+UPDATE invoice_adjustments SET stands_alone = false
+
 -- tax-group-tax
 UPDATE invoice_tax_groups SET tax_amount = tax_amount + CASE rate WHEN 19 THEN 1 ELSE -1 END WHERE rate > 0 AND
-(organization_id, invoice_id) IN (SELECT organization_id, id FROM invoices WHERE status = 'draft')
+(organization_id, invoice_id) IN (SELECT organization_id, id FROM invoices WHERE status = 'draft' AND NOT
+prices_include_tax) AND invoice_id IN (SELECT invoice_id FROM invoice_tax_groups WHERE rate = 7)
 
 -- tax-group-tax, with turnover-entered
-UPDATE invoice_tax_groups SET tax_amount = tax_amount + CASE rate WHEN 19 THEN 1 ELSE -1 END WHERE rate > 0 AND
+UPDATE invoice_tax_groups SET tax_amount = tax_amount + CASE rate WHEN 19 THEN 1 ELSE -1 END,
+taxable_amount = taxable_amount - CASE rate WHEN 19 THEN 1 ELSE -1 END WHERE rate IN (7, 19) AND
 (organization_id, invoice_id) IN (SELECT organization_id, id FROM invoices WHERE prices_include_tax)
 
 -- invoice-settled

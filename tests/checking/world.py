@@ -21,6 +21,7 @@ def lived_in(app: Flask) -> Tenant:
     first = tenant.invoice(customer_id=customer, lines=rich, prepaid_amount="1.00", rounding_amount="0.05", **parts)
     tenant.invoice(customer_id=customer, lines=rich, prices_include_tax=True, **parts)
     tenant.draft(customer_id=customer, lines=rich, **parts)
+    tenant.draft(customer_id=customer, lines=rich, prices_include_tax=True, **parts)
     second, third, fourth, fifth = (tenant.invoice(customer_id=customer, net_terms_days=14) for _ in range(4))
     tenant.invoice(customer_id=customer, lines=[line(quantity="-3")])
     payment = pay(tenant, first, "20.00")
@@ -31,10 +32,13 @@ def lived_in(app: Flask) -> Tenant:
     pay(tenant, third, "19.00")
     void(tenant, fourth)
     act(tenant, f"/v1/invoices/{fifth['id']}/apply-balance", {"amount": "50.00"})
-    rate = tenant.tax_rate(name="Sales tax", rate="8.25")["id"]
+    parts_of_rate = [{"name": "State", "rate": "6.25"}, {"name": "County", "rate": "2"}]
+    rate = tenant.tax_rate(name="Sales tax", rate="8.25", components=parts_of_rate)["id"]
     named = {"description": "Work", "quantity": "1", "unit_price": "9.00", "tax_rate_id": rate}
     joining = {"amount": "1.50", "tax_category": "S", "tax_rate": "8.25"}
-    tenant.invoice(customer_id=customer, lines=[named], charges=[joining])
+    combined = tenant.invoice(customer_id=customer, lines=[named], charges=[joining])
+    _round(tenant, customer)
+    _revise(tenant, customer)
     spare = pay_in(tenant, customer, "40.00")
     act(tenant, f"/v1/payments/{spare['id']}/refunds", {"amount": "15.00", "method": "card"})
     pay_in(tenant, customer, "700", "JPY")
@@ -47,6 +51,8 @@ def lived_in(app: Flask) -> Tenant:
     credited = act(tenant, "/v1/credit-notes", {**_credit(seventh), "settlement": "balance"})
     act(tenant, f"/v1/credit-notes/{credited['id']}/refunds", {"amount": "19.00", "method": "card"})
     _credit_parts(tenant, customer, rich)
+    part = {"invoice_line_id": combined["lines"][0]["id"], "net_amount": "5.00"}
+    act(tenant, "/v1/credit-notes", {**_credit(combined), "lines": [part]})
     assert payment["amount_available"] == "0.00"
     assert tenant.patch("/v1/organization", {"tax_currency": "GBP"}).status_code == 200
     exchange = {"rate": "0.7912", "date": "2026-01-02"}
@@ -68,6 +74,27 @@ def _credit_parts(tenant: Tenant, customer: str, rich: list[dict[str, Any]]) -> 
     part = {"invoice_line_id": gross["lines"][0]["id"], "net_amount": "20.00"}
     act(tenant, "/v1/credit-notes", {**_credit(gross), "lines": [part]})
     assert tenant.delete(f"/v1/invoices/{tenant.draft(customer_id=customer)['id']}").status_code == 204
+
+
+def _round(tenant: Tenant, customer: str) -> None:
+    """Amounts of three decimals and of none, some of which are halves before they are rounded."""
+    prices = {"0.1435": "7", "0.0015": "1", "0.0025": "-1"}
+    lines = [line(quantity=many, unit_price=price, base_quantity="3") for price, many in prices.items()]
+    tenant.invoice(customer_id=customer, currency="KWD", lines=[line(unit_price="0.0005", quantity="-1"), *lines])
+    tenant.invoice(customer_id=customer, currency="JPY", lines=[line(unit_price="333", quantity="1.5")])
+
+
+def _revise(tenant: Tenant, customer: str) -> None:
+    """Invoices that others took the place of, one of them no more; and one with two taxes in its price."""
+    several = [line(tax_rate=None, taxes=[{"rate": "5", "name": "GST"}, {"rate": "9.975", "name": "QST"}])]
+    tenant.invoice(customer_id=customer, lines=several, prices_include_tax=True, charges=[{"amount": "3.00"}])
+    sent, given_up = tenant.invoice(customer_id=customer), tenant.invoice(customer_id=customer)
+    act(tenant, f"/v1/invoices/{sent['id']}/mark-sent")
+    act(tenant, f"/v1/invoices/{sent['id']}/revise", {"reason": "A wrong price"})
+    draft = act(tenant, f"/v1/invoices/{given_up['id']}/revise", {"reason": "A wrong price"})
+    assert tenant.delete(f"/v1/invoices/{draft['id']}").status_code == 204
+    voided = tenant.invoice(customer_id=customer)
+    act(tenant, f"/v1/invoices/{voided['id']}/revise", {"reason": "A wrong price"})
 
 
 def _credit(invoice: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """The invariants of the domain, stated as SQL, and the search for what breaks them.
 
 They stand in `invariants/*.sql`: a line `-- name: sentence` (further lines of comment go on with it), and a query for
-what breaks it, with the organization, the row and what is wrong. The database enforces most of them itself; this finds
+what breaks it, with the organization, the row and what is wrong; `:currencies` stands for the rows of all currencies,
+each with how many minor units it has. The database enforces most of them itself; this finds
 what came past it, and what no constraint can say.
 """
 
@@ -18,6 +19,7 @@ from typing import Any
 import psycopg2.errors
 from psycopg2 import sql
 
+from billing_api.domain.money import CURRENCY_CODES, currency
 from billing_api.postgres_cluster import connect
 
 MOST_SHOWN = 20
@@ -33,6 +35,7 @@ _SETTINGS = (
     "jit = off",
     "max_parallel_workers_per_gather = 0",
 )
+_CURRENCIES = "VALUES " + ", ".join(f"('{code}', {10 ** currency(code).decimals})" for code in CURRENCY_CODES)
 _HEAD = re.compile(r"^-- ([a-z-]+): ((?:.+\n)(?:-- .+\n)*)", re.MULTILINE)
 
 REFERENCES = """
@@ -94,7 +97,7 @@ def stated() -> list[Invariant]:
     """The invariants as they stand in the files."""
     found = []
     for file in sorted(files("billing_api").joinpath("invariants").iterdir(), key=lambda file: file.name):
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8").replace(":currencies", _CURRENCIES)
         heads = list(_HEAD.finditer(text))
         for head, following in zip(heads, [*heads[1:], None], strict=True):
             sentence = " ".join(line.removeprefix("-- ") for line in head[2].splitlines())

@@ -20,6 +20,26 @@ SELECT organization_id, id, format('%s - %s + %s, not %s', amount, allowance_tot
 FROM invoice_lines
 WHERE coalesce(gross, net) <> amount - allowance_total + charge_total
 
+-- line-price: The amount of a line is its quantity at its price, per base quantity, rounded once, halves away from
+-- zero, on an invoice as on a credit note.
+WITH lines AS (
+    SELECT l.organization_id, l.id, l.amount, l.base_quantity, l.quantity * l.unit_price * c.units AS times
+    FROM invoice_lines l
+    JOIN invoices i ON (i.organization_id, i.id) = (l.organization_id, l.invoice_id)
+    JOIN (:currencies) AS c (code, units) ON c.code = i.currency
+    UNION ALL
+    SELECT l.organization_id, l.id, l.amount, l.base_quantity, l.quantity * l.unit_price * c.units
+    FROM credit_note_lines l
+    JOIN sources s ON (s.organization_id, s.id) = (l.organization_id, l.credit_note_id)
+    JOIN (:currencies) AS c (code, units) ON c.code = s.currency
+    WHERE l.quantity IS NOT NULL
+)
+SELECT organization_id, id, format('%s minor units per %s, not %s', trim_scale(times), trim_scale(base_quantity),
+       amount)
+FROM lines
+-- A quotient would be rounded twice.
+WHERE amount <> sign(times) * div(2 * abs(times) + base_quantity, 2 * base_quantity)
+
 -- line-adjustments: The allowances and charges of a line add up to its totals of them.
 SELECT l.organization_id, l.id, format('%s and %s', l.allowance_total, l.charge_total)
 FROM invoice_lines l

@@ -14,6 +14,21 @@ status = 'draft')
 -- line-amount, with invoice-gross, tax-group-base
 UPDATE invoice_lines SET gross = gross + 1 WHERE gross IS NOT NULL
 
+-- line-price, with invoice-gross, tax-group-base
+UPDATE invoice_lines SET gross = gross + 500, amount = amount + 500 WHERE gross IS NOT NULL
+
+-- line-price
+UPDATE invoice_lines SET quantity = quantity + 1 WHERE quantity > 0
+
+-- line-price
+UPDATE invoice_lines SET unit_price = -unit_price WHERE unit_price > 0
+
+-- line-price
+UPDATE invoice_lines SET base_quantity = 2 WHERE amount > 0
+
+-- line-price
+UPDATE credit_note_lines SET unit_price = unit_price + 1 WHERE quantity IS NOT NULL
+
 -- invoice-gross
 UPDATE invoices SET charge_total = charge_total + 1, total_without_tax = total_without_tax + 1, total = total + 1,
 payable_amount = payable_amount + 1 WHERE prices_include_tax AND status = 'draft'

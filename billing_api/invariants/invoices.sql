@@ -168,6 +168,19 @@ WHERE (status = 'draft') <> (finalized_at IS NULL)
    OR (status = 'paid' AND payable_amount - amount_paid - amount_credited <> 0)
    OR (status = 'void' AND (amount_paid <> 0 OR amount_credited <> 0))
 
+-- invoice-revision: An invoice and the one that revises it name each other.
+SELECT r.organization_id, r.id, format('revises %s, which was revised by %s', r.revision_of_id,
+       coalesce(i.revised_by_id::text, 'none'))
+FROM invoices r
+LEFT JOIN invoices i ON (i.organization_id, i.id) = (r.organization_id, r.revision_of_id)
+WHERE r.revision_of_id IS NOT NULL AND i.revised_by_id IS DISTINCT FROM r.id
+UNION ALL
+SELECT i.organization_id, i.id, format('revised by %s, which revises %s', i.revised_by_id,
+       coalesce(r.revision_of_id::text, 'none'))
+FROM invoices i
+LEFT JOIN invoices r ON (r.organization_id, r.id) = (i.organization_id, i.revised_by_id)
+WHERE i.revised_by_id IS NOT NULL AND r.revision_of_id IS DISTINCT FROM i.id
+
 -- invoice-due-date: An issued invoice is due as its terms say, and not before its issue.
 SELECT organization_id, id, format('issued %s, %s days, due %s', issue_date, net_terms_days, due_date)
 FROM invoices

@@ -105,6 +105,16 @@ UPDATE invoices SET reopened_at = now() WHERE status = 'draft'
 -- invoice-status, with invoice-history
 UPDATE invoices SET status = 'open', paid_at = NULL WHERE status = 'paid'
 
+-- invoice-revision
+UPDATE invoices SET revised_by_id = NULL
+
+-- invoice-revision
+UPDATE invoices i SET revised_by_id = (SELECT id FROM invoices o WHERE o.organization_id = i.organization_id
+AND o.revision_of_id IS NULL AND o.id <> i.id LIMIT 1) WHERE revised_by_id IS NOT NULL
+
+-- invoice-revision
+UPDATE invoices SET revision_of_id = NULL WHERE status = 'draft'
+
 -- invoice-due-date
 ALTER TABLE invoices DROP CONSTRAINT ck_invoices_due_as_terms_say;
 UPDATE invoices SET due_date = due_date + 1 WHERE net_terms_days > 0
@@ -331,7 +341,7 @@ ALTER TABLE invoices DISABLE TRIGGER keep_frozen
 -- guard-is-on
 ALTER TABLE refunds ADD CONSTRAINT late CHECK (amount > 1) NOT VALID
 
--- reference-leads-somewhere
+-- reference-leads-somewhere, with invoice-revision
 UPDATE invoices SET revision_of_id = gen_random_uuid() WHERE status = 'void'
 
 -- reference-leads-somewhere, with event-object

@@ -52,6 +52,50 @@ LEFT JOIN (
 ) n ON (n.organization_id, n.adjustment_id) = (a.organization_id, a.id)
 WHERE a.credited_amount <> coalesce(n.amount, 0)
 
+-- taxes-credited: What an invoice keeps of the taxes that were credited is what its credit notes have of them.
+WITH credited AS (
+    SELECT n.organization_id, n.invoice_id, g.category, g.rate, g.name, sum(g.tax_amount) AS tax_amount
+    FROM credit_notes n
+    JOIN credit_note_tax_groups g ON (g.organization_id, g.credit_note_id) = (n.organization_id, n.id)
+    WHERE n.invoice_id IS NOT NULL GROUP BY 1, 2, 3, 4, 5
+), components AS (
+    SELECT n.organization_id, n.invoice_id, g.category, g.rate, g.name, c.position,
+           sum((c.component ->> 'tax_amount')::numeric) AS tax_amount
+    FROM credit_notes n
+    JOIN credit_note_tax_groups g ON (g.organization_id, g.credit_note_id) = (n.organization_id, n.id),
+         jsonb_array_elements(g.components) WITH ORDINALITY AS c (component, position)
+    WHERE n.invoice_id IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6
+), taken AS (
+    SELECT g.organization_id, g.invoice_id AS id, coalesce(sum(c.tax_amount), 0) AS tax_total,
+           jsonb_agg(jsonb_build_array(coalesce(c.tax_amount, 0)) ORDER BY g.position) AS pools,
+           jsonb_agg(ARRAY(
+               SELECT coalesce(t.tax_amount, 0)
+               FROM jsonb_array_elements(g.components) WITH ORDINALITY AS o (component, position)
+               LEFT JOIN components t ON (t.organization_id, t.invoice_id, t.category, t.position)
+                                       = (g.organization_id, g.invoice_id, g.category, o.position)
+                                     AND (t.rate, t.name) IS NOT DISTINCT FROM (g.rate, g.name)
+               ORDER BY o.position
+           ) ORDER BY g.position) AS components
+    FROM (SELECT DISTINCT organization_id, invoice_id FROM credit_notes) n
+    JOIN invoice_tax_groups g USING (organization_id, invoice_id)
+    LEFT JOIN credited c ON (c.organization_id, c.invoice_id, c.category)
+                          = (g.organization_id, g.invoice_id, g.category)
+                        AND (c.rate, c.name) IS NOT DISTINCT FROM (g.rate, g.name)
+    GROUP BY 1, 2
+)
+SELECT i.organization_id, i.id, format('%s, credit notes %s and %s', coalesce(i.taxes_credited::text, 'none'),
+       coalesce(t.pools::text, 'none'), coalesce(t.components::text, 'none'))
+FROM invoices i
+LEFT JOIN taken t USING (organization_id, id)
+WHERE num_nulls(i.taxes_credited, t.id) = 1
+   OR i.taxes_credited -> 'components' IS DISTINCT FROM t.components
+   OR CASE WHEN i.prices_include_tax
+      -- What is taxed at once is then not a group, but all that stands under the same taxes.
+      THEN t.tax_total IS DISTINCT FROM (
+          SELECT sum(amount::numeric)
+          FROM jsonb_path_query(i.taxes_credited, '$.pools[*][*] ? (@.type() == "number")') AS p (amount))
+      ELSE i.taxes_credited -> 'pools' IS DISTINCT FROM t.pools END
+
 -- credited-groups: What the credit notes of an invoice have of a tax group lies between nothing and all of it, and
 -- bears its tax as a whole; once nothing is left of the invoice they have exactly all of it.
 WITH credited AS (

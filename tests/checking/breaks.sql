@@ -377,16 +377,32 @@ UPDATE invoice_adjustments SET credited_amount = credited_amount - 1 WHERE credi
 -- adjustment-credited
 UPDATE credit_note_adjustments SET is_charge = true WHERE NOT is_charge
 
+-- taxes-credited
+UPDATE invoices SET taxes_credited = '{"pools": [[500]], "components": [[]]}' WHERE status = 'open' AND taxes_credited IS
+NULL
+
+-- taxes-credited
+UPDATE invoices SET taxes_credited = '["nonsense", 7, {"pools": 1}]' WHERE taxes_credited IS NOT NULL
+
+-- taxes-credited
+UPDATE invoices SET taxes_credited = NULL WHERE taxes_credited IS NOT NULL
+
+-- taxes-credited
+UPDATE invoices SET taxes_credited = jsonb_set(taxes_credited, '{pools,0,0}', '1') WHERE taxes_credited IS NOT NULL
+
+-- taxes-credited
+UPDATE invoices SET taxes_credited = jsonb_set(taxes_credited, '{components,0,0}', '7') WHERE taxes_credited IS NOT NULL
+
 -- credited-groups
 UPDATE credit_note_tax_groups SET taxable_amount = taxable_amount - 1 WHERE category = 'E'
 
 -- credited-groups
 UPDATE credit_note_tax_groups SET taxable_amount = taxable_amount + 1 WHERE category = 'E'
 
--- credited-groups, with turnover-entered
+-- credited-groups, with taxes-credited, turnover-entered
 UPDATE credit_note_tax_groups SET name = 'X'
 
--- credited-groups, with turnover-entered
+-- credited-groups, with taxes-credited, turnover-entered
 UPDATE credit_note_tax_groups SET tax_amount = tax_amount + CASE rate WHEN 19 THEN 1 ELSE -1 END
 WHERE rate > 0 AND (organization_id, credit_note_id) IN
 (SELECT organization_id, credit_note_id FROM credit_note_tax_groups WHERE rate > 0 GROUP BY 1, 2 HAVING count(*) = 2)

@@ -88,6 +88,26 @@ WHERE (s.customer_id, s.currency) IS DISTINCT FROM (i.customer_id, i.currency)
    OR a.allocated_on < coalesce(i.opening_date, i.issue_date)
    OR a.released_on < a.allocated_on OR (a.released_at IS NULL) <> (a.released_on IS NULL)
 
+-- allocation-entered: Every use and every release of a source's money for an invoice stands in the books on its day,
+-- and nothing else does.
+SELECT organization_id, invoice_id, format('source %s, %s on %s: allocations %s, books %s', source_id, type, dated,
+       sum(stated), sum(entered))
+FROM (
+    SELECT organization_id, source_id, invoice_id, 'credit_applied' AS type, allocated_on AS dated, amount AS stated,
+           0 AS entered
+    FROM allocations
+    UNION ALL
+    SELECT organization_id, source_id, invoice_id, 'credit_released', released_on, -amount, 0
+    FROM allocations WHERE released_on IS NOT NULL
+    UNION ALL
+    SELECT e.organization_id, p.source_id, e.object_id, e.type, e.entry_date, 0, p.amount
+    FROM ledger_entries e
+    JOIN ledger_postings p ON (p.organization_id, p.entry_id) = (e.organization_id, e.id)
+    WHERE e.type IN ('credit_applied', 'credit_released') AND p.account = 'customer_credit'
+) deeds
+GROUP BY organization_id, source_id, invoice_id, type, dated
+HAVING sum(stated) <> sum(entered)
+
 -- refund-fits: A refund is of its source's own kind, customer and currency.
 SELECT r.organization_id, r.id, format('source %s', r.source_id)
 FROM refunds r

@@ -157,7 +157,7 @@ INSERT INTO ledger_postings (organization_id, id, entry_id, position, account, m
 SELECT organization_id, gen_random_uuid(), id, 99, 'cash', 'card', 1 FROM ledger_entries WHERE id =
 (SELECT min(id::text)::uuid FROM ledger_entries WHERE type = 'credit_applied')
 
--- source-credit
+-- source-credit, with allocation-entered
 UPDATE ledger_postings SET amount = amount + 1 WHERE account = 'customer_credit' AND entry_id = (SELECT
 min(id::text)::uuid FROM ledger_entries WHERE type = 'credit_applied');
 INSERT INTO ledger_postings (organization_id, id, entry_id, position, account, method, amount)
@@ -178,10 +178,19 @@ UPDATE sources SET type = 'credit_note' WHERE type = 'invoice'
 -- source-document, with deed-entered, event-object, event-of-deed
 DELETE FROM payments WHERE id IN (SELECT id FROM sources WHERE currency = 'JPY')
 
--- allocation-fits
+-- allocation-entered
+UPDATE allocations SET allocated_on = allocated_on + 5, released_on = released_on + 5
+
+-- allocation-entered
+UPDATE allocations SET released_on = released_on + 5 WHERE released_on IS NOT NULL
+
+-- allocation-entered
+UPDATE ledger_entries SET entry_date = entry_date - 1 WHERE type = 'credit_released'
+
+-- allocation-fits, with allocation-entered
 UPDATE allocations SET allocated_on = '2000-01-01'
 
--- allocation-fits
+-- allocation-fits, with allocation-entered
 UPDATE allocations SET released_on = '2000-01-01' WHERE released_on IS NOT NULL
 
 -- allocation-fits, with posting-belongs, source-document

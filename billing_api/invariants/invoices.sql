@@ -136,6 +136,20 @@ WHERE CASE WHEN i.prices_include_tax
                          AND t.invoice_id = i.id AND t.position > 0)
     ELSE g.tax_amount <> round(g.taxable_amount * coalesce(g.rate, 0) / 100) END
 
+-- tax-components: The components of a combined rate add up to it, and their shares to the tax of the group, on an
+-- invoice as on a credit note.
+SELECT g.organization_id, g.document_id, format('%s of %s, components %s of %s', g.tax_amount, g.rate, c.tax_amount,
+       c.rate)
+FROM (
+    SELECT organization_id, invoice_id AS document_id, rate, tax_amount, components FROM invoice_tax_groups
+    UNION ALL
+    SELECT organization_id, credit_note_id, rate, tax_amount, components FROM credit_note_tax_groups
+) g, LATERAL (
+    SELECT sum(tax_amount) AS tax_amount, sum(rate) AS rate
+    FROM jsonb_to_recordset(g.components) AS c (rate numeric, tax_amount numeric)
+) c
+WHERE g.components <> '[]' AND (c.tax_amount, c.rate) IS DISTINCT FROM (g.tax_amount, g.rate)
+
 -- invoice-settled: What an invoice was paid and credited is what allocations hold, by the kind of their source, and
 -- what was paid before it was imported.
 SELECT i.organization_id, i.id, format('paid %s, credited %s; allocated %s and %s', i.amount_paid, i.amount_credited,

@@ -86,6 +86,18 @@ UPDATE invoice_tax_groups SET tax_amount = tax_amount + CASE rate WHEN 19 THEN 1
 taxable_amount = taxable_amount - CASE rate WHEN 19 THEN 1 ELSE -1 END WHERE rate IN (7, 19) AND
 (organization_id, invoice_id) IN (SELECT organization_id, id FROM invoices WHERE prices_include_tax)
 
+-- tax-components
+UPDATE invoice_tax_groups SET components = jsonb_set(components, '{0,tax_amount}', '999') WHERE components <> '[]'
+
+-- tax-components, with taxes-credited
+UPDATE invoice_tax_groups SET components = components - 1 WHERE components <> '[]'
+
+-- tax-components
+UPDATE invoice_tax_groups SET components = jsonb_set(components, '{1,rate}', '"3"') WHERE components <> '[]'
+
+-- tax-components, with taxes-credited
+UPDATE credit_note_tax_groups SET components = jsonb_set(components, '{0,tax_amount}', '999') WHERE components <> '[]'
+
 -- invoice-settled
 UPDATE invoices SET amount_paid = amount_paid + 1, amount_credited = amount_credited - 1 WHERE amount_credited > 0
 

@@ -199,6 +199,9 @@ UPDATE allocations SET released_on = released_on + 5 WHERE released_on IS NOT NU
 -- allocation-entered
 UPDATE ledger_entries SET entry_date = entry_date - 1 WHERE type = 'credit_released'
 
+-- entry-not-ahead
+UPDATE ledger_entries SET entry_date = now() + interval '3 days' WHERE type = 'invoice_written_off'
+
 -- allocation-fits, with allocation-entered
 UPDATE allocations SET allocated_on = '2000-01-01'
 

@@ -100,7 +100,7 @@ WHERE num_nulls(i.taxes_credited, t.id) = 1
 -- bears its tax as a whole; once nothing is left of the invoice they have exactly all of it.
 WITH credited AS (
     SELECT n.organization_id, n.invoice_id, g.category, g.rate, g.name, sum(g.taxable_amount) AS taxable_amount,
-           sum(g.tax_amount) AS tax_amount
+           sum(g.tax_amount) AS tax_amount, sum(g.taxable_amount) + sum(g.tax_amount) AS gross
     FROM credit_notes n
     JOIN credit_note_tax_groups g ON (g.organization_id, g.credit_note_id) = (n.organization_id, n.id)
     WHERE n.invoice_id IS NOT NULL GROUP BY 1, 2, 3, 4, 5
@@ -121,7 +121,7 @@ WITH credited AS (
     JOIN (SELECT DISTINCT organization_id, invoice_id AS id FROM credit_notes) n USING (organization_id, id)
 ), invoiced AS (
     SELECT i.organization_id, g.invoice_id, g.category, g.rate, g.name, g.taxable_amount, g.tax_amount,
-           i.prices_include_tax, i.is_used_up, i.is_shared
+           coalesce(g.rate, 0) AS percent, i.prices_include_tax, i.is_used_up, i.is_shared
     FROM credited_invoices i
     JOIN invoice_tax_groups g ON (g.organization_id, g.invoice_id) = (i.organization_id, i.id)
 )
@@ -133,9 +133,10 @@ LEFT JOIN invoiced i ON (i.organization_id, i.invoice_id, i.category) = (c.organ
 WHERE i.invoice_id IS NULL
    OR (NOT i.is_shared AND (
        c.taxable_amount NOT BETWEEN least(i.taxable_amount, 0) AND greatest(i.taxable_amount, 0)
-       OR c.tax_amount <> round(CASE WHEN i.prices_include_tax
-              THEN (c.taxable_amount + c.tax_amount) * coalesce(i.rate, 0) / (100 + coalesce(i.rate, 0))
-              ELSE c.taxable_amount * coalesce(i.rate, 0) / 100 END)))
+       -- A quotient would be rounded twice.
+       OR c.tax_amount <> CASE WHEN i.prices_include_tax
+              THEN sign(c.gross) * div(2 * abs(c.gross) * i.percent + 100 + i.percent, 2 * (100 + i.percent))
+              ELSE round(c.taxable_amount * i.percent * 0.01) END))
 UNION ALL
 SELECT i.organization_id, i.invoice_id, format('%s: %s and %s, credited all but %s and %s',
        concat_ws(' ', i.category, i.rate, i.name), i.taxable_amount, i.tax_amount,

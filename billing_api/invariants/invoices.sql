@@ -127,14 +127,14 @@ WHERE (i.status <> 'draft' AND b.shared <> b.amount)
 
 -- tax-group-tax: The tax of a group is its rate of what it taxes, rounded once, halves away from zero.
 SELECT g.organization_id, g.invoice_id, format('%s at %s: %s', g.taxable_amount, g.rate, g.tax_amount)
-FROM invoice_tax_groups g
+FROM (SELECT *, coalesce(rate, 0) AS percent, (taxable_amount + tax_amount)::numeric AS gross FROM invoice_tax_groups) g
 JOIN invoices i ON (i.organization_id, i.id) = (g.organization_id, g.invoice_id)
 WHERE CASE WHEN i.prices_include_tax
-    -- Several taxes on one line share what is in its price.
-    THEN g.tax_amount <> round((g.taxable_amount + g.tax_amount) * coalesce(g.rate, 0) / (100 + coalesce(g.rate, 0)))
+    -- A quotient would be rounded twice. Several taxes on one line share what is in its price.
+    THEN g.tax_amount <> sign(g.gross) * div(2 * abs(g.gross) * g.percent + 100 + g.percent, 2 * (100 + g.percent))
          AND NOT EXISTS (SELECT FROM invoice_line_taxes t WHERE t.organization_id = i.organization_id
                          AND t.invoice_id = i.id AND t.position > 0)
-    ELSE g.tax_amount <> round(g.taxable_amount * coalesce(g.rate, 0) / 100) END
+    ELSE g.tax_amount <> round(g.taxable_amount * g.percent * 0.01) END
 
 -- tax-components: The components of a combined rate add up to it, and their shares to the tax of the group, on an
 -- invoice as on a credit note.

@@ -73,11 +73,6 @@ def invoiced(figures: Figures, invoice_id: uuid.UUID) -> list[Posting]:
     return _without_nothing(postings)
 
 
-def voided(figures: Figures, invoice_id: uuid.UUID) -> list[Posting]:
-    """An issued invoice was never owed: all that it posted is taken back."""
-    return reversed_postings(invoiced(figures, invoice_id))
-
-
 def credited(figures: Figures, credit_note_id: uuid.UUID) -> list[Posting]:
     """A credit note is issued; its figures are positive, and it takes nothing prepaid."""
     return _without_nothing([*_turnover(figures, 1), _credit(credit_note_id, -figures.payable)])

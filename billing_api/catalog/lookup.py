@@ -16,37 +16,44 @@ from billing_api.unit_of_work import unit
 @dataclass(frozen=True, slots=True)
 class Catalogue:
     """The products and tax rates that were asked for, by id; those of the products too. What is missing is not there,
-    or another tenant's."""
+    or another tenant's. Those that are `excused` may be taken although they are archived."""
 
     products: dict[uuid.UUID, Product] = field(default_factory=dict)
     tax_rates: dict[uuid.UUID, TaxRate] = field(default_factory=dict)
+    excused: Collection[uuid.UUID] = ()
 
 
 Entry = TypeVar("Entry", bound=Owned)
 
 
-def look_up(*, product_ids: Collection[uuid.UUID] = (), rate_ids: Collection[uuid.UUID] = (), keep: bool) -> Catalogue:
+def look_up(
+    *,
+    product_ids: Collection[uuid.UUID] = (),
+    rate_ids: Collection[uuid.UUID] = (),
+    excused: Collection[uuid.UUID] = (),
+    keep: bool,
+) -> Catalogue:
     """Find products and tax rates. With `keep` nobody deletes one of them before the commit, and nobody changes a
     rate: from then on it is in use, and what is in use is fixed."""
     products = _found(Product, product_ids, key_share=True, keep=keep)
     of_products = {one.tax_rate_id for one in products.values() if one.tax_rate_id is not None}
-    return Catalogue(products, _found(TaxRate, {*rate_ids, *of_products}, key_share=False, keep=keep))
+    return Catalogue(products, _found(TaxRate, {*rate_ids, *of_products}, key_share=False, keep=keep), excused)
 
 
-def fault_of_rate(rate: TaxRate | None, pointer: str) -> Fault | None:
-    """Why a tax rate cannot be taken; `pointer` is where it is named."""
+def fault_of_rate(rate: TaxRate | None, pointer: str, excused: Collection[uuid.UUID] = ()) -> Fault | None:
+    """Why a tax rate cannot be taken; `pointer` is where it is named, and those that are `excused` may be archived."""
     if rate is None:
         return Fault("tax-rate-not-found", "There is no such tax rate.", pointer)
-    if rate.archived:
+    if rate.archived and rate.id not in excused:
         return Fault("tax-rate-archived", f"The tax rate {rate.id} is archived.", pointer)
     return None
 
 
-def fault_of_product(product: Product | None, pointer: str) -> Fault | None:
-    """Why a product cannot be taken; `pointer` is where it is named."""
+def fault_of_product(product: Product | None, pointer: str, excused: Collection[uuid.UUID] = ()) -> Fault | None:
+    """Why a product cannot be taken; `pointer` is where it is named, and those that are `excused` may be archived."""
     if product is None:
         return Fault("product-not-found", "There is no such product.", pointer)
-    if product.archived:
+    if product.archived and product.id not in excused:
         return Fault("product-archived", "This product is archived.", pointer)
     return None
 

@@ -10,6 +10,7 @@ from billing_api.customers.models import Customer
 from billing_api.domain import lifecycle
 from billing_api.domain.lifecycle import Facts, Requirement
 from billing_api.errors import Conflict, Fault
+from billing_api.invoices import preceding
 from billing_api.invoices.drafting import Parties
 from billing_api.invoices.finalization import blockers
 from billing_api.invoices.models import Invoice
@@ -115,7 +116,9 @@ def offered(invoice: Invoice, organization: Organization, customer: Customer | N
             "reason": reason,
         }
         if action.name == "finalize" and is_open:
-            lacking = blockers(invoice, Parties(organization, customer))
+            # Asked only where it decides.
+            excused = preceding.excused(invoice) if customer and customer.archived else frozenset()
+            lacking = blockers(invoice, Parties(organization, customer, excused))
             entry["blockers"] = [{"pointer": one.pointer, "code": one.code, "detail": one.detail} for one in lacking]
             if lacking:
                 entry |= {"allowed": False, "reason": "Something stands in the way: see blockers."}

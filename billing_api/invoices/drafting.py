@@ -1,7 +1,8 @@
 """From what was asked for to an invoice with every figure computed: the same for a draft, a preview and an edit."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+import uuid
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -41,10 +42,17 @@ _PLAIN = (
 
 @dataclass(frozen=True, slots=True)
 class Parties:
-    """Who sells, and to whom; a preview may have no buyer yet."""
+    """Who sells, and to whom; a preview may have no buyer yet. Customers, products and tax rates that are `excused` may
+    be archived."""
 
     organization: Organization
     customer: Customer | None
+    excused: Collection[uuid.UUID] = ()
+
+    @property
+    def is_buyer_archived(self) -> bool:
+        """Whether the buyer gets no new invoices."""
+        return self.customer is not None and self.customer.archived and self.customer.id not in self.excused
 
     def currency(self, asked: str | None) -> str:
         return asked or (self.customer and self.customer.currency) or self.organization.default_currency
@@ -88,6 +96,7 @@ def write(invoice: Invoice, body: Mapping[str, Any], parties: Parties, *, keep: 
         prices_include_tax=body["prices_include_tax"],
         default=parties.default_tax(body["issue_date"]),
         exempt=parties.exempt,
+        excused=parties.excused,
     )
     lines = resolve(body["lines"], setting, faults, keep=keep)
     document = _document(body, lines, currency)

@@ -85,7 +85,7 @@ def lacking(invoice: Invoice, parties: Parties, asked: dt.date | None) -> Iterat
     on = asked or clock.today(parties.organization.time_zone)
     yield from _of_lines(invoice, parties.default_tax(on))
     yield from _of_seller(parties.organization, categories)
-    yield from _of_buyer(parties.customer, categories)
+    yield from _of_buyer(parties, categories)
     yield from _of_document(invoice, parties, categories)
     if invoice.net_terms_days is None and invoice.due_date is not None and invoice.due_date < on:
         yield Fault("due-before-issue", f"It would be issued on {on}, after it is due.", "/due_date")
@@ -182,8 +182,9 @@ def _of_seller(seller: Organization, categories: set[str]) -> Iterator[Fault]:
         yield Fault("required", "Give the organization a tax id, or tax_registered: false.", "/seller/tax_ids")
 
 
-def _of_buyer(buyer: Customer | None, categories: set[str]) -> Iterator[Fault]:
-    if buyer and buyer.archived:
+def _of_buyer(parties: Parties, categories: set[str]) -> Iterator[Fault]:
+    buyer = parties.customer
+    if parties.is_buyer_archived:
         yield Fault("customer-archived", "The customer is archived: PATCH it with archived: false.", "/customer_id")
     address = buyer.billing_address if buyer else None
     if not address:

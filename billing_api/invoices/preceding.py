@@ -1,7 +1,7 @@
-"""The earlier invoices that a document speaks of, where it names them by their ids."""
+"""The earlier invoices that a document speaks of, where it names them by their ids, and the one that it replaces."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from billing_api.database import db
 from billing_api.errors import Fault, Invalid
 from billing_api.invoices.models import Invoice
+from billing_api.invoices.parts import InvoiceLine, InvoiceLineTax
 from billing_api.unit_of_work import unit
 
 
@@ -20,10 +21,31 @@ class InvoiceNotFound(Invalid):
     title = "There is no such invoice"
 
 
-def faults_of(body: Mapping[str, Any], customer_id: uuid.UUID | None, replaced: uuid.UUID | None = None) -> list[Fault]:
+def excused(invoice: Invoice) -> frozenset[uuid.UUID]:
+    """What a document may name as the invoice that it replaces did: its customer, products and tax rates although they
+    are archived, itself and the invoices that it speaks of although they are another customer's. Two statements, and
+    none where it replaces none."""
+    if invoice.revision_of_id is None:
+        return frozenset()
+    query = sa.select(Invoice.customer_id, Invoice.preceding_invoices).where(
+        Invoice.organization_id == unit().tenant, Invoice.id == invoice.revision_of_id
+    )
+    customer_id, named = db.session.execute(query).one()
+    parts = (
+        sa.select(column).where(
+            model.organization_id == unit().tenant, model.invoice_id == invoice.revision_of_id, column.is_not(None)
+        )
+        for model, column in ((InvoiceLine, InvoiceLine.product_id), (InvoiceLineTax, InvoiceLineTax.tax_rate_id))
+    )
+    ids = {uuid.UUID(id) for one in named if (id := one.get("invoice_id"))}
+    return frozenset({customer_id, invoice.revision_of_id, *ids, *db.session.scalars(sa.union(*parts))})
+
+
+def faults_of(
+    body: Mapping[str, Any], customer_id: uuid.UUID | None, excused: Collection[uuid.UUID] = ()
+) -> list[Fault]:
     """What is wrong with the ids in `preceding_invoices`: each names an issued invoice of the customer, as far as there
-    is one; the one that is `replaced` may have been made out to another. One statement, and none where no id is given.
-    """
+    is one; those that are `excused` may be another's. One statement, and none where no id is given."""
     named = [
         (f"/preceding_invoices/{index}/invoice_id", uuid.UUID(id))
         for index, one in enumerate(body["preceding_invoices"])
@@ -36,7 +58,7 @@ def faults_of(body: Mapping[str, Any], customer_id: uuid.UUID | None, replaced: 
     )
     known = {id: (status, owner) for id, status, owner in db.session.execute(query)}
     return [
-        fault for place, id in named for fault in _judge(known.get(id), None if id == replaced else customer_id, place)
+        fault for place, id in named for fault in _judge(known.get(id), None if id in excused else customer_id, place)
     ]
 
 

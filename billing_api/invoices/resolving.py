@@ -6,7 +6,7 @@ product's. What is found is written into the draft and stands there: the catalog
 """
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -41,12 +41,13 @@ class ResolvedLine:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
     """What holds for all lines: the document's currency and price mode, the tax of lines that name none, with its
-    reason, and the seller's own reason for E where a line names none."""
+    reason, the seller's own reason for E where a line names none, and what may be archived."""
 
     currency: str
     prices_include_tax: bool
     default: tuple[Tax, Exemption] | None
     exempt: Exemption
+    excused: Collection[uuid.UUID] = ()
 
 
 def resolve(
@@ -60,7 +61,7 @@ def resolve(
     """
     product_ids = {line["product_id"] for line in lines if line["product_id"] is not None}
     rate_ids = {one["tax_rate_id"] for line in lines for one in (line, *line.get("taxes", ())) if "tax_rate_id" in one}
-    catalogue = look_up(product_ids=product_ids, rate_ids=rate_ids, keep=keep)
+    catalogue = look_up(product_ids=product_ids, rate_ids=rate_ids, excused=setting.excused, keep=keep)
     return [_resolve(line, setting, catalogue, f"/lines/{index}", faults) for index, line in enumerate(lines)]
 
 
@@ -92,7 +93,7 @@ def _resolve(
 def _faults_of_product(
     line: Mapping[str, Any], product: Product | None, setting: Setting, pointer: str
 ) -> Iterator[Fault]:
-    if fault := fault_of_product(product, pointer):
+    if fault := fault_of_product(product, pointer, setting.excused):
         yield fault
     if product is None or _has_price(line):
         return
@@ -155,7 +156,7 @@ def _named(line: Mapping[str, Any], catalogue: Catalogue, pointer: str, faults: 
 
 def _of_rate(id: uuid.UUID, catalogue: Catalogue, pointer: str, faults: list[Fault]) -> list[LineTax]:
     rate = catalogue.tax_rates.get(id)
-    if fault := fault_of_rate(rate, pointer):
+    if fault := fault_of_rate(rate, pointer, catalogue.excused):
         faults.append(fault)
     return [LineTax(tax=rate.tax, exemption=rate.exemption, tax_rate_id=rate.id)] if rate else []
 

@@ -9,7 +9,6 @@ from typing import Any
 from uuid_utils.compat import uuid7
 
 from billing_api.customers import service as customers
-from billing_api.customers.models import Customer
 from billing_api.database import db, find, touch
 from billing_api.errors import Conflict, Fault, Invalid
 from billing_api.events import service as events
@@ -107,7 +106,7 @@ def edit(
     body = change(before)
     # Computed twice only where it may be for nothing: a thousand lines take a second.
     if _stated(before) == _stated({"currency": before["currency"], **body["request"]}):
-        fresh = Invoice()
+        fresh = Invoice(revision_of_id=invoice.revision_of_id)
         fill(fresh, body, keep=True)
         if content(fresh) == content(invoice):
             return invoice
@@ -181,10 +180,10 @@ def fill(invoice: Invoice, body: Mapping[str, Any], *, keep: bool = False) -> Pa
     """
     freeze = keep and body.get("finalize", False)
     seller, buyer = organizations.current(keep=freeze), customers.look_up(body["customer_id"], keep=keep, freeze=freeze)
-    parties = Parties(seller, buyer)
+    parties = Parties(seller, buyer, preceding.excused(invoice))
     refusals: list[Invalid] = [
-        *_of_customer(body["customer_id"], parties.customer, keep),
-        *_of_preceding(invoice, body),
+        *_of_customer(body["customer_id"], parties, keep),
+        *_of_preceding(body, parties),
     ]
     try:
         write(invoice, body, parties, keep=keep)
@@ -214,17 +213,18 @@ def _stated(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _parties(invoice: Invoice, *, freeze: bool = False) -> Parties:
-    return Parties(organizations.current(keep=freeze), customers.look_up(invoice.customer_id, freeze=freeze))
+    seller, buyer = organizations.current(keep=freeze), customers.look_up(invoice.customer_id, freeze=freeze)
+    return Parties(seller, buyer, preceding.excused(invoice))
 
 
-def _of_customer(id: uuid.UUID | None, customer: Customer | None, keep: bool) -> Iterator[Invalid]:
-    if id and customer is None:
+def _of_customer(id: uuid.UUID | None, parties: Parties, keep: bool) -> Iterator[Invalid]:
+    if id and parties.customer is None:
         yield CustomerNotFound(faults=[Fault("customer-not-found", "There is no such customer.", "/customer_id")])
-    if keep and customer is not None and customer.archived:
+    if keep and parties.is_buyer_archived:
         yield CustomerArchived(faults=[Fault("customer-archived", "This customer is archived.", "/customer_id")])
 
 
-def _of_preceding(invoice: Invoice, body: Mapping[str, Any]) -> Iterator[Invalid]:
-    if faults := preceding.faults_of(body, body["customer_id"], invoice.revision_of_id):
+def _of_preceding(body: Mapping[str, Any], parties: Parties) -> Iterator[Invalid]:
+    if faults := preceding.faults_of(body, body["customer_id"], parties.excused):
         is_absent = all(fault.code == InvoiceNotFound.code for fault in faults)
         yield InvoiceNotFound(faults=faults) if is_absent else Invalid(faults=faults)

@@ -1,11 +1,15 @@
 """Revising an issued invoice: cancelled as a whole, and a linked draft in its place."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
+from billing_api import clock
 from tests.credit_notes.crediting import again, balances
 from tests.factories import Tenant, created, line
+
+TODAY = clock.today("Europe/Berlin").isoformat()
 
 
 def test_an_invoice_that_was_not_sent_is_voided_and_drafted_anew(tenant: Tenant) -> None:
@@ -92,3 +96,83 @@ def test_what_was_prepaid_counts_once_however_the_invoice_is_cancelled(
     assert tenant.post(f"/v1/invoices/{new['id']}/finalize").json["status"] == "open"
     (one,) = tenant.get(f"/v1/customers/{old['customer_id']}/balance").json["balances"]
     assert Decimal(one["net"]) == Decimal(net)
+
+
+def test_the_lines_stay_as_they_were_whatever_the_catalogue_says_by_now(tenant: Tenant) -> None:
+    components = [{"name": "State", "rate": "4"}, {"name": "County", "rate": "3"}]
+    rate = tenant.tax_rate(rate="7", components=components)
+    product = tenant.product(name="Screws", unit="XBX", base_quantity="10", sku="S-1", tax_rate_id=rate["id"])
+    own = tenant.product(tax_category="S", tax_rate="19")
+    lines = [
+        {"product_id": product["id"], "quantity": "3"},
+        {"product_id": product["id"], "quantity": "3", "price_discount": "5.00"},
+        {"product_id": own["id"], "quantity": "1"},
+        {"product_id": own["id"], "quantity": "1", "tax_category": "E", "exemption_reason": "Training"},
+        {"product_id": own["id"], "quantity": "1", "taxes": [{"tax_rate_id": rate["id"]}, {"rate": "2", "name": "X"}]},
+    ]
+    old = tenant.invoice(lines=lines)
+    change = {"name": "Nails", "unit": "C62", "unit_price": "70.00", "base_quantity": "1", "sku": "N", "archived": True}
+    assert tenant.patch(product["links"]["self"], {**change, "tax_rate_id": None}).status_code == 200
+    change = {"tax_rate": "5", "unit_price": "70.00", "prices_include_tax": True}
+    assert tenant.patch(own["links"]["self"], change).status_code == 200
+    assert tenant.patch(rate["links"]["self"], {"archived": True}).status_code == 200
+    new = created(tenant.post(f"/v1/invoices/{old['id']}/revise", {"reason": "A wrong address"}))
+    said = ("lines", "tax_breakdown", "total")
+    assert without_ids({name: new[name] for name in said}) == without_ids({name: old[name] for name in said})
+    changed = tenant.patch(new["links"]["self"], {"notes": "Sorry."})
+    assert (changed.status_code, changed.json["total"]) == (200, old["total"]), changed.text
+    assert tenant.post(f"/v1/invoices/{new['id']}/finalize").json["status"] == "open"
+
+
+def without_ids(value: Any) -> Any:
+    """The same without what tells two documents apart, and what credits have left of them."""
+    if isinstance(value, list):
+        return [without_ids(one) for one in value]
+    if isinstance(value, dict):
+        return {
+            name: without_ids(one)
+            for name, one in value.items()
+            if name != "id" and not name.startswith(("creditable", "credited"))
+        }
+    return value
+
+
+def test_the_tax_of_a_customer_and_its_reason_stay_as_they_were(tenant: Tenant) -> None:
+    exempt = {"tax_treatment": "exempt", "exemption": {"reason": "A school", "reason_code": "VATEX-EU-132"}}
+    buyer = tenant.customer(**exempt)
+    bare = {"description": "Lessons", "quantity": "1", "unit_price": "50.00"}
+    lines = [bare, {**bare, "tax_category": "E", "exemption_reason": "Training"}, line()]
+    old = tenant.invoice(customer_id=buyer["id"], lines=lines)
+    assert tenant.patch(buyer["links"]["self"], {"tax_treatment": "standard", "exemption": None}).status_code == 200
+    new = created(tenant.post(f"/v1/invoices/{old['id']}/revise", {"reason": "A wrong address"}))
+    assert without_ids(new["tax_breakdown"]) == without_ids(old["tax_breakdown"])
+    assert new["lines"][0]["exemption_reason"] == "A school"
+    assert tenant.post(f"/v1/invoices/{new['id']}/finalize").json["total"] == old["total"]
+
+
+def test_the_customer_of_the_invoice_may_be_archived_by_now(tenant: Tenant) -> None:
+    buyer, another = tenant.customer(), tenant.customer()
+    old = tenant.invoice(customer_id=buyer["id"])
+    for one in (buyer, another):
+        assert tenant.patch(one["links"]["self"], {"archived": True}).status_code == 200
+    new = created(tenant.post(f"/v1/invoices/{old['id']}/revise", {"reason": "A wrong price"}))
+    (finalize,) = (one for one in new["actions"] if one["name"] == "finalize")
+    assert (finalize["allowed"], finalize["blockers"]) == (True, [])
+    refused = tenant.patch(new["links"]["self"], {"customer_id": another["id"]})
+    assert (refused.status_code, refused.json["code"]) == (422, "customer-archived")
+    assert tenant.patch(new["links"]["self"], {"notes": "Sorry."}).status_code == 200
+    assert tenant.post(f"/v1/invoices/{new['id']}/finalize").json["status"] == "open"
+
+
+def test_a_due_date_that_was_asked_for_stays_unless_it_is_past(tenant: Tenant) -> None:
+    for asked, kept in (("2026-01-31", None), (TODAY, TODAY), ("2999-12-31", "2999-12-31")):
+        old = tenant.invoice(issue_date="2026-01-15", due_date=asked)
+        new = created(tenant.post(f"/v1/invoices/{old['id']}/revise", {"reason": "A wrong price"}))
+        assert (new["issue_date"], new["due_date"]) == (None, kept)
+
+
+def test_an_unchanged_draft_in_place_of_another_customers_invoice_stays_as_it_is(tenant: Tenant) -> None:
+    old, right = tenant.invoice(), tenant.customer()["id"]
+    draft = created(tenant.post(f"/v1/invoices/{old['id']}/revise", {"reason": "Wrong buyer"}))
+    moved = tenant.patch(draft["links"]["self"], {"customer_id": right}).json
+    assert tenant.patch(draft["links"]["self"], {"customer_id": right}).json["version"] == moved["version"]

@@ -229,7 +229,8 @@ def mark_collectible(invoice_id: uuid.UUID) -> Invoice:
 def duplicate(invoice_id: uuid.UUID) -> Invoice:
     """Duplicate an invoice
 
-    A new draft that asks for the same, without the dates, the billing period and the rate of exchange.
+    A new draft that asks for the same, without the dates, the billing period, the rate of exchange, the preceding
+    invoices and what was prepaid.
     """
     draft = InvoiceInput(exclude=("finalize",))
     copy = service.duplicate(invoice_id, lambda request: merged(draft, request, {}), expected_version())

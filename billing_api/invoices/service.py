@@ -48,8 +48,10 @@ class ImportDiffers(Conflict):
     title = "The invoice was imported with other content"
 
 
-_OF_ITS_DAY = frozenset({"issue_date", "due_date", "supply_date", "billing_period", "exchange_rate"})
-"""What a copy of an invoice does not take over."""
+_OF_ITS_OWN = frozenset({
+    "issue_date", "due_date", "supply_date", "billing_period", "exchange_rate", "preceding_invoices", "prepaid_amount",
+})  # fmt: skip
+"""What a copy of an invoice does not take over: its days, what was paid on it before, what it took the place of."""
 
 
 def preview(body: Mapping[str, Any]) -> Invoice:
@@ -153,20 +155,20 @@ def finalize(
 def duplicate(
     id: uuid.UUID, load: Callable[[Mapping[str, Any]], dict[str, Any]], expected: Collection[int] | None = None
 ) -> Invoice:
-    """A new draft that asks for the same, without the dates, which were those of the other; `load` makes a body of
-    what was asked for.
+    """A new draft that asks for the same, without what was the other's alone; `load` makes a body of what was asked
+    for.
 
     Raises:
         NotFound, PreconditionFailed, and Invalid where it could not be asked for today.
     """
     request = find(Invoice, id, expected=expected).request
-    body = load({name: value for name, value in request.items() if name not in _OF_ITS_DAY})
+    body = load({name: value for name, value in request.items() if name not in _OF_ITS_OWN})
     return create({**body, "finalize": False})
 
 
 def with_actions(invoice: Invoice) -> Invoice:
     """The invoice with what can be done with it now, and why not, as `actions`."""
-    buyer = customers.look_up(invoice.customer_id) if invoice.status == "draft" else None
+    buyer = customers.look_up(invoice.customer_id)
     invoice.actions = offered(invoice, organizations.current(), buyer)  # type: ignore[attr-defined]  # no column
     return invoice
 

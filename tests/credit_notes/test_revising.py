@@ -80,6 +80,10 @@ def test_an_invoice_to_the_wrong_customer_is_revised_for_the_right_one(tenant: T
     assert [one["invoice_id"] for one in changed.json["preceding_invoices"]] == [invoice["id"]]
     issued = tenant.post(f"{draft['links']['self']}/finalize").json
     assert (issued["customer_id"], issued["revision_of_id"]) == (right, invoice["id"])
+    assert created(tenant.post(f"{draft['links']['self']}/duplicate"))["preceding_invoices"] == []
+    twice = created(tenant.post(f"{draft['links']['self']}/revise", {"reason": "Again"}))
+    assert [one["invoice_id"] for one in twice["preceding_invoices"]] == [issued["id"], invoice["id"]]
+    assert tenant.patch(twice["links"]["self"], {"notes": "Sorry."}).status_code == 200
 
 
 @pytest.mark.parametrize("is_sent", [False, True])

@@ -1,15 +1,12 @@
 """What is done with an issued invoice: sent, declared void, given up, expected again, copied."""
 
-import datetime as dt
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from billing_api import clock
 from tests.factories import Tenant, line, sign_up
 from tests.ledger.books import balances, entries
-from tests.statements import recorded
 from tests.web.refusals import refused
 
 
@@ -156,91 +153,12 @@ def test_a_copy_asks_for_the_same_without_the_dates(tenant: Tenant) -> None:
     assert act(tenant, copy, "finalize").json["number"] == "INV-2026-0002"
 
 
-@pytest.mark.parametrize("books", ["open", "closed"])
-@pytest.mark.parametrize("has_credit", [False, True])
-def test_buttons_can_be_drawn_from_the_actions(tenant: Tenant, *, has_credit: bool, books: str) -> None:
-    """Each action that is allowed is answered with success where it points to, and no other is."""
-    for prepare in ("draft", "open", "paid", "void", "uncollectible"):
-        invoice = made(tenant, prepare)
-        deposit = {"customer_id": invoice["customer_id"], "currency": "EUR" if has_credit else "USD", "amount": "1"}
-        assert tenant.post("/v1/payments", deposit).status_code == 201
-        close(tenant, clock.today("Europe/Berlin") if books == "closed" else None)
-        for action in tenant.get(invoice["links"]["self"]).json["actions"]:
-            body = {
-                "void": {"reason": "x"}, "revise": {"reason": "x"}, "pay": {"amount": "1.00"}, "update": {"notes": "x"},
-                "credit": {"reason": "x", "invoice_id": invoice["id"]},
-            }.get(action["name"])  # fmt: skip
-            answer = tenant.call(action["method"], f"{action['href']}?dry_run=true", body)
-            is_repeated = (prepare, action["name"]) in {
-                ("open", "finalize"), ("paid", "finalize"), ("void", "void"), ("open", "mark-collectible"),
-                ("uncollectible", "mark-uncollectible"),
-            }  # fmt: skip
-            assert (answer.status_code < 300) == (action["allowed"] or is_repeated), (prepare, action, answer.text)
-            assert (action["reason"] is None) == action["allowed"]
-        close(tenant, None)
-
-
-def close(tenant: Tenant, until: dt.date | None) -> None:
-    """Close the books up to a day, or open them."""
-    closed = {"books_locked_until": until and until.isoformat()}
-    assert tenant.patch("/v1/organization", closed).status_code == 200
-
-
-def test_an_action_says_that_there_is_no_credit_or_that_the_books_are_closed(tenant: Tenant) -> None:
-    invoice = tenant.invoice()
-    reasons = {action["name"]: action["reason"] for action in invoice["actions"]}
-    assert reasons["apply-balance"] == "The customer has nothing to their credit in its currency."
-    assert reasons["pay"] is None
-    today = clock.today("Europe/Berlin")
-    close(tenant, today - dt.timedelta(days=1))
-    assert tenant.get(invoice["links"]["self"]).json["actions"] == invoice["actions"]
-    close(tenant, today)
-    shown = tenant.get(invoice["links"]["self"]).json["actions"]
-    detail = "The books are closed up to today: see books_locked_until of the organization."
-    assert [action["name"] for action in shown if action["reason"] == detail] == [
-        "pay", "apply-balance", "credit", "void", "mark-uncollectible", "revise"
-    ]  # fmt: skip
-    problem = refused(act(tenant, invoice, "void", {"reason": "x"}), 409, "period-locked")
-    assert (problem["detail"], problem["allowed"]) == (detail, ["mark-sent", "duplicate"])
-    # To look at a credit note enters nothing.
-    body = {"invoice_id": invoice["id"], "reason": "x"}
-    assert tenant.post("/v1/credit-notes/preview", body).status_code == 200
-
-
-def test_only_an_invoice_that_a_credit_could_settle_asks_whether_there_is_one(tenant: Tenant) -> None:
-    def statements(invoice: dict[str, Any]) -> int:
-        with recorded(tenant.app) as seen:
-            tenant.get(invoice["links"]["self"])
-        return len(seen)
-
-    settled = statements(made(tenant, "paid"))
-    assert statements(made(tenant, "open")) == statements(made(tenant, "uncollectible")) == settled + 1
-    close(tenant, clock.today("Europe/Berlin"))
-    assert statements(tenant.get("/v1/invoices?status=open").json["data"][0]) == settled
-
-
-def made(tenant: Tenant, status: str) -> dict[str, Any]:
-    if status == "draft":
-        return tenant.draft()
-    invoice = tenant.invoice()
-    if status == "paid":
-        tenant.payment(invoice)
-    if status == "void":
-        act(tenant, invoice, "void", {"reason": "x"})
-    if status == "uncollectible":
-        act(tenant, invoice, "mark-uncollectible")
-    shown: dict[str, Any] = tenant.get(invoice["links"]["self"]).json
-    assert shown["status"] == status
-    return shown
-
-
-def test_what_is_allowed_is_what_the_actions_offer(app: Any) -> None:
-    """Also where it depends on how the organization cancels, and the refusal was about something else."""
-    tenant = sign_up(app, country="US")
-    sent = act(tenant, tenant.invoice(), "mark-sent").json
-    problem = refused(tenant.patch(sent["links"]["self"], {"notes": "x"}), 409, "invalid-transition")
-    assert problem["allowed"] == [action["name"] for action in sent["actions"] if action["allowed"]]
-    assert "void" in problem["allowed"]
+def test_a_copy_was_not_prepaid_and_takes_no_others_place(tenant: Tenant) -> None:
+    named = [{"number": "R/1"}]
+    invoice = tenant.invoice(prepaid_amount="19.00", preceding_invoices=named)
+    assert (invoice["payable_amount"], invoice["preceding_invoices"][0]["number"]) == ("100.00", "R/1")
+    copy = act(tenant, invoice, "duplicate").json
+    assert (copy["prepaid_amount"], copy["payable_amount"], copy["preceding_invoices"]) == ("0.00", "119.00", [])
 
 
 def test_so_little_of_a_line_that_it_rounds_to_nothing_is_not_credited(tenant: Tenant) -> None:

@@ -69,7 +69,7 @@ class Books:
         self.tell("invoice.deleted", invoice)
 
     def duplicate(self, invoice: Invoice) -> Invoice:
-        return self.draft({**invoice.body, "issue_date": None}, finalize=False)
+        return self.draft({**invoice.body, "issue_date": None, "prepaid_amount": None}, finalize=False)
 
     def refuse_issue(self, invoice: Invoice, asked: dt.date | None) -> dt.date:
         """The date that the invoice would be issued on."""
@@ -140,9 +140,9 @@ class Books:
             raise Refused(422, "date-in-future")
         if sum(amount for _, amount in shares) > given["amount"]:
             raise Refused(422, "allocations-exceed-amount")
-        self.refuse_closed(on)
         for invoice, _ in shares:
             self.demand_owing(invoice)
+        self.refuse_closed(on)
         if not rest and any(amount > invoice.due for invoice, amount in shares):
             raise Refused(422, "amount-exceeds-due")
         payment = Source(kind="payment", on=on, **given)
@@ -153,8 +153,8 @@ class Books:
         return payment
 
     def apply(self, invoice: Invoice, amount: int | None) -> None:
-        self.refuse_closed(today())
         self.demand_owing(invoice)
+        self.refuse_closed(today())
         sources = self._available(invoice)
         there = sum(source.available for source in sources)
         if not there:
@@ -227,18 +227,17 @@ class Books:
         return note
 
     def revise(self, invoice: Invoice) -> Invoice:
-        """The invoice is cancelled, in whichever way it can be, and a draft takes its place."""
+        """It is cancelled, in whichever way it can be, and drafted anew; what was prepaid is in the credit then."""
         self.demand(invoice, *STANDING)
         if not invoice.creditable:
             raise Refused(409, "invoice-not-creditable")
         self.refuse_closed(today())
-        draft = self.duplicate(invoice)
+        draft = self.draft({**invoice.body, "issue_date": None}, finalize=False)
         draft.replaces = invoice
         try:
             self.void(invoice)
         except Refused:
             self.credit(invoice, None, refund=False)
-            # What was paid before is to the customer's credit by now.
             draft.body["prepaid_amount"] = None
         self.tell("invoice.revised", invoice)
         return draft
@@ -255,6 +254,7 @@ class Books:
             "delete": is_draft,
             "pay": is_owing,
             "apply-balance": is_owing and bool(self._available(invoice)),
+            "refund": is_bookable and any(one.origin is invoice and one.available for one in self.sources),
             "credit": is_creditable,
             "revise": is_creditable,
             "finalize": is_draft and self._may(lambda: self.refuse_issue(invoice, None)),

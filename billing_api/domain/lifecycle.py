@@ -43,6 +43,11 @@ class Facts:
     """Whether the seller cancels by voiding also what the buyer has already."""
     is_credit_available: bool = True
     """Whether the buyer has something to their credit in its currency."""
+    is_buyer_archived: bool = False
+    is_owed_back: bool = False
+    """Whether it owes the buyer something instead."""
+    is_refund_available: bool = True
+    """Whether anything of that has neither been applied nor given back."""
     is_today_closed: bool = False
     """Whether the seller's books are closed up to today, so that nothing can be entered."""
 
@@ -91,6 +96,11 @@ _POSITIVE = Requirement(
     detail="It is below zero, and a credit itself: issue an invoice over the amount.",
     holds=lambda facts: not facts.is_below_zero,
 )
+_WORTH_SOMETHING = Requirement(
+    code="invoice-not-creditable",
+    detail="It comes to nothing, so there is nothing to credit.",
+    holds=lambda facts: facts.is_left or facts.has_credit_notes,
+)
 _CREDITABLE = Requirement(
     code="invoice-not-creditable",
     detail="Nothing of it remains to be credited.",
@@ -100,6 +110,21 @@ _COVERED = Requirement(
     code="nothing-available",
     detail="The customer has nothing to their credit in its currency.",
     holds=lambda facts: facts.is_credit_available,
+)
+_OWED_BACK = Requirement(
+    code="payment-is-applied",
+    detail="It owes the buyer nothing: payments and credit notes are refunded by themselves.",
+    holds=lambda facts: facts.is_owed_back,
+)
+_REFUNDABLE = Requirement(
+    code="payment-is-applied",
+    detail="Nothing of it is available: it has been applied to invoices, or given back.",
+    holds=lambda facts: facts.is_refund_available,
+)
+_ACTIVE = Requirement(
+    code="customer-archived",
+    detail="The customer is archived: PATCH it with archived: false.",
+    holds=lambda facts: not facts.is_buyer_archived,
 )
 _BOOKABLE = Requirement(
     code="period-locked",
@@ -127,12 +152,13 @@ ACTIONS = (
     _action("mark-sent", _STANDING),
     _action("pay", _OWING, _OWED, _BOOKABLE, path="/v1/invoices/{id}/payments"),
     _action("apply-balance", _OWING, _OWED, _BOOKABLE, _COVERED),
-    _action("credit", _STANDING, _POSITIVE, _CREDITABLE, _BOOKABLE, path="/v1/credit-notes"),
+    _action("refund", frozenset({"paid"}), _OWED_BACK, _BOOKABLE, _REFUNDABLE, path="/v1/invoices/{id}/refunds"),
+    _action("credit", _STANDING, _POSITIVE, _WORTH_SOMETHING, _CREDITABLE, _BOOKABLE, path="/v1/credit-notes"),
     _action("void", _OWING, _UNSETTLED, _UNCREDITED, _VOIDABLE, _BOOKABLE),
     _action("mark-uncollectible", frozenset({"open"}), _BOOKABLE),
     _action("mark-collectible", frozenset({"uncollectible"}), _BOOKABLE),
-    _action("revise", _STANDING, _POSITIVE, _CREDITABLE, _BOOKABLE),
-    _action("duplicate", _DRAFT | _ISSUED),
+    _action("revise", _STANDING, _POSITIVE, _WORTH_SOMETHING, _CREDITABLE, _BOOKABLE),
+    _action("duplicate", _DRAFT | _ISSUED, _ACTIVE),
 )
 """In the order in which a screen would show them."""
 

@@ -1,11 +1,13 @@
 """What can be done with an invoice, and the refusal of what cannot."""
 
+import datetime as dt
 from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 
 from billing_api import clock
+from billing_api.customers import service as customers
 from billing_api.customers.models import Customer
 from billing_api.domain import lifecycle
 from billing_api.domain.lifecycle import Facts, Requirement
@@ -15,7 +17,7 @@ from billing_api.invoices.drafting import Parties
 from billing_api.invoices.finalization import blockers
 from billing_api.invoices.models import Invoice
 from billing_api.invoices.queries import bring_parts
-from billing_api.ledger.service import PeriodLocked, has_available, is_closed
+from billing_api.ledger.service import PeriodLocked, has_available, is_available, is_closed
 from billing_api.organizations import service as organizations
 from billing_api.organizations.models import Organization
 
@@ -87,9 +89,25 @@ def demand(action: str, invoice: Invoice, organization: Organization | None = No
     detail = hindrance.detail if hindrance else f"The invoice is {status}; {action} is not possible."
     unpayable = InvoiceNotPayable if action in {"pay", "apply-balance"} else InvalidTransition
     refusal = _REFUSALS[hindrance.code] if hindrance else unpayable
-    allowed = lifecycle.allowed(_all_facts(invoice, organization or organizations.current()))
     faults = [Fault(refusal.code, detail, pointer)] if pointer else []
-    raise refusal(detail, members={"current_status": status, "allowed": allowed}, faults=faults)
+    raise refusal(detail, members=state(invoice, organization), faults=faults)
+
+
+def demand_books(on: dt.date, invoice: Invoice, organization: Organization) -> None:
+    """Refuse a date of a deed on an invoice whose books are closed. Raises PeriodLocked."""
+    if is_closed(on, organization):
+        detail = f"The books are closed up to {organization.books_locked_until}."
+        raise PeriodLocked(detail, members=state(invoice, organization))
+
+
+def state(invoice: Invoice, organization: Organization | None = None) -> dict[str, Any]:
+    """What every refusal says of an invoice's state: what it is, and what can be done instead."""
+    seller, buyer = organization or organizations.current(), customers.look_up(invoice.customer_id)
+    facts = _all_facts(invoice, seller, buyer)
+    allowed = lifecycle.allowed(facts)
+    if facts.status == "draft" and _blockers(invoice, seller, buyer):
+        allowed.remove("finalize")
+    return {"current_status": facts.status, "allowed": allowed}
 
 
 def permits(action: str, invoice: Invoice, organization: Organization) -> bool:
@@ -100,8 +118,8 @@ def permits(action: str, invoice: Invoice, organization: Organization) -> bool:
 
 def offered(invoice: Invoice, organization: Organization, customer: Customer | None) -> list[dict[str, Any]]:
     """Every action with whether it is allowed now, and why not, so that a screen can draw its buttons from it. One
-    statement, where something is due that a credit could settle."""
-    facts = _all_facts(invoice, organization)
+    statement, where something is due that a credit could settle, or owed that could be refunded."""
+    facts = _all_facts(invoice, organization, customer)
     status = invoice.status or "draft"
     entries = []
     for action in lifecycle.ACTIONS:
@@ -116,14 +134,21 @@ def offered(invoice: Invoice, organization: Organization, customer: Customer | N
             "reason": reason,
         }
         if action.name == "finalize" and is_open:
-            # Asked only where it decides.
-            excused = preceding.excused(invoice) if customer and customer.archived else frozenset()
-            lacking = blockers(invoice, Parties(organization, customer, excused))
+            lacking = _blockers(invoice, organization, customer)
             entry["blockers"] = [{"pointer": one.pointer, "code": one.code, "detail": one.detail} for one in lacking]
             if lacking:
                 entry |= {"allowed": False, "reason": "Something stands in the way: see blockers."}
         entries.append(entry)
     return entries
+
+
+def _blockers(invoice: Invoice, organization: Organization, customer: Customer | None) -> list[Fault]:
+    if "lines" in sa.inspect(invoice).unloaded:
+        # Only the refusal of a deed that needs no parts comes here without them.
+        bring_parts(invoice)
+    # Asked only where it decides.
+    excused = preceding.excused(invoice) if customer and customer.archived else frozenset()
+    return blockers(invoice, Parties(organization, customer, excused))
 
 
 def _facts(invoice: Invoice, organization: Organization | None) -> Facts:
@@ -135,17 +160,27 @@ def _facts(invoice: Invoice, organization: Organization | None) -> Facts:
         is_left=_is_left(invoice),
         has_credit_notes=invoice.has_credit_notes,
         is_sent=invoice.sent_at is not None,
+        is_owed_back=(invoice.payable_amount or 0) < 0,
         is_voided_freely=organization is not None and organization.cancellation_mode == "void",
         is_today_closed=organization is not None and is_closed(clock.today(organization.time_zone), organization),
     )
 
 
-def _all_facts(invoice: Invoice, organization: Organization) -> Facts:
-    """The facts, with whether there is a credit to apply, where that still decides."""
+def _all_facts(invoice: Invoice, organization: Organization, customer: Customer | None) -> Facts:
+    """The facts, with those of the buyer; and whether there is a credit to apply, or something to refund, where that
+    still decides."""
     facts = _facts(invoice, organization)
-    if not lifecycle.is_open("apply-balance", facts.status) or lifecycle.hindrance("apply-balance", facts):
-        return facts
-    return replace(facts, is_credit_available=has_available(invoice.customer_id, invoice.currency))
+    if customer is not None and customer.archived:
+        facts = replace(facts, is_buyer_archived=True)
+    if _is_undecided("apply-balance", facts):
+        return replace(facts, is_credit_available=has_available(invoice.customer_id, invoice.currency))
+    if _is_undecided("refund", facts):
+        return replace(facts, is_refund_available=is_available(invoice.id))
+    return facts
+
+
+def _is_undecided(action: str, facts: Facts) -> bool:
+    return lifecycle.is_open(action, facts.status) and lifecycle.hindrance(action, facts) is None
 
 
 def _is_left(invoice: Invoice) -> bool:

@@ -136,6 +136,14 @@ def has_available(customer_id: uuid.UUID, currency: str) -> bool:
     return bool(db.session.scalar(sa.select(query.exists())))
 
 
+def is_available(source_id: uuid.UUID) -> bool:
+    """Whether a source holds anything, as things stand; nothing is locked."""
+    query = sa.select(Source.id).where(
+        Source.organization_id == unit().tenant, Source.id == source_id, Source.amount_available > 0
+    )
+    return bool(db.session.scalar(sa.select(query.exists())))
+
+
 def search(filters: Mapping[str, Any]) -> sa.Select[LedgerEntry]:
     """The query for the entries that match, each with its postings."""
     query = (

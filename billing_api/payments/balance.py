@@ -12,7 +12,7 @@ from billing_api.domain import bookkeeping
 from billing_api.domain.money import amount_text
 from billing_api.errors import Conflict, Fault, Invalid
 from billing_api.events.service import record
-from billing_api.invoices.actions import demand
+from billing_api.invoices.actions import demand, state
 from billing_api.invoices.models import Invoice
 from billing_api.invoices.queries import parts
 from billing_api.invoices.service import with_actions
@@ -48,16 +48,16 @@ def apply(invoice_id: uuid.UUID, amount: Decimal | None, expected: Collection[in
         Invalid: the amount exceeds what is due, or what is available.
     """
     invoice = find(Invoice, invoice_id, lock=True, expected=expected, options=parts())
-    on = ledger.posting_date(organizations.current(keep=True))
-    faults: list[Fault] = []
+    organization, faults = organizations.current(keep=True), list[Fault]()
     wanted = None if amount is None else positive(amount, invoice.currency, "/amount", faults)
     if faults:
         raise Invalid(faults=faults)
-    demand("apply-balance", invoice)
+    demand("apply-balance", invoice, organization)
+    on = ledger.posting_date(organization)
     sources = ledger.available(invoice.customer_id, invoice.currency)
     there = sum(source.amount_available for source in sources)
     if there == 0:
-        raise NothingAvailable()
+        raise NothingAvailable(members=state(invoice, organization))
     left = min(invoice.amount_due, there) if wanted is None else _within(wanted, invoice, there)
     for source in sources:
         part = min(left, source.amount_available)
@@ -78,12 +78,16 @@ def refund_payment(id: uuid.UUID, body: Mapping[str, Any], expected: Collection[
 def refund_invoice(id: uuid.UUID, body: Mapping[str, Any], expected: Collection[int] | None = None) -> Refund:
     """Give the money back that an invoice below zero owes. Raises NotFound, PreconditionFailed, and what `refund`
     raises."""
-    find(Invoice, id, lock=True, expected=expected)
-    organizations.current(keep=True)
+    invoice = find(Invoice, id, lock=True, expected=expected)
+    organization = organizations.current(keep=True)
     source = db.session.get(Source, (unit().tenant, id), with_for_update={"key_share": True}, populate_existing=True)
     if source is None:
-        raise PaymentIsApplied("The invoice owes nothing.")
-    return refund(source, body)
+        raise PaymentIsApplied("The invoice owes nothing.", members=state(invoice, organization))
+    try:
+        return refund(source, body)
+    except (PaymentIsApplied, ledger.PeriodLocked) as refusal:
+        refusal.members |= state(invoice, organization)
+        raise
 
 
 def refund(source: Source, body: Mapping[str, Any]) -> Refund:

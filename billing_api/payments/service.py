@@ -18,7 +18,7 @@ from billing_api.domain.adjustments import stated
 from billing_api.domain.money import amount_text, currency
 from billing_api.errors import Conflict, Fault, Invalid
 from billing_api.events.service import record
-from billing_api.invoices.actions import demand
+from billing_api.invoices.actions import demand, demand_books
 from billing_api.invoices.models import Invoice
 from billing_api.invoices.settlement import allocate, lock, release
 from billing_api.ledger import service as ledger
@@ -58,9 +58,9 @@ def create(body: Mapping[str, Any]) -> Payment:
         faults.append(Fault("allocations-exceed-amount", "They come to more than the payment.", "/allocations"))
     if faults:
         raise Invalid(faults=faults)
-    ledger.refuse_closed(on, organization)
     for index, (invoice, _) in enumerate(shares):
         demand("pay", invoice, pointer=f"/allocations/{index}/invoice_id")
+    ledger.refuse_closed(on, organization)
     places = [f"/allocations/{index}/amount" for index in range(len(shares))]
     return _receive(body, body["customer_id"], body["currency"], amount, on, _within_due(body, shares, places))
 
@@ -80,8 +80,8 @@ def pay(invoice_id: uuid.UUID, body: Mapping[str, Any], expected: Collection[int
     amount = positive(body["amount"], invoice.currency, "/amount", faults)
     if faults:
         raise Invalid(faults=faults)
-    ledger.refuse_closed(on, organization)
     demand("pay", invoice)
+    demand_books(on, invoice, organization)
     shares = _within_due(body, [(invoice, amount)], ["/amount"])
     return _receive(body, invoice.customer_id, invoice.currency, amount, on, shares)
 

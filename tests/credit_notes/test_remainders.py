@@ -55,4 +55,4 @@ def test_an_invoice_below_zero_says_why_it_is_not_credited(tenant: Tenant) -> No
     refused = tenant.post("/v1/credit-notes", {"invoice_id": invoice["id"], "reason": "No"})
     assert (refused.status_code, refused.json["code"]) == (409, "invoice-not-creditable")
     assert set(offers(invoice).values()) == {refused.json["detail"]}
-    assert refused.json["allowed"] == ["mark-sent", "duplicate"]
+    assert refused.json["allowed"] == ["mark-sent", "refund", "duplicate"]

@@ -50,6 +50,11 @@ def test_the_status_follows_what_is_due_along_a_transition(status: str, due: int
             for name in ("pay", "apply-balance", "credit", "void", "mark-uncollectible", "revise")
         ],
         ("mark-collectible", Facts(status="uncollectible", is_today_closed=True), "period-locked"),
+        ("refund", Facts(status="paid", is_owed_back=True), None),
+        ("refund", Facts(status="paid"), "payment-is-applied"),
+        ("refund", Facts(status="paid", is_owed_back=True, is_refund_available=False), "payment-is-applied"),
+        ("refund", Facts(status="paid", is_owed_back=True, is_today_closed=True), "period-locked"),
+        ("duplicate", Facts(status="open", is_buyer_archived=True), "customer-archived"),
         ("mark-sent", Facts(status="open", is_today_closed=True), None),
         ("duplicate", Facts(status="open", is_today_closed=True), None),
         ("void", Facts(status="open", amount_due=1), None),

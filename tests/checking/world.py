@@ -77,11 +77,15 @@ def _credit_parts(tenant: Tenant, customer: str, rich: list[dict[str, Any]]) -> 
 
 
 def _round(tenant: Tenant, customer: str) -> None:
-    """Amounts of three decimals and of none, some of which are halves before they are rounded."""
+    """Amounts of three decimals and of none, some of which are halves before they are rounded; and great ones, whose
+    taxes are nearly halves."""
     prices = {"0.1435": "7", "0.0015": "1", "0.0025": "-1"}
     lines = [line(quantity=many, unit_price=price, base_quantity="3") for price, many in prices.items()]
     tenant.invoice(customer_id=customer, currency="KWD", lines=[line(unit_price="0.0005", quantity="-1"), *lines])
     tenant.invoice(customer_id=customer, currency="JPY", lines=[line(unit_price="333", quantity="1.5")])
+    for price, includes_tax in (("9000000004999.50", False), ("9000000000760.31", True)):
+        great = line(unit_price=price, quantity="1", tax_rate="10.0001")
+        tenant.invoice(customer_id=customer, lines=[great], prices_include_tax=includes_tax)
 
 
 def _revise(tenant: Tenant, customer: str) -> None:

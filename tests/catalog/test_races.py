@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 from billing_api.embedded import Addresses
 from billing_api.postgres_cluster import connect
 from tests.factories import Tenant
+from tests.spoilt import spoil
 from tests.web.refusals import refused
 
 WAITING = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid)))"
@@ -59,6 +60,7 @@ def test_a_rate_that_is_being_taken_is_in_use(tenant: Tenant, addresses: Address
 def test_a_product_that_is_being_deleted_is_not_there(tenant: Tenant, addresses: Addresses) -> None:
     product = tenant.product(tax_rate="19")
     body = tenant.invoice_body(lines=[{"product_id": product["id"], "quantity": "1"}])
+    spoil(tenant)
     gone = "DELETE FROM products WHERE id = %s"
     answer = meanwhile(addresses, gone, [product["id"]], lambda: tenant.post("/v1/invoices", body))
     refused(answer, 422, "product-not-found")

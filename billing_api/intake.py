@@ -1,12 +1,12 @@
 """Reading what comes from another system: files of JSON lines or of comma-separated values, record by record.
 
-A file may be of any length: no more of it is held than the record at hand.
+A file may be of any length: no more of it is held than the record at hand, and of a table the row behind it.
 """
 
 import csv
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, count
 from typing import Any, BinaryIO
 
@@ -39,6 +39,17 @@ class Record:
     line: int
     values: Values
     refusal: BillingError | None = None
+    content: int = 0
+    """A number for what it says: where it differs, so does what is said. Rows that were put together have one each."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """The cells of a row, and the line at which it begins; where its quotes do not match, those that are certain."""
+
+    line: int
+    cells: list[str]
+    refusal: Malformed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +83,22 @@ def table(file: BinaryIO, schema: ma.Schema, document: str | None = None) -> Ite
     are columns of a `line.`, rows that follow each other with the same text in the column `document` are one record.
 
     Raises:
-        UnreadableFile: it is no UTF-8, no table, or has a column that is no member.
+        UnreadableFile: it is no UTF-8, no table, has a column that is no member, or a quote that is never closed.
     """
     text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
     try:
         rows = _rows(text)
-        _, names = next(rows, (0, []))
+        head = next(rows, _Row(0, []))
+        if head.refusal is not None:
+            raise UnreadableFile(head.refusal.detail)
+        names = head.cells
         columns = [_column(schema, name.strip(), document is not None) for name in names]
         if twice := {name for name in names if names.count(name) > 1}:
             raise UnreadableFile(f"column {min(twice)!r} stands twice")
         if any(column.is_of_line for column in columns):
             yield from _grouped(rows, columns, document or "")
         else:
-            yield from (_record(line, cells, columns) for line, cells in rows)
+            yield from (_record(row, columns) for row in rows)
     except UnicodeDecodeError:
         raise UnreadableFile("it is not UTF-8") from None
     finally:
@@ -98,22 +112,44 @@ def _parsed(number: int, text: bytes) -> Record:
         return Record(number, {}, refusal)
     if not isinstance(value, dict):
         return Record(number, {}, Malformed(faults=[Fault("not-an-object", "An object belongs here.", "")]))
-    return Record(number, value)
+    return Record(number, value, content=hash(text))
 
 
-def _rows(text: io.TextIOWrapper) -> Iterator[tuple[int, list[str]]]:
-    """Each row that is not empty, with the line at which it begins."""
+def _rows(text: io.TextIOWrapper) -> Iterator[_Row]:
+    """Each row that is not empty."""
     head = text.readline()
     delimiter = max(",;\t", key=head.count)
-    reader = csv.reader(chain([head], text), delimiter=delimiter, strict=True)
+    lines: list[str] = []
+
+    def heard() -> Iterator[str]:
+        for line in chain([head], text):
+            lines.append(line)
+            yield line
+
     begins = 1
     try:
-        for cells in reader:
+        for cells in csv.reader(heard(), delimiter=delimiter):
             if any(cells):
-                yield begins, cells
-            begins = reader.line_num + 1
+                yield _row(begins, cells, lines, delimiter)
+            begins += len(lines)
+            lines.clear()
     except csv.Error as error:
-        raise UnreadableFile(f"line {begins}: {error}") from None
+        raise UnreadableFile(f"line {begins}: {error}; is a quote not closed?") from None
+
+
+def _row(begins: int, cells: list[str], lines: Sequence[str], delimiter: str) -> _Row:
+    """The row, as it is where its quotes are as they should be; the reader itself is lenient, to find where it ends."""
+    try:
+        if any('"' in line for line in lines):
+            next(csv.reader(lines, delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        if "unexpected end" in str(error):
+            raise UnreadableFile(f"line {begins}: a quote is not closed") from None
+        place = f"line {begins}" if len(lines) == 1 else f"lines {begins} to {begins + len(lines) - 1}"
+        refusal = Malformed(f"The quotes in {place} do not match: inside of a cell in quotes, a quote stands twice.")
+        certain = lines[0].partition('"')[0].count(delimiter) if len(lines) == 1 else 0
+        return _Row(begins, cells[:certain], refusal)
+    return _Row(begins, cells)
 
 
 def _column(schema: ma.Schema, name: str, has_lines: bool) -> _Column:
@@ -157,9 +193,9 @@ def _flag(text: str) -> Any:
     return {"true": True, "false": False}.get(text.lower(), text)
 
 
-def _record(line: int, cells: Sequence[str], columns: Sequence[_Column]) -> Record:
-    values = _values(cells, columns)
-    return Record(line, values, _of_width(cells, columns))
+def _record(row: _Row, columns: Sequence[_Column]) -> Record:
+    refusal = row.refusal or _of_width(row.cells, columns)
+    return Record(row.line, _values(row.cells, columns), refusal, hash(tuple(row.cells)))
 
 
 def _values(cells: Sequence[str], columns: Sequence[_Column], *, of_line: bool = False) -> Values:
@@ -190,27 +226,51 @@ def _of_width(cells: Sequence[str], columns: Sequence[_Column]) -> Malformed | N
     return Malformed(f"The row has {len(cells)} cells, and there are {len(columns)} columns.")
 
 
-def _grouped(rows: Iterator[tuple[int, list[str]]], columns: Sequence[_Column], document: str) -> Iterator[Record]:
-    """A record for all rows of a document, with a line for each of them."""
+def _grouped(rows: Iterator[_Row], columns: Sequence[_Column], document: str) -> Iterator[Record]:
+    """A record for all rows of a document, with a line for each of them. A row that does not tell whose it is may lack
+    in the document before it and in the one behind it, so these are refused with it."""
     place = next((index for index, column in enumerate(columns) if column.name == document), None)
     if place is None:
         raise UnreadableFile(f"there is no column {document!r}")
     held: Record | None = None
+    doubt: Malformed | None = None
     first: list[str] = []
-    for line, cells in rows:
-        key = cells[place] if place < len(cells) else ""
-        wide = _of_width(cells, columns)
-        if held is None or not key or key != first[place]:
-            if held is not None:
-                yield held
-            first = [*cells, *[""] * (len(columns) - len(cells))]
-            held = Record(line, {**_values(first, columns), "lines": []}, wide)
-        elif held.refusal is None:
-            held = Record(held.line, held.values, wide or _of_difference(line, first, cells, columns))
-        if len(held.values["lines"]) < MOST_LINES and (values := _values(cells, columns, of_line=True)):
-            held.values["lines"].append(values)
+    for row in rows:
+        is_nobodys = row.refusal is not None and place >= len(row.cells)
+        key = row.cells[place] if place < len(row.cells) else ""
+        if held is not None and (is_nobodys or not key or key != first[place]):
+            yield _doubted(held, row) if is_nobodys else held
+            held = None
+        if is_nobodys:
+            yield Record(row.line, {}, row.refusal)
+            doubt = _doubt(row)
+            continue
+        if held is None:
+            first = [*row.cells, *[""] * (len(columns) - len(row.cells))]
+            values = {**_values(first, columns), "lines": []}
+            held = Record(row.line, values, row.refusal or _of_width(row.cells, columns) or doubt, row.line)
+            doubt = None
+        held = _with(held, row, first, columns)
     if held is not None:
         yield held
+
+
+def _with(held: Record, row: _Row, first: Sequence[str], columns: Sequence[_Column]) -> Record:
+    """The document with the line of one more row."""
+    if len(held.values["lines"]) < MOST_LINES and (values := _values(row.cells, columns, of_line=True)):
+        held.values["lines"].append(values)
+    if held.refusal is not None:
+        return held
+    refusal = row.refusal or _of_width(row.cells, columns) or _of_difference(row.line, first, row.cells, columns)
+    return replace(held, refusal=refusal)
+
+
+def _doubted(held: Record, row: _Row) -> Record:
+    return replace(held, refusal=held.refusal or _doubt(row))
+
+
+def _doubt(row: _Row) -> Malformed:
+    return Malformed(f"The row of line {row.line}, beside it, cannot be read, and may belong to it.")
 
 
 def _of_difference(line: int, first: Sequence[str], cells: Sequence[str], columns: Sequence[_Column]) -> Invalid | None:

@@ -97,6 +97,18 @@ def test_a_row_is_told_by_the_line_at_which_it_begins(take: Import, tmp_path: Pa
     assert found.faults == [(5, "/name", "required"), (6, "", "malformed-request")]
 
 
+def test_a_row_whose_quotes_do_not_match_is_rejected_alone(tenant: Tenant, take: Import, tmp_path: Path) -> None:
+    path = tmp_path / "c.csv"
+    rows = ['C-1,"A ""1""",', 'C-2,"B"x,"two\nlines"', 'C-3,C "inside",', '"C-4"x,D,', 'C-5,"E"x,F', "C-6,G,"]
+    path.write_text("\n".join(["external_id,name,phone", *rows]))
+    found = take(path, of_customers())
+    assert (found.counts, found.faults) == ((3, 0, 3), [(n, "", "malformed-request") for n in (3, 6, 7)])
+    told = [(one.key, one.faults[0].detail.partition(" do not match")[0]) for one in found.rejects]
+    places = ["The quotes in lines 3 to 4", "The quotes in line 6", "The quotes in line 7"]
+    assert told == list(zip([None, None, "C-5"], places, strict=True))
+    assert [one["name"] for one in listed(tenant)] == ['A "1"', 'C "inside"', "G"]
+
+
 def test_a_trial_keeps_nothing(tenant: Tenant, take: Import, tmp_path: Path) -> None:
     rows = [{"external_id": "C-1", "name": "A"}, {"external_id": "C-2"}]
     assert take(jsonl(tmp_path / "c.jsonl", rows), of_customers(), dry_run=True).counts == (1, 0, 1)
@@ -113,10 +125,12 @@ def test_a_trial_keeps_nothing(tenant: Tenant, take: Import, tmp_path: Path) -> 
         ("c.csv", b"line.description\n", "there is no member for the column 'line.description'"),
         ("c.csv", b"name,name\n", "column 'name' stands twice"),
         ("c.csv", b"external_id,name\nC-1,\xe4\n", "it is not UTF-8"),
-        ("c.csv", b'external_id,name\nC-1,"a"b\n', "line 2: "),
+        ("c.csv", b'external_id,name\nC-1,"a\nC-2,b\n', "line 2: a quote is not closed"),
+        ("c.csv", b'external_id,name\nC-1,"a\n' + 70_000 * b"C-2,b\n", "line 2: .*is a quote not closed"),
+        ("c.csv", b'"external_id"x,name\nC-1,a\n', "The quotes in line 1 do not match"),
         ("c.xlsx", b"", "its name ends neither in .csv nor in .jsonl"),
     ],
-    ids=["unknown", "object", "index", "below-text", "line", "twice", "latin-1", "quotes", "suffix"],
+    ids=["unknown", "object", "index", "below-text", "line", "twice", "latin-1", "open", "long", "head", "suffix"],
 )  # fmt: skip
 def test_a_file_that_cannot_be_read_is_refused_with_its_reason(
     tenant: Tenant, take: Import, tmp_path: Path, name: str, content: bytes, complaint: str

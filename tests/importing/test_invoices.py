@@ -243,6 +243,23 @@ def test_a_sheet_has_a_row_for_each_line_of_an_invoice(
     assert take(sheet(tmp_path / "i.csv", rows), of_invoices()).counts == (0, 2, 2)
 
 
+def test_a_row_that_cannot_be_read_leaves_no_invoice_short_of_a_line(
+    tenant: Tenant, take: Import, tmp_path: Path, buyer: str
+) -> None:
+    """Plant the flaw by rejecting the row alone."""
+    path = tmp_path / "i.csv"
+    rows = [
+        "A-1,One", "A-2,One", 'A-2,"T"wo', "A-2,Three", "A-3,One", "A-4,One", '"A-4"x,Two', "A-5,Two", "A-5,Three",
+        "A-6,One", "A-7,One", 'A-7,"Two\nA-8,"One"', "A-8,Two", "A-9,One",
+    ]  # fmt: skip
+    head = "number,line.description,issue_date,customer_external_id,line.quantity,line.unit_price,line.tax_rate\n"
+    path.write_text(head + "".join(f"{row},2025-03-05,C-1,1,1.00,19\n" for row in rows))
+    found = take(path, of_invoices())
+    assert found.faults == [(n, "", "malformed-request") for n in (3, 7, 8, 9, 12, 13, 15)]
+    numbers = [one["number"] for one in tenant.get("/v1/invoices").json["data"]]
+    assert sorted(numbers) == ["A-1", "A-3", "A-6", "A-9"]
+
+
 def lines(description: str, quantity: str, price: str) -> dict[str, str]:
     rate = "19" if description else ""
     names = ("line.description", "line.quantity", "line.unit_price", "line.tax_rate")

@@ -4,7 +4,7 @@ import datetime as dt
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -18,7 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from billing_api.customers import service as customers
 from billing_api.customers.schemas import CustomerImport
 from billing_api.database import announce, enter, transaction
-from billing_api.errors import BillingError, Fault, Unavailable
+from billing_api.errors import BillingError, Fault, Invalid, Unavailable
 from billing_api.intake import Record, UnreadableFile, Values, json_lines, table
 from billing_api.invoices import adoption
 from billing_api.invoices.imports import InvoiceImport
@@ -48,6 +48,8 @@ class Kind:
     """As many as one transaction takes; while it lasts nobody else gets a number, or is told an event."""
     document: str | None = None
     """The column whose rows belong together."""
+    fold: Callable[[str], str] = str
+    """What of two keys is compared."""
     demand: Callable[[Organization], None] = field(default=lambda _: None)
     """Raises what speaks against the whole, before the first record is read."""
 
@@ -95,11 +97,13 @@ def of_invoices(opening_date: dt.date | None = None) -> Kind:
         return [adoption.adopt(body, opening_date) for body in bodies]
 
     demand = partial(adoption.refuse_future, opening_date)
-    return Kind(InvoiceImport(), "number", make, at_once=20, batch=100, document="number", demand=demand)
+    kind = Kind(InvoiceImport(), "number", make, at_once=20, batch=100, document="number")
+    return replace(kind, fold=str.casefold, demand=demand)
 
 
 def records(path: Path, file: BinaryIO, kind: Kind) -> Iterator[Record]:
-    """The records of an open file, whose name says what it is.
+    """The records of an open file, whose name says what it is. It is read twice: a key under which it says different
+    things, or in rows that do not follow each other, is known only at its end, and each record with it is refused.
 
     Raises:
         UnreadableFile: it is neither .csv nor .jsonl, or cannot be read.
@@ -110,7 +114,29 @@ def records(path: Path, file: BinaryIO, kind: Kind) -> Iterator[Record]:
     }
     if path.suffix.lower() not in readers:
         raise UnreadableFile("its name ends neither in .csv nor in .jsonl")
-    return readers[path.suffix.lower()](file)
+    return _unambiguous(readers[path.suffix.lower()], file, kind)
+
+
+def _unambiguous(read: Callable[[BinaryIO], Iterator[Record]], file: BinaryIO, kind: Kind) -> Iterator[Record]:
+    said: dict[int, int] = {}
+    twice: set[int] = set()
+    for record in read(file):
+        key = _key(kind, record)
+        # Two numbers for each record, and no text: a file may have a million.
+        if key is not None and said.setdefault(key, record.content) != record.content:
+            twice.add(key)
+    del said
+    file.seek(0)
+    detail = f"The file has this {kind.key} in another place, too, and says something else there."
+    refusal = Invalid(faults=[Fault("key-twice", detail, f"/{kind.key}")])
+    for record in read(file):
+        is_clear = record.refusal is not None or _key(kind, record) not in twice
+        yield record if is_clear else replace(record, refusal=refusal)
+
+
+def _key(kind: Kind, record: Record) -> int | None:
+    key = record.values.get(kind.key)
+    return hash(kind.fold(key.strip())) if isinstance(key, str) and key.strip() else None
 
 
 def run(job: Job, found: Iterable[Record]) -> Tally:

@@ -17,8 +17,8 @@ def test_run_again_it_stays_and_with_other_content_it_is_rejected(
     before = tenant.get("/v1/invoices").json
     assert take(path, of_invoices()).counts == (0, 3, 0)
     changed = [old("A-1", notes="x"), old("a-1"), old("A-2"), old("A-3", lines=[line(quantity="3")])]
-    found = take_rejected(take, tmp_path, *changed)
-    assert found.faults == [(n, "", "import-differs") for n in (1, 2, 3, 4)]
+    for body in changed:
+        assert take_rejected(take, tmp_path, body).faults == [(1, "", "import-differs")]
     assert tenant.get("/v1/invoices").json == before
 
 
@@ -52,6 +52,6 @@ def test_the_status_that_it_had_is_a_part_of_what_it_says_and_what_became_of_it_
         old("voided", status="void", void_reason="x"), old("given-up", status="uncollectible"),
         old("again", status="uncollectible"), old("paid", amount_paid="119.00", status="open"), old("repaid"),
     ]  # fmt: skip
-    found = take_rejected(take, tmp_path, *changed)
-    assert found.faults == [(n, "", "import-differs") for n in range(1, 16)]
+    for body in changed:
+        assert take_rejected(take, tmp_path, body).faults == [(1, "", "import-differs")]
     assert tenant.get("/v1/invoices?limit=100").json == before

@@ -102,7 +102,9 @@ def table(file: BinaryIO, schema: ma.Schema, document: str | None = None) -> Ite
     except UnicodeDecodeError:
         raise UnreadableFile("it is not UTF-8") from None
     finally:
-        text.detach()
+        # Of an import that was broken off, the file may be closed before this is.
+        if not file.closed:
+            text.detach()
 
 
 def _parsed(number: int, text: bytes) -> Record:

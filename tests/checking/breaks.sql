@@ -202,10 +202,6 @@ UPDATE ledger_entries SET entry_date = entry_date - 1 WHERE type = 'credit_relea
 -- entry-not-ahead
 UPDATE ledger_entries SET entry_date = now() + interval '3 days' WHERE type = 'invoice_written_off'
 
--- entry-not-ahead
-UPDATE ledger_entries SET entry_date = now() + interval '3 days', created_at = now() + interval '3 days'
-WHERE type = 'invoice_written_off'
-
 -- allocation-fits, with allocation-entered
 UPDATE allocations SET allocated_on = '2000-01-01'
 

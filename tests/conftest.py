@@ -22,6 +22,7 @@ from billing_api.auth import passwords
 from billing_api.embedded import Addresses, throw_away
 from config import Config, driver_url
 from tests.factories import Tenant, sign_up
+from tests.live_service import LiveService, serving
 from tests.races import Ledger
 from tests.spoilt import broken
 
@@ -104,6 +105,13 @@ def app(config: Config, addresses: Addresses) -> Iterator[Flask]:
     yield app
     if left := broken(addresses.owner):
         pytest.fail("\n".join(left), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def live(config: Config, app: Flask, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveService]:
+    """The service as it runs for real; to start it takes as long as a hundred tests."""
+    with serving(config, tmp_path_factory.mktemp("service") / "log") as service:
+        yield service
 
 
 @pytest.fixture

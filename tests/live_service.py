@@ -14,9 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-import pytest
-from flask import Flask
-
 from config import ROOT, Config
 from tests.service_processes import COMMAND, STARTED, await_end, eventually, family, free_port, running
 
@@ -146,7 +143,9 @@ def serving(config: Config, log: Path, **settings: str) -> Iterator[LiveService]
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME"}} | {
         "BILLING_ENV": "test",
-        "INSTANCE": str(config.instance),
+        # An instance of its own, because only one service may run on each.
+        "INSTANCE": str(log.with_name("instance")),
+        "BILLING_JWT_KEYS": str(config.jwt_keys),
         "PORT": str(port),
         "WORKERS": "2",
         "DATABASE_URL": str(config.database_url),
@@ -178,13 +177,6 @@ def serving(config: Config, log: Path, **settings: str) -> Iterator[LiveService]
             process.send_signal(signal.SIGQUIT)
         process.wait(20)
         await_end(members, 10)
-
-
-@pytest.fixture(scope="module")
-def live(config: Config, app: Flask, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveService]:
-    """A service that the tests of a module share."""
-    with serving(config, tmp_path_factory.mktemp("service") / "log") as service:
-        yield service
 
 
 def _is_gunicorn(pid: int) -> bool:

@@ -19,11 +19,9 @@ from billing_api.embedded import Addresses
 from billing_api.postgres_cluster import connect
 from tests import races
 from tests.factories import Tenant, line, sign_up
-from tests.live_service import LiveService, live
+from tests.live_service import LiveService
 from tests.races import Ledger
 from tests.service_processes import eventually
-
-__all__ = ["live"]
 
 STRESS = bool(os.environ.get("STRESS"))
 QUICK = 3

@@ -22,8 +22,7 @@ from tests.service_processes import await_end, eventually, family
 def test_a_stop_under_load_answers_every_request_that_was_sent(
     config: Config, app: Flask, tenant: Tenant, ledger: Ledger, tmp_path: Path, keeps_connection: bool
 ) -> None:
-    settings = {"INSTANCE": str(tmp_path / "other"), "BILLING_JWT_KEYS": str(config.jwt_keys)}
-    with serving(config, tmp_path / "log", **settings, BILLING_DRAIN_SECONDS="1") as service:
+    with serving(config, tmp_path / "log", BILLING_DRAIN_SECONDS="1") as service:
         members = family(service.process.pid)
         numbers = itertools.count()
 

@@ -15,11 +15,9 @@ import pytest
 
 from tests import credit_note_races, money_races
 from tests.factories import Tenant
-from tests.live_service import LiveService, Reply, live, together
+from tests.live_service import LiveService, Reply, together
 from tests.money_races import Race, credit, outcome_of
 from tests.races import Ledger
-
-__all__ = ["live"]
 
 STRESS = bool(os.environ.get("STRESS"))
 RACES = (*money_races.RACES, *credit_note_races.RACES)

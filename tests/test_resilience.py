@@ -22,12 +22,11 @@ from billing_api.circuit_breaker import CircuitBreaker
 from billing_api.database import db
 from billing_api.embedded import Addresses
 from billing_api.postgres_cluster import connect
+from config import Config
 from tests.factories import PASSWORD, Tenant
-from tests.live_service import LiveService, live, timed
+from tests.live_service import LiveService, serving, timed
 from tests.races import Ledger
 from tests.service_processes import eventually, family
-
-__all__ = ["live"]
 
 STRESS = bool(os.environ.get("STRESS"))
 
@@ -43,6 +42,13 @@ def operate(addresses: Addresses) -> Callable[..., list[tuple[object, ...]]]:
             return cursor.fetchall() if cursor.description else []
 
     return run
+
+
+@pytest.fixture(scope="module")
+def live(config: Config, app: Flask, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveService]:
+    """A service of their own, whose connections nobody has used before."""
+    with serving(config, tmp_path_factory.mktemp("service") / "log") as service:
+        yield service
 
 
 TERMINATE = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = %s"

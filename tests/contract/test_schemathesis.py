@@ -12,9 +12,7 @@ from flask import Flask
 
 from config import ROOT
 from tests.factories import PASSWORD, sign_up
-from tests.live_service import LiveService, live
-
-__all__ = ["live"]
+from tests.live_service import LiveService
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 KEPT = {"PATH", "HOME"}

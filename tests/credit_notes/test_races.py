@@ -8,10 +8,8 @@ import pytest
 
 from tests.credit_notes.crediting import again, balances, credit, priced
 from tests.factories import Tenant
-from tests.live_service import LiveService, live, together
+from tests.live_service import LiveService, together
 from tests.races import Ledger, statuses
-
-__all__ = ["live"]
 
 THREADS = 16
 

@@ -24,7 +24,7 @@ from billing_api.invoices import adoption
 from billing_api.invoices.imports import InvoiceImport
 from billing_api.organizations import service as organizations
 from billing_api.organizations.models import Organization
-from billing_api.web.bulk import load, made_of
+from billing_api.web.bulk import load, outcomes_of
 from billing_api.web.errors import refusal_for
 
 PAUSES = (1.0, 2.0, 4.0, 8.0)
@@ -207,8 +207,7 @@ def _outcomes(kind: Kind, batch: Sequence[Record]) -> list[Any]:
     outcomes: list[Any] = []
     for some in _batches(batch, kind.at_once):
         loaded = [record.refusal or load(kind.schema, record.values) for record in some]
-        made = made_of([one for one in loaded if not isinstance(one, BillingError)], kind.make)
-        outcomes += [one if isinstance(one, BillingError) else next(made) for one in loaded]
+        outcomes += outcomes_of(loaded, kind.make)
     return outcomes
 
 

@@ -88,7 +88,8 @@ def run(
     """
     outcomes: list[uuid.UUID | BillingError] = []
     for start in range(0, len(items), at_once):
-        outcomes += _outcomes(items[start : start + at_once], schema, make)
+        loaded = [load(schema, item) for item in items[start : start + at_once]]
+        outcomes += [one if isinstance(one, BillingError) else one.id for one in outcomes_of(loaded, make)]
     refusals = {index: one for index, one in enumerate(outcomes) if isinstance(one, BillingError)}
     if atomic and refusals:
         raise _of_whole(refusals, len(items))
@@ -102,15 +103,6 @@ def run(
     return {"results": results, "succeeded": len(items) - len(refusals), "failed": len(refusals)}
 
 
-def _outcomes(
-    items: Sequence[Any], schema: ma.Schema, make: Callable[[list[Values]], Sequence[HasId]]
-) -> list[uuid.UUID | BillingError]:
-    loaded = [load(schema, item) for item in items]
-    made = made_of([one for one in loaded if not isinstance(one, BillingError)], make)
-    whole = [one if isinstance(one, BillingError) else next(made) for one in loaded]
-    return [one if isinstance(one, BillingError) else one.id for one in whole]
-
-
 def load(schema: ma.Schema, item: Any) -> Values | Invalid:
     """What an item says, or every fault of it."""
     try:
@@ -120,12 +112,20 @@ def load(schema: ma.Schema, item: Any) -> Values | Invalid:
     return values
 
 
-def made_of(bodies: list[Values], make: Callable[[list[Values]], Sequence[Made]]) -> Iterator[Made | BillingError]:
-    """What `make` makes of the bodies, or the refusals of those that it cannot take, of which it leaves nothing.
+def outcomes_of(
+    loaded: Sequence[Values | BillingError], make: Callable[[list[Values]], Sequence[Made]]
+) -> list[Made | BillingError]:
+    """What `make` makes of each item that was loaded, or why it was refused: while it was loaded, or because `make`
+    cannot take it, of which nothing is left then.
 
     Raises:
-        Whatever is no refusal of a body but of the moment.
+        Whatever is no refusal of an item but of the moment.
     """
+    made = _made_of([one for one in loaded if not isinstance(one, BillingError)], make)
+    return [one if isinstance(one, BillingError) else next(made) for one in loaded]
+
+
+def _made_of(bodies: list[Values], make: Callable[[list[Values]], Sequence[Made]]) -> Iterator[Made | BillingError]:
     try:
         # Also for none: a database that hears nothing from us while many are judged takes us for idle.
         with savepoint():
@@ -139,8 +139,8 @@ def made_of(bodies: list[Values], make: Callable[[list[Values]], Sequence[Made]]
         yield from made
         return
     middle = len(bodies) // 2
-    yield from made_of(bodies[:middle], make)
-    yield from made_of(bodies[middle:], make)
+    yield from _made_of(bodies[:middle], make)
+    yield from _made_of(bodies[middle:], make)
 
 
 def _refusal(error: Exception) -> BillingError:

@@ -1,5 +1,6 @@
 """`billing-api serve` as real processes: what it prints and what it refuses."""
 
+import gc
 import subprocess
 from pathlib import Path
 
@@ -72,3 +73,8 @@ def test_production_refuses_the_example_secret_and_starts_no_database(tmp_path: 
     assert code == 2
     assert {"BILLING_SECRET_KEY", "DATABASE_URL"} <= {line.split(":")[1].strip() for line in lines}
     assert not (tmp_path / "postgres").exists()
+
+
+def test_garbage_is_collected_again_once_all_is_loaded() -> None:
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > 10_000

@@ -92,13 +92,16 @@ def of_customers() -> Kind:
 def of_invoices(opening_date: dt.date | None = None) -> Kind:
     """Issued invoices, each known by its `number`; the books have what is open from the opening date on, which `run`
     refuses where it lies in the future."""
-
-    def make(bodies: list[Values]) -> list[object | None]:
-        return [adoption.adopt(body, opening_date) for body in bodies]
-
-    demand = partial(adoption.refuse_future, opening_date)
-    kind = Kind(InvoiceImport(), "number", make, at_once=20, batch=100, document="number")
-    return replace(kind, fold=str.casefold, demand=demand)
+    return Kind(
+        InvoiceImport(),
+        "number",
+        partial(adoption.adopt_several, opening_date=opening_date),
+        at_once=20,
+        batch=100,
+        document="number",
+        fold=str.casefold,
+        demand=partial(adoption.refuse_future, opening_date),
+    )
 
 
 def records(path: Path, file: BinaryIO, kind: Kind) -> Iterator[Record]:

@@ -60,10 +60,12 @@ def look_up(id: uuid.UUID | None, *, keep: bool = False, freeze: bool = False) -
     return db.session.scalars(query).one_or_none()
 
 
-def look_up_by_key(external_id: str) -> Customer | None:
-    """The customer with this external id, or None; nobody changes it before the commit."""
-    query = sa.select(Customer).where(Customer.organization_id == unit().tenant, Customer.external_id == external_id)
-    return db.session.scalars(query.with_for_update(read=True)).one_or_none()
+def look_up_several(ids: Collection[uuid.UUID], external_ids: Collection[str]) -> list[Customer]:
+    """The customers with one of these ids or external ids, in the order of their ids; nobody changes them before the
+    commit."""
+    named = sa.or_(Customer.id.in_(ids), Customer.external_id.in_(external_ids))
+    query = sa.select(Customer).where(Customer.organization_id == unit().tenant, named).order_by(Customer.id)
+    return list(db.session.scalars(query.with_for_update(read=True).execution_options(populate_existing=True)))
 
 
 def create_missing(several: Sequence[Mapping[str, Any]]) -> list[Customer | None]:
@@ -112,11 +114,7 @@ def upsert(
         made = _insert(row) if may_create else None
         if made is not None:
             return made, True
-        customer = db.session.scalars(
-            sa.select(Customer)
-            .where(Customer.organization_id == unit().tenant, Customer.external_id == external_id)
-            .with_for_update(key_share=True)
-        ).one_or_none()
+        customer = _locked(external_id)
         # Where the row that was in the way has been deleted since, there is room for a new one.
         if customer is not None or not may_create:
             break
@@ -151,6 +149,11 @@ def search(filters: Mapping[str, Any]) -> sa.Select[Customer]:
     if (since := filters.get("updated_since")) is not None:
         query = query.where(Customer.updated_at >= since)
     return query
+
+
+def _locked(external_id: str) -> Customer | None:
+    query = sa.select(Customer).where(Customer.organization_id == unit().tenant, Customer.external_id == external_id)
+    return db.session.scalars(query.with_for_update(key_share=True)).one_or_none()
 
 
 def _apply(customer: Customer, change: Callable[[Customer], Mapping[str, Any]]) -> Customer:

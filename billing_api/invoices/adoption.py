@@ -1,7 +1,9 @@
 """Taking over invoices that were issued elsewhere: numbers and dates stay, and the books get what is still open."""
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -32,8 +34,19 @@ from billing_api.unit_of_work import unit
 REASON_OF_VOID = "Void when it was imported."
 
 
-def adopt(body: Mapping[str, Any], opening_date: dt.date | None = None) -> Invoice | None:
-    """Take an issued invoice over; None where it was imported already, with the same content.
+@dataclass(frozen=True, slots=True)
+class _There:
+    """What is there already: customers, each by its id and by its external id, and imported invoices by the key of
+    their number."""
+
+    organization: Organization
+    customers: Mapping[uuid.UUID | str | None, Customer]
+    invoices: dict[str, Invoice]
+
+
+def adopt_several(bodies: Sequence[Mapping[str, Any]], opening_date: dt.date | None = None) -> list[Invoice | None]:
+    """Take issued invoices over, one after the other; None stands for one that was imported already, with the same
+    content.
 
     The parties are frozen as they stand now. What is open is booked against `opening_balance` on the opening date,
     today unless given, and never before its issue.
@@ -48,24 +61,9 @@ def adopt(body: Mapping[str, Any], opening_date: dt.date | None = None) -> Invoi
     """
     organization = organizations.current(keep=True)
     refuse_future(opening_date, organization)
-    customer = _customer(body)
-    body = {**body, "customer_id": customer.id, "request": {**body["request"], "customer_id": str(customer.id)}}
-    if (known := _known(body["number"])) is not None:
-        if _says_the_same(known, body):
-            return None
-        raise ImportDiffers()
-    parties = Parties(organization, customer)
-    invoice = Invoice(id=uuid7())
-    write(invoice, body, parties, keep=True)
-    settled = _settled_before(invoice, body, parties)
-    opening = max(body["issue_date"], opening_date or clock.today(organization.time_zone))
-    refuse_closed(opening, organization)
-    _keep(invoice, body, parties, opening, settled)
-    _close(invoice, body)
-    amounts = {name: amount_text(getattr(invoice, name), invoice.currency) for name in ("payable_amount", "amount_due")}
-    told: dict[str, Any] = {"number": invoice.number, "currency": invoice.currency, "status": invoice.status}
-    record("invoice.imported", invoice, **told, **amounts)
-    return invoice
+    opening = opening_date or clock.today(organization.time_zone)
+    there = _find(bodies, organization)
+    return [_adopt(body, there, opening) for body in bodies]
 
 
 def refuse_future(opening_date: dt.date | None, organization: Organization) -> None:
@@ -80,22 +78,55 @@ def refuse_future(opening_date: dt.date | None, organization: Organization) -> N
         raise Invalid(detail, faults=[Fault("date-in-future", detail, "/opening_date")])
 
 
-def _customer(body: Mapping[str, Any]) -> Customer:
+def _find(bodies: Sequence[Mapping[str, Any]], organization: Organization) -> _There:
+    """What the bodies name, in a statement for each kind."""
+    ids, keys = ({body[name] for body in bodies} - {None} for name in ("customer_id", "customer_external_id"))
+    found = customers.look_up_several(ids, keys)
+    query = sa.select(Invoice).where(
+        Invoice.organization_id == unit().tenant,
+        Invoice.number_key.in_({body["number"].casefold() for body in bodies}),
+        Invoice.imported_at.is_not(None),
+    )
+    return _There(
+        organization,
+        {key: customer for customer in found for key in (customer.id, customer.external_id)},
+        {str(invoice.number_key): invoice for invoice in db.session.scalars(query)},
+    )
+
+
+def _adopt(body: Mapping[str, Any], there: _There, opening: dt.date) -> Invoice | None:
+    customer = _customer(body, there)
+    body = {**body, "customer_id": customer.id, "request": {**body["request"], "customer_id": str(customer.id)}}
+    if (known := there.invoices.get(body["number"].casefold())) is not None:
+        if _says_the_same(known, body):
+            return None
+        raise ImportDiffers()
+    parties = Parties(there.organization, customer)
+    invoice = Invoice(id=uuid7())
+    write(invoice, body, parties, keep=True)
+    settled = _settled_before(invoice, body, parties)
+    opening = max(body["issue_date"], opening)
+    refuse_closed(opening, there.organization)
+    _keep(invoice, body, parties, opening, settled)
+    _close(invoice, body)
+    there.invoices[body["number"].casefold()] = invoice
+    _tell(invoice)
+    return invoice
+
+
+def _customer(body: Mapping[str, Any], there: _There) -> Customer:
     key = body["customer_external_id"]
-    found = customers.look_up(body["customer_id"], freeze=True) if key is None else customers.look_up_by_key(key)
+    found = there.customers.get(body["customer_id"] if key is None else key)
     if found is None:
         place = "/customer_id" if key is None else "/customer_external_id"
         raise CustomerNotFound(faults=[Fault("customer-not-found", "There is no such customer.", place)])
     return found
 
 
-def _known(number: str) -> Invoice | None:
-    query = sa.select(Invoice).where(
-        Invoice.organization_id == unit().tenant,
-        Invoice.number_key == number.casefold(),
-        Invoice.imported_at.is_not(None),
-    )
-    return db.session.scalars(query).one_or_none()
+def _tell(invoice: Invoice) -> None:
+    amounts = {name: amount_text(getattr(invoice, name), invoice.currency) for name in ("payable_amount", "amount_due")}
+    told: dict[str, Any] = {"number": invoice.number, "currency": invoice.currency, "status": invoice.status}
+    record("invoice.imported", invoice, **told, **amounts)
 
 
 def _says_the_same(known: Invoice, body: Mapping[str, Any]) -> bool:

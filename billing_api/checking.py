@@ -2,8 +2,8 @@
 
 They stand in `invariants/*.sql`: a line `-- name: sentence` (further lines of comment go on with it), and a query for
 what breaks it, with the organization, the row and what is wrong; `:currencies` stands for the rows of all currencies,
-each with how many minor units it has. The database enforces most of them itself; this finds
-what came past it, and what no constraint can say.
+each with how many minor units it has. The database enforces most of them itself; this finds what came past it, and what
+no constraint can say.
 """
 
 import re

@@ -153,11 +153,7 @@ def refresh(token: str, lifetime: dt.timedelta) -> Grant:
     Raises:
         InvalidRefreshToken, RefreshTokenInExchange, RefreshTokenReused
     """
-    digest = _digest(token)
-    reveal("token_digest", digest)
-    held = db.session.scalars(sa.select(RefreshToken).where(RefreshToken.digest == digest)).one_or_none()
-    if held is None:
-        raise InvalidRefreshToken()
+    held = _held(token)
     was_unused = held.used_at is None
     enter(held.organization_id)
     # The lock of the session is what makes one of many first; what stood before it is only a hint.
@@ -221,6 +217,16 @@ def _new_token(session: Session, lifetime: dt.timedelta) -> str:
     )
     db.session.flush()
     return token
+
+
+def _held(token: str) -> RefreshToken:
+    """The refresh token as it is kept, looked for across tenants. Raises InvalidRefreshToken."""
+    digest = _digest(token)
+    reveal("token_digest", digest)
+    held = db.session.scalars(sa.select(RefreshToken).where(RefreshToken.digest == digest)).one_or_none()
+    if held is None:
+        raise InvalidRefreshToken()
+    return held
 
 
 def _await_more_twins(spent: RefreshToken) -> None:

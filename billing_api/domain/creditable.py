@@ -149,26 +149,8 @@ def assemble(
     return Creditable(
         currency=currency,
         prices_include_tax=prices_include_tax,
-        lines=tuple(
-            CreditableLine(
-                pools=places[line.bundle],
-                quantity=line.quantity,
-                amount=line.amount,
-                remaining_quantity=line.quantity,
-                remaining_amount=line.amount,
-            )
-            for line in lines
-        ),
-        charges=tuple(
-            CreditableCharge(
-                kind=one.kind,
-                position=one.position,
-                pools=places[one.bundle],
-                amount=one.amount,
-                remaining_amount=one.amount,
-            )
-            for one in charges
-        ),
+        lines=tuple(_line(line, places[line.bundle]) for line in lines),
+        charges=tuple(_charge(one, places[one.bundle]) for one in charges),
         groups=tuple(_group(group) for group in groups),
         pools=pools,
         total=total,
@@ -228,6 +210,22 @@ def _pools(
         for bundle, amount in sums.items()
     )
     return pools, {bundle: (at,) for at, bundle in enumerate(sums)}
+
+
+def _line(line: LineShare, pools: tuple[int, ...]) -> CreditableLine:
+    return CreditableLine(
+        pools=pools,
+        quantity=line.quantity,
+        amount=line.amount,
+        remaining_quantity=line.quantity,
+        remaining_amount=line.amount,
+    )
+
+
+def _charge(one: ChargeAlone, pools: tuple[int, ...]) -> CreditableCharge:
+    return CreditableCharge(
+        kind=one.kind, position=one.position, pools=pools, amount=one.amount, remaining_amount=one.amount
+    )
 
 
 def _group(group: Group) -> CreditableGroup:

@@ -187,24 +187,33 @@ def _total(
     components: dict[TaxKey, tuple[Component, ...]],
     settlement: _Settlement,
 ) -> Totals:
-    entries = [Entry(bundle=line.bundle, amount=line.stated) for line in lines]
-    entries += [Entry(bundle=bundle, amount=-amount) for one in allowances for bundle, amount in one.parts]
-    entries += [Entry(bundle=bundle, amount=amount) for one in charges for bundle, amount in one.parts]
+    entries = _entries(lines, allowances, charges)
     nets, groups = settle(entries, components, includes_tax=document.prices_include_tax)
     remaining = iter(nets)
     # The nets come back in the order of the entries, so each list takes its own from the same iterator.
     line_totals = tuple(_line(line, next(remaining), document.prices_include_tax) for line in lines)
     allowance_totals = tuple(_adjustment(one, -1, remaining) for one in allowances)
     charge_totals = tuple(_adjustment(one, 1, remaining) for one in charges)
-    subtotal = sum(line.net for line in line_totals)
-    allowed, charged = (sum(one.net for one in several) for several in (allowance_totals, charge_totals))
+    return _summed(line_totals, allowance_totals, charge_totals, groups, settlement)
+
+
+def _summed(
+    lines: tuple[LineTotals, ...],
+    allowances: tuple[AdjustmentTotals, ...],
+    charges: tuple[AdjustmentTotals, ...],
+    groups: tuple[Group, ...],
+    settlement: _Settlement,
+) -> Totals:
+    """Rules 4, 6 and 11."""
+    subtotal = sum(line.net for line in lines)
+    allowed, charged = (sum(one.net for one in several) for several in (allowances, charges))
     tax_total = sum(group.tax_amount for group in groups)
     total = subtotal - allowed + charged + tax_total
     rounding = _rounding(total - settlement.prepaid, settlement)
     return Totals(
-        lines=line_totals,
-        allowances=allowance_totals,
-        charges=charge_totals,
+        lines=lines,
+        allowances=allowances,
+        charges=charges,
         subtotal=subtotal,
         allowance_total=allowed,
         charge_total=charged,
@@ -216,6 +225,13 @@ def _total(
         rounding_amount=rounding,
         payable_amount=total - settlement.prepaid + rounding,
     )
+
+
+def _entries(lines: Sequence[PricedLine], allowances: Sequence[Placed], charges: Sequence[Placed]) -> list[Entry]:
+    entries = [Entry(bundle=line.bundle, amount=line.stated) for line in lines]
+    entries += [Entry(bundle=bundle, amount=-amount) for one in allowances for bundle, amount in one.parts]
+    entries += [Entry(bundle=bundle, amount=amount) for one in charges for bundle, amount in one.parts]
+    return entries
 
 
 def _line(line: PricedLine, net: int, includes_tax: bool) -> LineTotals:

@@ -99,8 +99,7 @@ def write(invoice: Invoice, body: Mapping[str, Any], parties: Parties, *, keep: 
         excused=parties.excused,
     )
     lines = resolve(body["lines"], setting, faults, keep=keep)
-    document = _document(body, lines, currency)
-    totals = _totals(document, faults)
+    totals = _totals(document := _document(body, lines, currency), faults)
     invoice.customer_id = parties.customer.id if parties.customer else None  # type: ignore[assignment]  # in previews
     # The currency becomes part of what was asked for: a default that changes later must not turn euros into dollars.
     invoice.currency, invoice.request = currency.code, {**body["request"], "currency": currency.code}
@@ -110,9 +109,7 @@ def write(invoice: Invoice, body: Mapping[str, Any], parties: Parties, *, keep: 
     _set_terms(invoice, body, parties)
     _set_totals(invoice, body, totals, currency)
     set_parts(invoice, body, lines, document, totals, parties.exempt)
-    rate = body["exchange_rate"] or {}
-    invoice.exchange_rate, invoice.exchange_rate_date = rate.get("rate"), rate.get("date")
-    invoice.exchange_rate_source = rate.get("source")
+    _set_rate(invoice, body["exchange_rate"] or {})
     set_exchange(invoice, parties.organization)
     check_total(invoice, body.get("expected_total"), "/v1/invoices/preview?include=calculation")
 
@@ -222,6 +219,11 @@ def _set_terms(invoice: Invoice, body: Mapping[str, Any], parties: Parties) -> N
     invoice.due_date = body["due_date"]
     invoice.net_terms_days = None if body["due_date"] else parties.net_terms_days(body["net_terms_days"])
     set_due_date(invoice)
+
+
+def _set_rate(invoice: Invoice, rate: Mapping[str, Any]) -> None:
+    invoice.exchange_rate, invoice.exchange_rate_date = rate.get("rate"), rate.get("date")
+    invoice.exchange_rate_source = rate.get("source")
 
 
 def _set_totals(invoice: Invoice, body: Mapping[str, Any], totals: Totals, currency: money.Currency) -> None:

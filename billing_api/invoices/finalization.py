@@ -58,18 +58,11 @@ def issue(invoice: Invoice, parties: Parties, issue_date: dt.date | None, expect
     _number(invoice, asked, organization)
     set_exchange(invoice, organization)
     invoice.seller, invoice.buyer = seller_of(organization), buyer_of(parties.customer)
-    status = status_when_issued(invoice.payable_amount)
-    invoice.finalized_at = clock.now()
-    if status == "paid":
-        invoice.paid_at = invoice.finalized_at
-        # A negative amount is owed to the buyer: it leaves the invoice, which is settled.
-        invoice.amount_paid = min(0, invoice.payable_amount)
-    invoice.status = status
-    db.session.flush()
-    amounts = {"payable_amount": amount_text(invoice.payable_amount, invoice.currency)}
+    _open(invoice)
     open_account(invoice)
+    amounts = {"payable_amount": amount_text(invoice.payable_amount, invoice.currency)}
     record("invoice.finalized", invoice, number=invoice.number, currency=invoice.currency, **amounts)
-    if status == "paid":
+    if invoice.status == "paid":
         record("invoice.paid", invoice, number=invoice.number)
 
 
@@ -122,6 +115,18 @@ def buyer_of(customer: Customer | None) -> dict[str, Any]:
 
 def _frozen(party: Organization | Customer | None, *names: str) -> dict[str, Any]:
     return {"id": str(party.id), **{name: getattr(party, name) for name in names}} if party else {}
+
+
+def _open(invoice: Invoice) -> None:
+    """Give it the status that follows from what is payable, which is paid where that is nothing, or less."""
+    invoice.finalized_at = clock.now()
+    status = status_when_issued(invoice.payable_amount)
+    if status == "paid":
+        invoice.paid_at = invoice.finalized_at
+        # A negative amount is owed to the buyer: it leaves the invoice, which is settled.
+        invoice.amount_paid = min(0, invoice.payable_amount)
+    invoice.status = status
+    db.session.flush()
 
 
 def _number(invoice: Invoice, issue_date: dt.date | None, organization: Organization) -> None:

@@ -1,7 +1,7 @@
 """The parts of an invoice as rows: lines, allowances, charges and the tax breakdown, asked for and computed."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -47,14 +47,7 @@ def set_parts(
         line = _line_row(invoice, position, given, computed)
         line.shared_amount = state.lines[position - 1].amount - line.stated
         lines.append(line)
-        for is_charge, name, amounts in (
-            (False, "allowances", computed.allowance_amounts),
-            (True, "charges", computed.charge_amounts),
-        ):
-            adjustments += [
-                _adjustment_row(index, one, amount, document.currency, is_charge=is_charge, line=line)
-                for index, (one, amount) in enumerate(zip(given.given[name], amounts, strict=True))
-            ]
+        adjustments += _adjustment_rows_of(line, given, computed, document.currency)
     alone = {(charge.kind == "charge", charge.position) for charge in state.charges}
     for is_charge, name, resolved in ((False, "allowances", totals.allowances), (True, "charges", totals.charges)):
         for index, (one, entry) in enumerate(zip(body[name], resolved, strict=True)):
@@ -64,6 +57,17 @@ def set_parts(
             adjustments.append(row)
     invoice.lines, invoice.adjustments = lines, adjustments
     invoice.tax_breakdown = _breakdown(given_lines, totals.groups, exempt)
+
+
+def _adjustment_rows_of(
+    line: InvoiceLine, given: ResolvedLine, computed: LineTotals, unit: money.Currency
+) -> Iterator[InvoiceAdjustment]:
+    for is_charge, name, amounts in (
+        (False, "allowances", computed.allowance_amounts),
+        (True, "charges", computed.charge_amounts),
+    ):
+        for index, (one, amount) in enumerate(zip(given.given[name], amounts, strict=True)):
+            yield _adjustment_row(index, one, amount, unit, is_charge=is_charge, line=line)
 
 
 def period(given: Mapping[str, dt.date] | None) -> tuple[dt.date | None, dt.date | None]:

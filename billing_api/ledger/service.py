@@ -64,20 +64,6 @@ def post(
     """Enter a deed; one that moves nothing leaves no entry. `object` is the kind and the id of its document."""
     if not postings:
         return
-    rows = [
-        LedgerPosting(
-            position=position,
-            account=one.account,
-            amount=one.amount,
-            invoice_id=one.invoice_id,
-            source_id=one.source_id,
-            method=one.method,
-            tax_category=one.tax_category,
-            tax_rate=one.tax_rate,
-            tax_name=one.tax_name,
-        )
-        for position, one in enumerate(postings)
-    ]
     kind, id = object
     db.session.add(
         LedgerEntry(
@@ -87,8 +73,22 @@ def post(
             currency=currency,
             object_type=kind,
             object_id=id,
-            postings=rows,
+            postings=[_row(position, one) for position, one in enumerate(postings)],
         )
+    )
+
+
+def _row(position: int, posting: Posting) -> LedgerPosting:
+    return LedgerPosting(
+        position=position,
+        account=posting.account,
+        amount=posting.amount,
+        invoice_id=posting.invoice_id,
+        source_id=posting.source_id,
+        method=posting.method,
+        tax_category=posting.tax_category,
+        tax_rate=posting.tax_rate,
+        tax_name=posting.tax_name,
     )
 
 

@@ -1,5 +1,6 @@
 """What customers have to their credit: applied to invoices, and refunded."""
 
+import datetime as dt
 import uuid
 from collections.abc import Collection, Mapping
 from decimal import Decimal
@@ -20,8 +21,9 @@ from billing_api.invoices.settlement import allocate
 from billing_api.ledger import service as ledger
 from billing_api.ledger.models import Source
 from billing_api.organizations import service as organizations
+from billing_api.organizations.models import Organization
 from billing_api.payments.models import Payment, Refund
-from billing_api.payments.service import positive
+from billing_api.payments.service import exceeds_due, positive
 from billing_api.unit_of_work import unit
 
 
@@ -99,11 +101,7 @@ def refund(source: Source, body: Mapping[str, Any]) -> Refund:
         Invalid: with every fault of the body.
     """
     organization, faults = organizations.current(), list[Fault]()
-    on = ledger.date_of(body["payment_date"], organization, faults)
-    if body["payment_date"] is not None and on < source.dated_on:
-        detail = f"The money has been there since {source.dated_on}."
-        faults.append(Fault("date-before-source", detail, "/payment_date"))
-    on = max(on, source.dated_on)
+    on = _date(body["payment_date"], source, organization, faults)
     amount = positive(body["amount"], source.currency, "/amount", faults)
     if faults:
         raise Invalid(faults=faults)
@@ -146,6 +144,15 @@ def search_refunds(filters: Mapping[str, Any]) -> sa.Select[Refund]:
     return query
 
 
+def _date(asked: dt.date | None, source: Source, organization: Organization, faults: list[Fault]) -> dt.date:
+    """The date of a refund, never earlier than that of the money; a fault where an earlier one was asked for."""
+    on = ledger.date_of(asked, organization, faults)
+    if asked is not None and on < source.dated_on:
+        detail = f"The money has been there since {source.dated_on}."
+        faults.append(Fault("date-before-source", detail, "/payment_date"))
+    return max(on, source.dated_on)
+
+
 def _enter(given: Refund) -> None:
     ledger.post(
         "refund_paid",
@@ -163,8 +170,7 @@ def _enter(given: Refund) -> None:
 
 def _within(wanted: int, invoice: Invoice, there: int) -> int:
     if wanted > invoice.amount_due:
-        detail = f"On the invoice {amount_text(invoice.amount_due, invoice.currency)} is due."
-        raise Invalid(faults=[Fault("amount-exceeds-due", detail, "/amount")])
+        raise Invalid(faults=[exceeds_due(invoice, "/amount")])
     if wanted > there:
         detail = f"The customer has {amount_text(there, invoice.currency)} to their credit."
         raise Invalid(faults=[Fault("amount-exceeds-available", detail, "/amount")])

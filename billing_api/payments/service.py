@@ -113,10 +113,7 @@ def reverse(id: uuid.UUID, reason: str, expected: Collection[int] | None = None)
         NotFound, PreconditionFailed, PaymentIsRefunded, PeriodLocked
     """
     # Invoices stand before sources in the order of locks; which they are is known for certain only afterwards.
-    query = sa.select(Allocation.invoice_id).where(
-        Allocation.organization_id == unit().tenant, Allocation.source_id == id, Allocation.released_at.is_(None)
-    )
-    invoices = lock(db.session.scalars(query))
+    invoices = lock(_settled_by(id))
     organization = organizations.current(keep=True)
     payment = find(Payment, id, lock=True, expected=expected, options=(selectinload(Payment.allocations),))
     if payment.reversed_at is not None:
@@ -124,10 +121,7 @@ def reverse(id: uuid.UUID, reason: str, expected: Collection[int] | None = None)
     if payment.amount_refunded:
         raise PaymentIsRefunded()
     on = ledger.posting_date(organization)
-    live: dict[uuid.UUID, list[Allocation]] = {}
-    for allocation in payment.allocations:
-        if allocation.released_at is None:
-            live.setdefault(allocation.invoice_id, []).append(allocation)
+    live = _live(payment)
     if live.keys() - invoices.keys():
         raise Overtaken()
     # Where the organization has moved westward, it may have come in on what is tomorrow there.
@@ -180,6 +174,29 @@ def positive(value: Decimal, code: str, pointer: str, faults: list[Fault]) -> in
     return max(amount, 0)
 
 
+def exceeds_due(invoice: Invoice, pointer: str) -> Fault:
+    """The fault of an amount above what is due on an invoice."""
+    detail = f"On the invoice {amount_text(invoice.amount_due, invoice.currency)} is due."
+    return Fault("amount-exceeds-due", detail, pointer)
+
+
+def _settled_by(id: uuid.UUID) -> sa.ScalarResult[uuid.UUID]:
+    """The invoices to which a payment is applied, as things stand; nothing is locked."""
+    query = sa.select(Allocation.invoice_id).where(
+        Allocation.organization_id == unit().tenant, Allocation.source_id == id, Allocation.released_at.is_(None)
+    )
+    return db.session.scalars(query)
+
+
+def _live(payment: Payment) -> dict[uuid.UUID, list[Allocation]]:
+    """The allocations of a payment that were not released, by their invoices."""
+    live: dict[uuid.UUID, list[Allocation]] = {}
+    for allocation in payment.allocations:
+        if allocation.released_at is None:
+            live.setdefault(allocation.invoice_id, []).append(allocation)
+    return live
+
+
 def _shares(body: Mapping[str, Any], invoices: Mapping[uuid.UUID, Invoice], faults: list[Fault]) -> Iterator[Share]:
     seen = set[uuid.UUID]()
     for index, one in enumerate(body["allocations"]):
@@ -202,9 +219,7 @@ def _shares(body: Mapping[str, Any], invoices: Mapping[uuid.UUID, Invoice], faul
 def _within_due(body: Mapping[str, Any], shares: Sequence[Share], places: Sequence[str]) -> list[Share]:
     """The shares, none above what is due; what is more goes to the balance only where that was asked for by name."""
     faults = [
-        Fault(
-            "amount-exceeds-due", f"On the invoice {amount_text(invoice.amount_due, invoice.currency)} is due.", place
-        )
+        exceeds_due(invoice, place)
         for (invoice, amount), place in zip(shares, places, strict=True)
         if amount > invoice.amount_due
     ]

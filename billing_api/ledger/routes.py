@@ -27,6 +27,6 @@ SORT_KEYS = {
 def search(filters: dict[str, Any]) -> dict[str, Any]:
     """List the entries of the ledger
 
-    With `object_id`, those of one invoice, payment, refund or credit note.
+    With `object_id`, those of one invoice, payment, refund or credit note. As CSV, each posting has a row.
     """
     return paginate(service.search(filters), filters, SORT_KEYS)

@@ -49,6 +49,8 @@ def _links(entry: Any) -> dict[str, str]:
 class EntryOutput(Schema):
     """An entry of the ledger: its debits equal its credits."""
 
+    rows = ("postings",)
+
     id = Id(required=True)
     type = Choice(*ENTRY_TYPES, hint="For what it was made.", required=True)
     entry_date = Date(required=True)

@@ -61,7 +61,7 @@ def page_of(item: Schema, name: str) -> ma.Schema:
         ),
     }
     page = Schema.from_dict(members, name=name)
-    page.rows = ("data",)  # type: ignore[attr-defined]  # a Schema of ours is what is made
+    page.rows = ("data", *item.rows)  # type: ignore[attr-defined]  # a Schema of ours is what is made
     return page()
 
 

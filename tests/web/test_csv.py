@@ -78,12 +78,11 @@ def test_csv_says_what_json_says(seller: Tenant, path: str) -> None:
 
 
 def _items(shown: dict[str, Any]) -> Any:
-    """The items of the one list that makes the rows; of the tax summary each document with its group."""
-    if "groups" in shown:
-        for group in shown["groups"]:
-            yield from ({**group, "documents": document} for document in group["documents"])
-    else:
-        yield from shown.get("data") or shown.get("lines") or shown["balances"]
+    """The items of the one list that makes the rows; of the tax summary each document with its group, and of the books
+    each posting with its entry."""
+    for item in shown.get("groups") or shown.get("data") or shown.get("lines") or shown["balances"]:
+        inner = next((name for name in ("documents", "postings") if name in item), None)
+        yield from [{**item, inner: one} for one in item[inner]] if inner else [item]
 
 
 def _at(item: Any, name: str) -> Any:

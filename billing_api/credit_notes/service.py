@@ -189,15 +189,17 @@ def _compose(
     demand("credit", invoice, organization)
     made, after = choose(invoice, body)
     if body["lines"] or body["charges"]:
-        _refuse_nothing(made)
+        _refuse_nothing(made, "/lines" if body["lines"] else "/charges")
     return over(invoice, made, after, body), made, after
 
 
-def _refuse_nothing(made: Credit) -> None:
-    """So little of a line that it rounds to nothing is no credit."""
+def _refuse_nothing(made: Credit, pointer: str) -> None:
+    """So little of a line that it rounds to nothing is no credit, nor is a charge of which nothing remains."""
     if made.payable_amount == 0 and not any(group.taxable_amount or group.tax_amount for group in made.groups):
-        detail = "What is chosen comes to nothing: choose more of it, or leave lines out to credit all that remains."
-        raise Invalid(faults=[Fault("credit-comes-to-nothing", detail, "/lines")])
+        detail = (
+            "What is chosen comes to nothing: choose more, or neither lines nor charges for all that remains."
+        )
+        raise Invalid(faults=[Fault("credit-comes-to-nothing", detail, pointer)])
 
 
 def _compose_free(body: Mapping[str, Any], *, keep: bool = False) -> tuple[CreditNote, Parties]:

@@ -19,7 +19,7 @@ from billing_api.domain.adjustments import stated
 from billing_api.domain.creditable import Creditable, CreditableCharge, CreditableLine
 from billing_api.domain.crediting import advance
 from billing_api.domain.groups import Group
-from billing_api.domain.money import Currency, rounded, subtract, to_text
+from billing_api.domain.money import Currency, rounded, subtract, to_text, trimmed
 from billing_api.errors import Conflict, Fault, Invalid
 
 
@@ -146,7 +146,7 @@ def _by_quantity(
         faults.append(Fault("quantity-not-creditable", detail, pointer))
         return None
     if quantity.copy_abs() > remaining.copy_abs():
-        faults.append(Fault("quantity-exceeds-remaining", f"Of the quantity {remaining:f} remains.", pointer))
+        faults.append(Fault("quantity-exceeds-remaining", f"Of the quantity {trimmed(remaining):f} remains.", pointer))
         return None
     if quantity == remaining:
         return quantity, line.remaining_amount
@@ -156,7 +156,10 @@ def _by_quantity(
 
 def _take_charge(state: Creditable, wish: CreditCharge, pointer: str, faults: list[Fault]) -> int | None:
     if not 0 <= wish.charge < len(state.charges):
-        detail = "The invoice has no such allowance or charge to be credited by itself."
+        detail = (
+            "The invoice has no such allowance or charge to be credited by itself: those whose creditable_amount is "
+            "null are credited with the lines that share them."
+        )
         faults.append(Fault("credit-charge-unknown", detail, pointer))
         return None
     remaining = state.charges[wish.charge].remaining_amount

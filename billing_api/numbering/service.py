@@ -271,7 +271,7 @@ def _date(asked: dt.date | None, today: dt.date, last: dt.date | None) -> dt.dat
         fault = Fault("issue-date-in-future", f"Today is {today} in the organization's time zone.", "/issue_date")
         raise Invalid("A document cannot be issued in the future.", faults=[fault])
     if last is not None and asked < last:
-        raise IssueDateBeforeLastNumber(
-            f"The last number was given on {last}.", members={"last_issue_date": last.isoformat()}
-        )
+        detail = f"The last number was given on {last}."
+        faults = [Fault("issue-date-before-last-number", detail, "/issue_date")]
+        raise IssueDateBeforeLastNumber(detail, faults=faults, members={"last_issue_date": last.isoformat()})
     return asked

@@ -108,7 +108,9 @@ def refund(source: Source, body: Mapping[str, Any]) -> Refund:
     ledger.refuse_closed(on, organization)
     if amount > source.amount_available:
         available = amount_text(source.amount_available, source.currency)
-        raise PaymentIsApplied(f"Of it {available} is available.", members={"amount_available": available})
+        detail = f"Of it {available} is available."
+        faults = [Fault("payment-is-applied", detail, "/amount")]
+        raise PaymentIsApplied(detail, faults=faults, members={"amount_available": available})
     source.use(refunded=amount)
     given = Refund(
         source_id=source.id,

@@ -27,8 +27,9 @@ from billing_api.errors import (
     Unauthenticated,
     Unavailable,
     UnsupportedMediaType,
+    tree,
 )
-from billing_api.web.fault_codes import FAULT_CODES
+from billing_api.web.fault_codes import FAULT_CODES, FaultCode
 from billing_api.web.observation import place
 
 PROBLEM_JSON = "application/problem+json"
@@ -142,13 +143,18 @@ def sqlstate(error: DBAPIError) -> str:
 def _named(error: BillingError) -> tuple[str, str, str]:
     """Code, title and detail. What has no name of its own takes that of its faults, where these are all of one kind."""
     codes = {fault.code for fault in error.faults}
-    known = FAULT_CODES.get(next(iter(codes))) if len(codes) == 1 else None
+    known = _known(next(iter(codes))) if len(codes) == 1 else None
     if known is None or type(error) not in {Invalid, Malformed}:
         return error.code, error.title, error.detail
     if len(error.faults) == 1:
         return known.code, known.title, error.faults[0].detail
     is_told = error.detail != f"{error.title}."
     return known.code, known.title, error.detail if is_told else f"{known.title}."
+
+
+def _known(code: str) -> FaultCode | type[BillingError] | None:
+    """What a code of faults is called: in the catalogue, or by the refusal that bears it."""
+    return FAULT_CODES.get(code) or next((kind for kind in tree(Invalid) if kind.code == code), None)
 
 
 def _fault(fault: Fault) -> dict[str, str]:

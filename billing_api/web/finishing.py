@@ -87,8 +87,8 @@ def _leave_fields_empty(operation: Json) -> None:
     """A page fills in an example of a parameter for whoever tries it; a filter that nobody meant finds nothing."""
     for parameter in operation.get("parameters", []):
         example = parameter.get("schema", {}).pop("example", None)
-        if example is not None:
-            text = parameter.get("description", "")
+        text = parameter.get("description", "")
+        if example is not None and example not in text:
             parameter["description"] = f"{text.rstrip('.')}, such as `{example}`." if text else f"Such as `{example}`."
 
 

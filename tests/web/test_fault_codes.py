@@ -133,6 +133,17 @@ def test_a_parameter_gives_the_problem_its_code_too(tenant: Tenant) -> None:
     refused(tenant.post_text("/v1/customers", "[]"), 400, "not-an-object")
 
 
+def test_a_fault_that_is_a_refusal_elsewhere_gives_its_name_too(tenant: Tenant, other: Tenant) -> None:
+    """The same fault has the same name, whichever room refuses it."""
+    payment = {"customer_id": other.customer()["id"], "currency": "EUR", "amount": "1.00"}
+    problem = refused(tenant.post("/v1/payments", payment), 422, "customer-not-found")
+    invoice = refused(tenant.post("/v1/invoices", other.invoice_body()), 422, "customer-not-found")
+    assert (problem["type"], problem["title"]) == (invoice["type"], invoice["title"])
+    share = {"invoice_id": other.invoice()["id"], "amount": "1.00"}
+    allocated = {**payment, "customer_id": tenant.customer()["id"], "allocations": [share]}
+    refused(tenant.post("/v1/payments", allocated), 422, "invoice-not-found")
+
+
 def test_a_refusal_that_has_a_name_keeps_it(tenant: Tenant) -> None:
     draft = tenant.post("/v1/invoices", {**tenant.invoice_body(), "lines": []}).json["links"]["self"]
     answer = tenant.post(f"{draft}/finalize")

@@ -26,6 +26,9 @@ from billing_api.circuit_breaker import breaker
 from billing_api.errors import BillingError, NotFound, PreconditionFailed, Unavailable
 from billing_api.unit_of_work import SYSTEM, Actor, UnitOfWork, current, preamble, unit
 
+MOST_VALUES = 2**19
+"""As many go in one statement that inserts rows, which is more than any document has."""
+
 
 class Silence(psycopg2.OperationalError):
     """The database did not answer in time; its connection is closed."""
@@ -248,6 +251,9 @@ def watch(engine: sa.Engine) -> None:
     event.listen(engine, "checkout", _choose_mode)
     event.listen(engine, "reset", _end_snapshot)
     event.listen(engine, "before_cursor_execute", _announce, retval=True)
+    # Values are written into the text of a statement here, so no protocol counts them; and rows that must balance when
+    # a statement ends, as the postings of the ledger, cannot be dealt out to several.
+    engine.dialect.insertmanyvalues_max_parameters = MOST_VALUES
 
 
 def forget_connections() -> None:

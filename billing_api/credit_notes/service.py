@@ -29,7 +29,7 @@ from billing_api.invoices.finalization import buyer_of, lacking, seller_of
 from billing_api.invoices.models import Invoice
 from billing_api.invoices.preceding import InvoiceNotFound
 from billing_api.invoices.queries import parts, within
-from billing_api.invoices.settlement import allocate
+from billing_api.invoices.settlement import allocate, days
 from billing_api.ledger import service as ledger
 from billing_api.numbering import service as numbering
 from billing_api.organizations import service as organizations
@@ -106,7 +106,7 @@ def credit(invoice: Invoice, organization: Organization, body: Mapping[str, Any]
     credited = {"id": str(note.id), "number": note.number}
     record("invoice.credited", invoice, currency=note.currency, amount=amount, credit_note=credited)
     if note.amount_allocated:
-        allocate(note, invoice, note.amount_allocated, note.dated_on)
+        allocate(note, invoice, note.amount_allocated, days([invoice], note.dated_on)[invoice.id])
     _refund(note, body)
     db.session.flush()
     return note
@@ -196,9 +196,7 @@ def _compose(
 def _refuse_nothing(made: Credit, pointer: str) -> None:
     """So little of a line that it rounds to nothing is no credit, nor is a charge of which nothing remains."""
     if made.payable_amount == 0 and not any(group.taxable_amount or group.tax_amount for group in made.groups):
-        detail = (
-            "What is chosen comes to nothing: choose more, or neither lines nor charges for all that remains."
-        )
+        detail = "What is chosen comes to nothing: choose more, or neither lines nor charges for all that remains."
         raise Invalid(faults=[Fault("credit-comes-to-nothing", detail, pointer)])
 
 

@@ -86,11 +86,16 @@ def lock(ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Invoice]:
     return {invoice.id: invoice for invoice in db.session.scalars(query)}
 
 
+def days(invoices: Collection[Invoice], on: dt.date) -> dict[uuid.UUID, dt.date]:
+    """The day on which a deed of that day settles each of these locked invoices: a receivable that is issued, given up
+    or owed again on a later day is not settled before that."""
+    moved = ledger.last_moved([invoice.id for invoice in invoices])
+    return {invoice.id: max(on, moved.get(invoice.id, on)) for invoice in invoices}
+
+
 def allocate(source: Source, invoice: Invoice, amount: int, on: dt.date) -> None:
     """Let a source settle an invoice with an amount that is due, and that was counted as used of the source; both are
-    locked. What had been given up of it is expected again first."""
-    # A receivable that is issued, given up or owed again on a later day is not settled before that.
-    on = max(on, ledger.last_moved(invoice.id) or on)
+    locked, and the day is one of `days`. What had been given up of it is expected again first."""
     db.session.add(Allocation(source=source, invoice_id=invoice.id, amount=amount, allocated_on=on))
     if invoice.status == "uncollectible":
         post(invoice, "write_off_reversed", on, bookkeeping.written_off(-amount, invoice.id))

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,6 +22,10 @@ class PeriodLocked(Conflict):
 
     code = "period-locked"
     title = "The books of this period are closed"
+
+
+MOST_SOURCES = 1000
+"""As many sources are used at once; a customer who has more uses the rest the next time."""
 
 
 def refuse_closed(on: dt.date, organization: Organization) -> None:
@@ -92,24 +96,28 @@ def _row(position: int, posting: Posting) -> LedgerPosting:
     )
 
 
-def last_moved(invoice_id: uuid.UUID) -> dt.date | None:
-    """The latest date on which the receivable of an invoice, whose row is locked, was posted to."""
+def last_moved(invoice_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, dt.date]:
+    """The latest date on which the receivable of each of these invoices, whose rows are locked, was posted to."""
+    if not invoice_ids:
+        return {}
     query = (
-        sa.select(sa.func.max(LedgerEntry.entry_date))
+        sa.select(LedgerPosting.invoice_id, sa.func.max(LedgerEntry.entry_date))
         .join(LedgerEntry.postings)
         .where(
             LedgerPosting.organization_id == unit().tenant,
-            LedgerPosting.invoice_id == invoice_id,
+            LedgerPosting.invoice_id.in_(invoice_ids),
             LedgerPosting.account == "accounts_receivable",
         )
+        .group_by(LedgerPosting.invoice_id)
     )
-    # What is being changed of the invoice goes in one statement, at the end of the deed.
+    # What is being changed of the invoices goes in one statement for each, at the end of the deed.
     with db.session.no_autoflush:
-        return db.session.scalar(query)
+        return {id: on for id, on in db.session.execute(query) if id is not None}
 
 
 def available(customer_id: uuid.UUID, currency: str) -> Sequence[Source]:
-    """The sources of a customer that hold anything, the oldest first, each locked to the end of the transaction."""
+    """The sources of a customer that hold anything, the oldest first and not more than are used at once, each locked to
+    the end of the transaction."""
     query = (
         sa.select(Source)
         .where(
@@ -119,6 +127,7 @@ def available(customer_id: uuid.UUID, currency: str) -> Sequence[Source]:
             Source.amount_available > 0,
         )
         .order_by(Source.dated_on, Source.id)
+        .limit(MOST_SOURCES)
         .with_for_update(key_share=True, of=Source)
         .execution_options(populate_existing=True)
     )

@@ -17,7 +17,7 @@ from billing_api.invoices.actions import demand, state
 from billing_api.invoices.models import Invoice
 from billing_api.invoices.queries import parts
 from billing_api.invoices.service import with_actions
-from billing_api.invoices.settlement import allocate
+from billing_api.invoices.settlement import allocate, days
 from billing_api.ledger import service as ledger
 from billing_api.ledger.models import Source
 from billing_api.organizations import service as organizations
@@ -43,7 +43,8 @@ class PaymentIsApplied(Conflict):
 
 
 def apply(invoice_id: uuid.UUID, amount: Decimal | None, expected: Collection[int] | None = None) -> Invoice:
-    """Settle an invoice from its customer's credit, the oldest first; without an amount, as far as it goes.
+    """Settle an invoice from its customer's credit, the oldest first, by not more than `ledger.MOST_SOURCES` payments
+    and credits at once; without an amount, as far as they go.
 
     Raises:
         NotFound, PreconditionFailed, InvoiceNotPayable, NothingAvailable, PeriodLocked
@@ -55,7 +56,7 @@ def apply(invoice_id: uuid.UUID, amount: Decimal | None, expected: Collection[in
     if faults:
         raise Invalid(faults=faults)
     demand("apply-balance", invoice, organization)
-    on = ledger.posting_date(organization)
+    on = days([invoice], ledger.posting_date(organization))[invoice.id]
     sources = ledger.available(invoice.customer_id, invoice.currency)
     there = sum(source.amount_available for source in sources)
     if there == 0:
@@ -174,6 +175,6 @@ def _within(wanted: int, invoice: Invoice, there: int) -> int:
     if wanted > invoice.amount_due:
         raise Invalid(faults=[exceeds_due(invoice, "/amount")])
     if wanted > there:
-        detail = f"The customer has {amount_text(there, invoice.currency)} to their credit."
+        detail = f"The customer has {amount_text(there, invoice.currency)} to their credit that can be used at once."
         raise Invalid(faults=[Fault("amount-exceeds-available", detail, "/amount")])
     return wanted

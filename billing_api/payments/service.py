@@ -20,7 +20,7 @@ from billing_api.errors import Conflict, Fault, Invalid
 from billing_api.events.service import record
 from billing_api.invoices.actions import demand, demand_books
 from billing_api.invoices.models import Invoice
-from billing_api.invoices.settlement import allocate, lock, release
+from billing_api.invoices.settlement import allocate, days, lock, release
 from billing_api.ledger import service as ledger
 from billing_api.ledger.models import Allocation
 from billing_api.organizations import service as organizations
@@ -252,8 +252,9 @@ def _receive(
     db.session.flush()
     _post(payment, "payment_received", on, bookkeeping.received(amount, payment.method, payment.id))
     _record("payment.received", payment, customer_id=str(customer_id))
+    settled_on = days([invoice for invoice, _ in shares], on)
     for invoice, part in shares:
-        allocate(payment, invoice, part, on)
+        allocate(payment, invoice, part, settled_on[invoice.id])
     db.session.flush()
     return payment
 

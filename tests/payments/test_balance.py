@@ -3,8 +3,12 @@
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
+from billing_api.ledger import service as ledger
 from tests.factories import Tenant, created, line
 from tests.ledger.books import balances
+from tests.statements import recorded
 from tests.web.refusals import codes, refused
 
 
@@ -47,6 +51,33 @@ def test_no_more_is_applied_than_is_due_and_there(tenant: Tenant) -> None:
     assert tenant.get(f"/v1/invoices/{invoice['id']}").json["amount_due"] == "119.00"
     assert tenant.post(path, {"amount": "119.00"}).json["status"] == "paid"
     assert balances(tenant)["customer_credit"] == Decimal(-81)
+
+
+def test_of_very_many_credits_the_oldest_are_used_and_the_others_the_next_time(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "MOST_SOURCES", 3)
+    customer = tenant.customer()["id"]
+    for _ in range(5):
+        deposit(tenant, customer, "1.00")
+    path = f"/v1/invoices/{tenant.invoice(customer_id=customer)['id']}/apply-balance"
+    assert codes(tenant.post(path, {"amount": "3.01"})) == {("/amount", "amount-exceeds-available")}
+    assert [tenant.post(path).json["amount_due"] for _ in range(2)] == ["116.00", "114.00"]
+    refused(tenant.post(path), 409, "nothing-available")
+
+
+def test_when_invoices_were_last_owed_is_asked_once_for_all(tenant: Tenant) -> None:
+    customer = tenant.customer()["id"]
+    invoices = [tenant.invoice(customer_id=customer) for _ in range(4)]
+    with recorded(tenant.app) as seen:
+        shares = [{"invoice_id": one["id"], "amount": "100.00"} for one in invoices]
+        deposit(tenant, customer, "400.00", allocations=shares)
+    assert sum("max(ledger_entries.entry_date)" in text for text, _ in seen) == 1
+    for _ in range(4):
+        deposit(tenant, customer, "1.00")
+    with recorded(tenant.app) as seen:
+        assert tenant.post(f"/v1/invoices/{invoices[0]['id']}/apply-balance").json["amount_due"] == "15.00"
+    assert sum("max(ledger_entries.entry_date)" in text for text, _ in seen) == 1
 
 
 def test_nothing_is_applied_without_being_asked_for(tenant: Tenant) -> None:

@@ -45,6 +45,7 @@ def over(invoice: Invoice, made: Credit, after: Creditable, body: Mapping[str, A
     for name in ("total_without_tax", "tax_total", "total", "rounding_amount"):
         setattr(note, name, getattr(made, name))
     places = {(row.category, row.name, row.rate): at for at, row in enumerate(invoice.tax_breakdown)}
+    note.tax_breakdown = []
     for position, group in enumerate(made.groups):
         at = places[group.category, group.name, group.rate]
         row = invoice.tax_breakdown[at]

@@ -171,7 +171,7 @@ def _all_facts(invoice: Invoice, organization: Organization, customer: Customer 
     still decides."""
     facts = _facts(invoice, organization)
     if customer is not None and customer.archived:
-        facts = replace(facts, is_buyer_archived=True)
+        facts = replace(facts, is_buyer_archived=True, is_buyer_excused=customer.id in preceding.excused(invoice))
     if _is_undecided("apply-balance", facts):
         return replace(facts, is_credit_available=has_available(invoice.customer_id, invoice.currency))
     if _is_undecided("refund", facts):

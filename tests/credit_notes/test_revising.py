@@ -31,6 +31,35 @@ def test_an_invoice_that_was_not_sent_is_voided_and_drafted_anew(tenant: Tenant)
     assert types == ["invoice.created", "invoice.voided", "invoice.revised"]
 
 
+@pytest.mark.parametrize("is_sent", [False, True])
+def test_an_invoice_that_comes_to_nothing_but_is_owed_can_be_revised_while_it_may_be_void(
+    tenant: Tenant, *, is_sent: bool
+) -> None:
+    lines = [line(), line(quantity="-2")]
+    old = tenant.invoice(lines=lines, prepaid_amount="-10.00")
+    assert (old["total"], old["payable_amount"], old["status"]) == ("0.00", "10.00", "open")
+    path = f"/v1/invoices/{old['id']}"
+    if is_sent:
+        old = tenant.post(f"{path}/mark-sent").json
+    offer = next(one for one in old["actions"] if one["name"] == "revise")
+    answer = tenant.post(f"{path}/revise", {"reason": "A wrong deduction"})
+    assert (offer["allowed"], answer.status_code) == ((False, 409) if is_sent else (True, 201)), answer.text
+    assert again(tenant, old)["status"] == ("open" if is_sent else "void")
+
+
+def test_an_invoice_over_a_rounding_alone_is_credited_with_that(tenant: Tenant) -> None:
+    old = tenant.invoice(lines=[line(quantity="0")], rounding_amount="0.73")
+    asked = {"invoice_id": old["id"], "reason": "Never agreed"}
+    preview, dry = tenant.post("/v1/credit-notes/preview", asked), tenant.post("/v1/credit-notes?dry_run=true", asked)
+    assert [one.json["payable_amount"] for one in (preview, dry)] == ["0.73", "0.73"]
+    tenant.post(f"/v1/invoices/{old['id']}/mark-sent")
+    assert created(tenant.post(f"/v1/invoices/{old['id']}/revise", {"reason": "x"}))["rounding_amount"] == "0.73"
+    (note,) = tenant.get(f"/v1/credit-notes?invoice_id={old['id']}").json["data"]
+    assert (note["payable_amount"], note["rounding_amount"], note["tax_breakdown"]) == ("0.73", "0.73", [])
+    gone = again(tenant, old)
+    assert (gone["status"], gone["settled_by"], gone["amount_due"]) == ("paid", "credit", "0.00")
+
+
 def test_an_invoice_that_was_sent_or_paid_is_credited_and_drafted_anew(tenant: Tenant) -> None:
     old = tenant.invoice(lines=[line(), line(unit_price="1.00")])
     tenant.post(f"/v1/invoices/{old['id']}/mark-sent")

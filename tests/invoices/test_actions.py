@@ -25,6 +25,17 @@ def test_whoever_is_archived_gets_no_copy_and_the_actions_say_so(tenant: Tenant)
         refused(act(tenant, one, "duplicate"), 422, "customer-archived")
 
 
+def test_a_draft_for_whoever_is_archived_is_not_changed_unless_it_replaces_an_invoice_of_theirs(tenant: Tenant) -> None:
+    buyer = tenant.customer()
+    draft, invoice = tenant.draft(customer_id=buyer["id"]), tenant.invoice(customer_id=buyer["id"])
+    revision = act(tenant, invoice, "revise", {"reason": "x"}).json
+    tenant.patch(buyer["links"]["self"], {"archived": True})
+    assert offer(tenant, draft, "update")["reason"] == "The customer is archived: PATCH it with archived: false."
+    refused(tenant.patch(draft["links"]["self"], {"notes": "x"}), 422, "customer-archived")
+    assert offer(tenant, revision, "update")["allowed"]
+    assert tenant.patch(revision["links"]["self"], {"notes": "x"}).status_code == 200
+
+
 def offer(tenant: Tenant, invoice: dict[str, Any], name: str) -> dict[str, Any]:
     """What the invoice says of one action now."""
     (found,) = (one for one in tenant.get(invoice["links"]["self"]).json["actions"] if one["name"] == name)

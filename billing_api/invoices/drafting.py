@@ -10,7 +10,7 @@ from typing import Any
 from billing_api import clock
 from billing_api.customers.models import Customer
 from billing_api.domain import money
-from billing_api.domain.adjustments import Adjustment
+from billing_api.domain.adjustments import Adjustment, stated
 from billing_api.domain.exchange import convert_taxes
 from billing_api.domain.lines import Line
 from billing_api.domain.tax import Exemption, Tax
@@ -119,13 +119,14 @@ def check_total(invoice: Invoice, expected: Decimal | None, explained_at: str) -
 
     Raises:
         TotalMismatch: they differ.
+        Invalid: it has more decimals than the currency.
     """
-    if expected is None:
-        return
-    decimals = money.currency(invoice.currency).decimals
-    numerator, denominator = expected.as_integer_ratio()
-    if numerator * 10**decimals != invoice.total * denominator:
-        total = money.to_text(invoice.total, decimals)
+    faults: list[Fault] = []
+    amount = stated(expected, money.currency(invoice.currency), "/expected_total", faults)
+    if faults:
+        raise Invalid(faults=faults)
+    if amount is not None and amount != invoice.total:
+        total = money.amount_text(invoice.total, invoice.currency)
         detail = f"It comes to {total}."
         faults, members = [Fault("total-mismatch", detail, "/expected_total")], {"calculation": explained_at}
         raise TotalMismatch(detail, faults=faults, members={"total": total, **members})

@@ -19,7 +19,7 @@ from tests.recomputing import faults, member, results
 from tests.schema import connected
 from tests.spoilt import spoil
 from tests.statements import recorded
-from tests.web.refusals import refused
+from tests.web.refusals import codes, refused
 
 PREVIEW = "/v1/invoices/preview?include=calculation"
 FIGURES = ("subtotal", "total_without_tax", "tax_total", "total", "payable_amount", "amount_due")
@@ -244,6 +244,8 @@ def test_rows_that_do_not_come_to_their_figures_are_not_explained_away(
 def test_who_expected_another_total_is_told_the_right_one_and_where_it_is_explained(tenant: Tenant) -> None:
     draft = tenant.draft()
     path = f"/v1/invoices/{draft['id']}"
+    fine = tenant.post(f"{path}/finalize", {"expected_total": "119.001"})
+    assert codes(fine) == {("/expected_total", "too-many-decimals")}
     answer = tenant.post(f"{path}/finalize", {"expected_total": "118.99"})
     problem = refused(answer, 422, "total-mismatch")
     assert (problem["total"], problem["calculation"]) == ("119.00", f"{path}/calculation")

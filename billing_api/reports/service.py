@@ -15,6 +15,7 @@ from billing_api.invoices.models import Invoice
 from billing_api.invoices.queries import DUE, is_overdue
 from billing_api.ledger.models import LedgerEntry, LedgerPosting, Source
 from billing_api.organizations import service as organizations
+from billing_api.organizations.models import Organization
 from billing_api.unit_of_work import unit
 
 Query = sa.Select[*tuple[Any, ...]]
@@ -38,7 +39,7 @@ def balances(customer_id: uuid.UUID, currency: str | None) -> list[dict[str, Any
 
 def trial_balance(as_of: dt.date | None, currency: str | None) -> dict[str, Any]:
     """What was debited and credited to each account up to a day, today by default, in minor units of each currency."""
-    on = as_of or clock.today(organizations.current().time_zone)
+    on = as_of or last_day(organizations.current())
     rows = db.session.execute(_turnover(on, currency)).all()
     lines = [
         {
@@ -51,6 +52,16 @@ def trial_balance(as_of: dt.date | None, currency: str | None) -> dict[str, Any]
         for code, account, debit, credit in sorted(rows, key=lambda row: (row[0], ACCOUNTS.index(row[1])))
     ]
     return {"as_of": on, "lines": lines, "totals": _totals(lines)}
+
+
+def last_day(organization: Organization) -> dt.date:
+    """Where a report ends that was given no day: today, or on the last day of the books where that is later, as after a
+    move westward."""
+    last = db.session.scalar(
+        sa.select(sa.func.max(LedgerEntry.entry_date)).where(LedgerEntry.organization_id == unit().tenant)
+    )
+    today = clock.today(organization.time_zone)
+    return max(today, last or today)
 
 
 def _owed(customer_id: uuid.UUID, currency: str | None) -> Query:

@@ -7,7 +7,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from billing_api import clock
 from billing_api.credit_notes.models import CreditNote
 from billing_api.customers import service as customers
 from billing_api.customers.models import Customer
@@ -20,6 +19,7 @@ from billing_api.ledger.models import LedgerEntry, LedgerPosting, Source
 from billing_api.organizations import service as organizations
 from billing_api.organizations.models import Organization
 from billing_api.payments.models import Payment, Refund
+from billing_api.reports.service import last_day
 from billing_api.unit_of_work import unit
 
 
@@ -48,7 +48,7 @@ def read(customer_id: uuid.UUID, start: dt.date | None, end: dt.date | None, cur
         ReportTooLong: more than MOST_LINES lines.
     """
     customer, organization = customers.read(customer_id), organizations.current()
-    end = end or clock.today(organization.time_zone)
+    end = end or last_day(organization)
     refuse_backwards(start, end)
     code = currency or _only_currency(customer, organization)
     start = start or _first_day(customer_id, code, end)

@@ -8,7 +8,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
-from billing_api import clock
 from billing_api.credit_notes.models import CreditNote
 from billing_api.credit_notes.parts import CreditNoteTaxGroup
 from billing_api.database import db
@@ -17,7 +16,7 @@ from billing_api.invoices.breakdown import InvoiceTaxGroup
 from billing_api.invoices.models import Invoice
 from billing_api.ledger.models import LedgerEntry, LedgerPosting
 from billing_api.organizations import service as organizations
-from billing_api.reports.service import Query, Term
+from billing_api.reports.service import Query, Term, last_day
 from billing_api.reports.statements import MOST_LINES, ReportTooLong, refuse_backwards
 from billing_api.unit_of_work import unit
 
@@ -34,7 +33,7 @@ def summary(start: dt.date | None, end: dt.date | None, currency: str | None) ->
         Malformed: the last day lies before the first.
         ReportTooLong: more than MOST_LINES documents and groups.
     """
-    end = end or clock.today(organizations.current().time_zone)
+    end = end or last_day(organizations.current())
     start = start or end.replace(day=1)
     refuse_backwards(start, end)
     rows = db.session.execute(_documents(start, end, currency)).all()

@@ -102,6 +102,18 @@ def test_a_seller_who_moves_leaves_every_due_date_where_it_was(app: Flask) -> No
             assert shown(seller, issued) == (True,) * 3
 
 
+def test_after_a_move_westward_the_reports_of_today_reach_the_last_day_of_the_books(app: Flask) -> None:
+    with time_machine.travel(dt.datetime(2028, 1, 1, 0, 30, tzinfo=ZoneInfo("Pacific/Kiritimati")), tick=True):
+        seller = sign_up(app, time_zone="Pacific/Kiritimati")
+        invoice = seller.invoice()
+        assert seller.patch("/v1/organization", {"time_zone": "Pacific/Pago_Pago"}).status_code == 200
+        statement = seller.get(f"/v1/customers/{invoice['customer_id']}/statement").json
+        trial, taxes = (seller.get(f"/v1/reports/{name}").json for name in ("trial-balance", "tax-summary"))
+    assert (statement["to"], statement["closing"]) == ("2028-01-01", "119.00")
+    assert (trial["as_of"], trial["totals"][0]["debit"]) == ("2028-01-01", "119.00")
+    assert (taxes["from"], [one["tax_amount"] for one in taxes["groups"]]) == ("2028-01-01", ["19.00"])
+
+
 def test_where_the_clocks_are_set_back_over_midnight_numbers_stay_in_the_order_of_dates(app: Flask) -> None:
     """In Newfoundland they went from one minute past midnight to 23:01 of the day before."""
     turn = dt.datetime(2010, 11, 7, 2, 31, tzinfo=dt.UTC)

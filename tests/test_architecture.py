@@ -28,7 +28,7 @@ STAGES = {
     "service": (
         "service", "queries", "passwords", "drafting", "resolving", "rows", "finalization", "explaining", "adoption",
         "product_service", "tax_rate_service", "lookup", "terms", "scheduling", "audit", "actions", "issued",
-        "settlement", "preceding", "balance", "credits", "revision", "statements", "taxation",
+        "settlement", "preceding", "copying", "balance", "credits", "revision", "statements", "taxation",
     ),
     "schemas": ("schemas", "bodies", "line_bodies", "imports", "explanations", "tax_ids"),
     "routes": ("routes", "product_routes", "tax_rate_routes"),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.factories import Tenant, line, sign_up
+from tests.factories import Tenant, created, line, sign_up
 from tests.ledger.books import balances, entries
 from tests.web.refusals import refused
 
@@ -151,6 +151,26 @@ def test_a_copy_asks_for_the_same_without_the_dates(tenant: Tenant) -> None:
     assert [one["net"] for one in copy["lines"]] == [one["net"] for one in invoice["lines"]]
     assert tenant.get(invoice["links"]["self"]).json == invoice
     assert act(tenant, copy, "finalize").json["number"] == "INV-2026-0002"
+
+
+def test_a_copy_has_its_lines_although_the_catalogue_has_archived_what_they_came_from(tenant: Tenant) -> None:
+    reduced, full = tenant.tax_rate(rate="7"), tenant.tax_rate(rate="19")
+    book = tenant.product(unit_price="20.00", tax_rate_id=reduced["id"])
+    lines = [
+        {"product_id": book["id"], "quantity": "3"},
+        {"product_id": tenant.product(tax_rate_id=full["id"])["id"], "quantity": "1"},
+        {"description": "Post", "quantity": "1", "unit_price": "5.00", "tax_rate_id": reduced["id"]},
+        line(),
+    ]
+    invoice = tenant.invoice(lines=lines)
+    for one in (book, reduced):
+        assert tenant.patch(one["links"]["self"], {"archived": True}).status_code == 200
+    copy = created(act(tenant, invoice, "duplicate"))
+    assert [one["product_id"] for one in copy["lines"]] == [None, lines[1]["product_id"], None, None]
+    for name in ("description", "unit_price", "net", "tax_category", "tax_rate"):
+        assert [one[name] for one in copy["lines"]] == [one[name] for one in invoice["lines"]], name
+    assert (copy["total"], copy["tax_breakdown"]) == (invoice["total"], invoice["tax_breakdown"])
+    assert act(tenant, copy, "finalize").json["status"] == "open"
 
 
 def test_a_copy_was_not_prepaid_and_takes_no_others_place(tenant: Tenant) -> None:

@@ -196,7 +196,8 @@ def void(body: dict[str, Any], invoice_id: uuid.UUID) -> Invoice:
     """Declare an invoice void
 
     It was never owed, and keeps its number. Not once money was applied to it, credit notes speak of it, or, where the
-    organization cancels by credit notes, it was sent.
+    organization cancels by credit notes, it was sent. One that is void already is answered as it stands, with its first
+    reason.
     """
     return service.with_actions(issued.void(invoice_id, body["reason"], expected_version()))
 
@@ -207,7 +208,8 @@ def void(body: dict[str, Any], invoice_id: uuid.UUID) -> Invoice:
 def mark_uncollectible(invoice_id: uuid.UUID) -> Invoice:
     """Give up what is due on an invoice
 
-    A bad debt. Should the money come after all, record the payment as ever.
+    A bad debt. Should the money come after all, record the payment as ever: what then remains is still given up. An
+    invoice that has been given up already is answered as it stands.
     """
     return service.with_actions(issued.mark_uncollectible(invoice_id, expected_version()))
 
@@ -218,7 +220,7 @@ def mark_uncollectible(invoice_id: uuid.UUID) -> Invoice:
 def mark_collectible(invoice_id: uuid.UUID) -> Invoice:
     """Expect the money of an invoice again
 
-    It had been given up by mistake.
+    It had been given up by mistake. One that is open already is answered as it stands.
     """
     return service.with_actions(issued.mark_collectible(invoice_id, expected_version()))
 

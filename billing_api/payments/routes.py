@@ -131,8 +131,8 @@ def pay(body: dict[str, Any], invoice_id: uuid.UUID) -> Payment:
 def apply_balance(body: dict[str, Any], invoice_id: uuid.UUID) -> Any:
     """Apply the customer's credit to an invoice
 
-    The oldest first: payments, credit notes and negative invoices that were not used up. Nothing is ever applied
-    without being asked for.
+    The oldest first: payments, credit notes and negative invoices that were not used up, at most a thousand of them at
+    once. Nothing is ever applied without being asked for.
     """
     return balance.apply(invoice_id, body["amount"], expected_version())
 

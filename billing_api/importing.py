@@ -19,7 +19,8 @@ from billing_api.customers import service as customers
 from billing_api.customers.schemas import CustomerImport
 from billing_api.database import announce, enter, transaction
 from billing_api.errors import BillingError, Fault, Invalid, Unavailable
-from billing_api.intake import Record, UnreadableFile, Values, json_lines, table
+from billing_api.intake import Record, UnreadableFile, Values, json_lines
+from billing_api.intake_table import table
 from billing_api.invoices import adoption
 from billing_api.invoices.imports import InvoiceImport
 from billing_api.organizations import service as organizations

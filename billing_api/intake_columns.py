@@ -9,7 +9,7 @@ from marshmallow import fields
 
 from billing_api.intake import UnreadableFile, Values
 from billing_api.web.bodies import Metadata
-from billing_api.web.fields import Flag, Integer
+from billing_api.web.fields import Flag, Integer, Text
 
 _LINE = "line."
 
@@ -24,6 +24,8 @@ class Column:
     path: tuple[Key, ...]
     convert: Callable[[str], Any]
     is_of_line: bool
+    is_free: bool
+    """Whether its text is anybody's own: of a key, a number, a date or a word, blanks at the edges are no part."""
 
 
 def column_of(schema: ma.Schema, name: str, has_lines: bool) -> Column:
@@ -40,7 +42,8 @@ def column_of(schema: ma.Schema, name: str, has_lines: bool) -> Column:
         raise UnreadableFile(f"there is no member for the column {name!r}") from None
     kinds: dict[type, Callable[[str], Any]] = {Integer: _integer, Flag: _flag}
     convert = next((how for kind, how in kinds.items() if isinstance(field, kind)), str)
-    return Column(name, path[2:] if is_of_line else path, convert, is_of_line)
+    is_free = isinstance(field, Metadata) or (type(field) is Text and field.pattern is None)
+    return Column(name, path[2:] if is_of_line else path, convert, is_of_line, is_free)
 
 
 def _place(schema: ma.Schema, steps: Sequence[str]) -> tuple[tuple[Key, ...], Any]:
@@ -70,6 +73,12 @@ def _integer(text: str) -> Any:
 
 def _flag(text: str) -> Any:
     return {"true": True, "false": False}.get(text.lower(), text)
+
+
+def trimmed(cells: Sequence[str], columns: Sequence[Column]) -> list[str]:
+    """The cells of a row, without blanks at the edges where these say nothing."""
+    named = [cell if column.is_free else cell.strip() for cell, column in zip(cells, columns, strict=False)]
+    return [*named, *cells[len(columns) :]]
 
 
 def values_of(cells: Sequence[str], columns: Sequence[Column], *, of_line: bool = False) -> Values:

@@ -11,7 +11,7 @@ import marshmallow as ma
 
 from billing_api.errors import Fault, Invalid, Malformed
 from billing_api.intake import Record, UnreadableFile
-from billing_api.intake_columns import Column, column_of, values_of
+from billing_api.intake_columns import Column, column_of, trimmed, values_of
 
 MOST_LINES = 1001
 """So many lines of an invoice are kept, one more than it may have, to be refused for it."""
@@ -43,10 +43,11 @@ def table(file: BinaryIO, schema: ma.Schema, document: str | None = None) -> Ite
         columns = [column_of(schema, name.strip(), document is not None) for name in names]
         if twice := {name for name in names if names.count(name) > 1}:
             raise UnreadableFile(f"column {min(twice)!r} stands twice")
+        tidy = (replace(row, cells=trimmed(row.cells, columns)) for row in rows)
         if any(column.is_of_line for column in columns):
-            yield from _grouped(rows, columns, document or "")
+            yield from _grouped(tidy, columns, document or "")
         else:
-            yield from (_record(row, columns) for row in rows)
+            yield from (_record(row, columns) for row in tidy)
     except UnicodeDecodeError:
         raise UnreadableFile("it is not UTF-8") from None
     finally:

@@ -8,7 +8,7 @@ from marshmallow import fields
 from billing_api.domain.treatment import TREATMENTS
 from billing_api.organizations.schemas import Address, Contact, ElectronicAddress, TaxId
 from billing_api.web.bodies import Body, Metadata, Several
-from billing_api.web.fields import LINKS, Choice, Date, Email, Flag, Id, Instant, Integer, Text
+from billing_api.web.fields import LINKS, Choice, Date, Email, Flag, Id, Instant, Integer, Key, Text
 from billing_api.web.lists import currency_field, locale_field
 from billing_api.web.pagination import PageQuery, sort_field
 
@@ -83,7 +83,7 @@ class CustomerInput(Body):
 class CustomerImport(CustomerInput):
     """A customer of another system, known again by its key there."""
 
-    external_id = Text(255, required=True)
+    external_id = Key(255, required=True)
 
 
 class CustomerOutput(CustomerInput):

@@ -6,7 +6,7 @@ import marshmallow as ma
 
 from billing_api.invoices.bodies import InvoiceBody
 from billing_api.web.decimals import amount_field
-from billing_api.web.fields import Choice, Date, Id, Text, refuse
+from billing_api.web.fields import Choice, Date, Id, Key, Text, refuse
 
 _OF_THE_PAST = frozenset({"number", "amount_paid", "status", "void_reason", "customer_external_id"})
 """What is no part of what an invoice asks for."""
@@ -16,8 +16,8 @@ class InvoiceImport(InvoiceBody):
     """An issued invoice of another system: as a new one, with its number, its date, and what was paid on it."""
 
     customer_id = Id(load_default=None)
-    customer_external_id = Text(255, load_default=None)
-    number = Text(64, required=True)
+    customer_external_id = Key(255, load_default=None)
+    number = Key(64, required=True)
     issue_date = Date(required=True)
     amount_paid = amount_field(load_default=0)
     status = Choice("open", "paid", "uncollectible", "void", load_default=None)

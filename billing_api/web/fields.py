@@ -126,6 +126,15 @@ class Text(StrictField):
         return value
 
 
+class Key(Text):
+    """A text by which another system knows something: blanks at its edges are no part of it, and are not kept."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        # What is nothing but blanks stays, to be refused as such.
+        text = value.strip() or value if isinstance(value, str) else value
+        return super()._deserialize(text, attr, data, **kwargs)
+
+
 class Choice(StrictField):
     """One of a few words; of many, the `hint` says which list they are taken from."""
 

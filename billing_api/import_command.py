@@ -123,8 +123,8 @@ class _Report:
             self._left -= 1
             if self._left < 0:
                 return
-        for fault in reject.faults:
-            told = {"line": reject.line, "key": reject.key, "pointer": fault.pointer or ""}
+        for line, fault in reject.faults:
+            told = {"line": line, "key": reject.key, "pointer": fault.pointer or ""}
             told |= {"code": fault.code, "detail": fault.detail}
             self._file.write(json.dumps(told, ensure_ascii=False) + "\n")
         self._file.flush()

@@ -57,11 +57,10 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A record that was not taken: the line at which it begins, its key, and each fault."""
+    """A record that was not taken: its key, and each fault with the line of the file at which it is to be mended."""
 
-    line: int
     key: str | None
-    faults: tuple[Fault, ...]
+    faults: tuple[tuple[int, Fault], ...]
 
 
 @dataclass(slots=True)
@@ -210,12 +209,20 @@ def _of_interruption(job: Job, batch: Sequence[Record], so_far: Tally, refusal: 
 def _outcomes(kind: Kind, batch: Sequence[Record]) -> list[Any]:
     outcomes: list[Any] = []
     for some in _batches(batch, kind.at_once):
-        loaded = [record.refusal or load(kind.schema, record.values) for record in some]
+        loaded = [record.refusal or _loaded(kind, record) for record in some]
         outcomes += outcomes_of(loaded, kind.make)
     return outcomes
+
+
+def _loaded(kind: Kind, record: Record) -> Values | Invalid:
+    found = load(kind.schema, record.values)
+    if not record.faults:
+        return found
+    return Invalid(faults=[*record.faults, *(found.faults if isinstance(found, Invalid) else ())])
 
 
 def _reject(kind: Kind, record: Record, refusal: BillingError) -> Reject:
     key = record.values.get(kind.key)
     faults = refusal.faults or (Fault(refusal.code, refusal.detail, ""),)
-    return Reject(record.line, key if isinstance(key, str) else None, faults)
+    told = tuple((record.line_of(fault), fault) for fault in faults)
+    return Reject(key if isinstance(key, str) else None, told)

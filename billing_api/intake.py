@@ -22,6 +22,18 @@ class UnreadableFile(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class RowFault(Fault):
+    """A fault that was found in a row of a file, at this line."""
+
+    line: int = 0
+
+
+def at(line: int, fault: Fault) -> RowFault:
+    """The fault, in the row that begins at this line."""
+    return RowFault(fault.code, fault.detail, fault.pointer, fault.parameter, line)
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """What a file says of one object, and the line at which it begins; or why that cannot be read."""
 
@@ -30,6 +42,18 @@ class Record:
     refusal: BillingError | None = None
     content: int = 0
     """A number for what it says: where it differs, so does what is said. Rows that were put together have one each."""
+    rows: tuple[int, ...] = ()
+    """Where it was put together of rows: at which line of the file that of each of its own `lines` begins."""
+    faults: tuple[RowFault, ...] = ()
+    """What speaks against it already; what else does is told with it."""
+
+    def line_of(self, fault: Fault) -> int:
+        """The line of the row that a fault is of, or that at which the record begins."""
+        if isinstance(fault, RowFault):
+            return fault.line
+        steps = (fault.pointer or "").split("/")
+        index = int(steps[2]) if steps[1:2] == ["lines"] and steps[2:] and steps[2].isdecimal() else len(self.rows)
+        return self.rows[index] if index < len(self.rows) else self.line
 
 
 def json_lines(file: BinaryIO) -> Iterator[Record]:

@@ -27,6 +27,11 @@ class Column:
     is_free: bool
     """Whether its text is anybody's own: of a key, a number, a date or a word, blanks at the edges are no part."""
 
+    @property
+    def pointer(self) -> str:
+        """Where its cells stand in the object that they describe."""
+        return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in self.path)
+
 
 def column_of(schema: ma.Schema, name: str, has_lines: bool) -> Column:
     """The column of this name; `line.` speaks of a line where the schema has them.

@@ -9,9 +9,10 @@ from typing import BinaryIO
 
 import marshmallow as ma
 
-from billing_api.errors import Fault, Invalid, Malformed
-from billing_api.intake import Record, UnreadableFile
+from billing_api.errors import Fault, Malformed
+from billing_api.intake import Record, RowFault, UnreadableFile, at
 from billing_api.intake_columns import Column, column_of, trimmed, values_of
+from billing_api.web.parser import MAX_FAULTS
 
 MOST_LINES = 1001
 """So many lines of an invoice are kept, one more than it may have, to be refused for it."""
@@ -87,21 +88,22 @@ def _row(begins: int, cells: list[str], lines: Sequence[str], delimiter: str) ->
         if "unexpected end" in str(error):
             raise UnreadableFile(f"line {begins}: a quote is not closed") from None
         place = f"line {begins}" if len(lines) == 1 else f"lines {begins} to {begins + len(lines) - 1}"
-        refusal = Malformed(f"The quotes in {place} do not match: inside of a cell in quotes, a quote stands twice.")
+        told = f"The quotes in {place} do not match: inside of a cell in quotes, a quote stands twice."
+        refusal = _unreadable(begins, told)
         certain = lines[0].partition('"')[0].count(delimiter) if len(lines) == 1 else 0
         return _Row(begins, cells[:certain], refusal)
     return _Row(begins, cells)
 
 
 def _record(row: _Row, columns: Sequence[Column]) -> Record:
-    refusal = row.refusal or _of_width(row.cells, columns)
+    refusal = row.refusal or _of_width(row, columns)
     return Record(row.line, values_of(row.cells, columns), refusal, hash(tuple(row.cells)))
 
 
-def _of_width(cells: Sequence[str], columns: Sequence[Column]) -> Malformed | None:
-    if len(cells) <= len(columns):
+def _of_width(row: _Row, columns: Sequence[Column]) -> Malformed | None:
+    if len(row.cells) <= len(columns):
         return None
-    return Malformed(f"The row has {len(cells)} cells, and there are {len(columns)} columns.")
+    return _unreadable(row.line, f"The row has {len(row.cells)} cells, and there are {len(columns)} columns.")
 
 
 def _grouped(rows: Iterator[_Row], columns: Sequence[Column], document: str) -> Iterator[Record]:
@@ -126,7 +128,7 @@ def _grouped(rows: Iterator[_Row], columns: Sequence[Column], document: str) -> 
         if held is None:
             first = [*row.cells, *[""] * (len(columns) - len(row.cells))]
             values = {**values_of(first, columns), "lines": []}
-            held = Record(row.line, values, row.refusal or _of_width(row.cells, columns) or doubt, row.line)
+            held = Record(row.line, values, row.refusal or _of_width(row, columns) or doubt, row.line)
             doubt = None
         held = _with(held, row, first, columns)
     if held is not None:
@@ -135,12 +137,15 @@ def _grouped(rows: Iterator[_Row], columns: Sequence[Column], document: str) -> 
 
 def _with(held: Record, row: _Row, first: Sequence[str], columns: Sequence[Column]) -> Record:
     """The document with the line of one more row."""
-    if len(held.values["lines"]) < MOST_LINES and (values := values_of(row.cells, columns, of_line=True)):
+    values = values_of(row.cells, columns, of_line=True)
+    if values and len(held.rows) < MOST_LINES:
         held.values["lines"].append(values)
-    if held.refusal is not None:
-        return held
-    refusal = row.refusal or _of_width(row.cells, columns) or _of_difference(row.line, first, row.cells, columns)
-    return replace(held, refusal=refusal)
+        held = replace(held, rows=(*held.rows, row.line))
+    if refusal := row.refusal or _of_width(row, columns):
+        return replace(held, refusal=held.refusal or refusal)
+    if len(held.faults) < MAX_FAULTS and (faults := tuple(_differences(row, first, columns))):
+        return replace(held, faults=(*held.faults, *faults))
+    return held
 
 
 def _doubted(held: Record, row: _Row) -> Record:
@@ -151,10 +156,12 @@ def _doubt(row: _Row) -> Malformed:
     return Malformed(f"The row of line {row.line}, beside it, cannot be read, and may belong to it.")
 
 
-def _of_difference(line: int, first: Sequence[str], cells: Sequence[str], columns: Sequence[Column]) -> Invalid | None:
-    faults = [
-        Fault("row-differs", f"Line {line} says something else than the first row of the number.", f"/{column.name}")
-        for column, said, cell in zip(columns, first, cells, strict=False)
-        if not column.is_of_line and cell not in {"", said}
-    ]
-    return Invalid(faults=faults) if faults else None
+def _unreadable(line: int, detail: str) -> Malformed:
+    return Malformed(detail, faults=[at(line, Fault("malformed-request", detail, ""))])
+
+
+def _differences(row: _Row, first: Sequence[str], columns: Sequence[Column]) -> Iterator[RowFault]:
+    for column, said, cell in zip(columns, first, row.cells, strict=False):
+        if not column.is_of_line and cell not in {"", said}:
+            detail = f"Line {row.line} says something else than the first row of the number."
+            yield at(row.line, Fault("row-differs", detail, column.pointer))

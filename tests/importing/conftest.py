@@ -31,7 +31,7 @@ class Imported:
 
     @property
     def faults(self) -> list[tuple[int, str | None, str]]:
-        return [(reject.line, fault.pointer, fault.code) for reject in self.rejects for fault in reject.faults]
+        return [(line, fault.pointer, fault.code) for reject in self.rejects for line, fault in reject.faults]
 
 
 Import = Callable[..., Imported]

@@ -103,7 +103,7 @@ def test_a_row_whose_quotes_do_not_match_is_rejected_alone(tenant: Tenant, take:
     path.write_text("\n".join(["external_id,name,phone", *rows]))
     found = take(path, of_customers())
     assert (found.counts, found.faults) == ((3, 0, 3), [(n, "", "malformed-request") for n in (3, 6, 7)])
-    told = [(one.key, one.faults[0].detail.partition(" do not match")[0]) for one in found.rejects]
+    told = [(one.key, one.faults[0][1].detail.partition(" do not match")[0]) for one in found.rejects]
     places = ["The quotes in lines 3 to 4", "The quotes in line 6", "The quotes in line 7"]
     assert told == list(zip([None, None, "C-5"], places, strict=True))
     assert [one["name"] for one in listed(tenant)] == ['A "1"', 'C "inside"', "G"]

@@ -232,7 +232,7 @@ def test_a_sheet_has_a_row_for_each_line_of_an_invoice(
     found = take(sheet(tmp_path / "i.csv", rows), of_invoices())
     assert found.counts == (2, 0, 2)
     assert found.faults == [
-        (4, "/amount_paid", "row-differs"),
+        (5, "/amount_paid", "row-differs"),
         (6, "/lines", "required"),
         (6, "/amount_paid", "amount-exceeds-due"),
     ]
@@ -241,6 +241,30 @@ def test_a_sheet_has_a_row_for_each_line_of_an_invoice(
     assert (first["total"], first["amount_due"]) == ("130.90", "120.90")
     assert whole(tenant, "A-4")["metadata"] == {"order": "7"}
     assert take(sheet(tmp_path / "i.csv", rows), of_invoices()).counts == (0, 2, 2)
+
+
+def test_a_fault_is_told_by_the_line_of_its_own_row(take: Import, tmp_path: Path, buyer: str) -> None:
+    """Plant the flaw by telling the line at which the invoice begins."""
+    path = tmp_path / "i.csv"
+    rows = [
+        "A-1,2024-03-05,C-1,1,Work,1,10,19", "A-1,,,2,,,,", "A-1,,,,Work,one,\"1,5\",19",
+        "A-1,2024-03-06,C-1,3,Work,1,1,19", "A-2,2024-03-05,C-1,1,Work,1,1,19", "A-2,,,,Work,0,1,19,more",
+        "A-3,2024-03-05,C-1,1,Work,1,1,19", "A-3,,,,\"Work\nand more\",1,1,19", "A-3,,,,Work,999999999999,999999999,19",
+    ]  # fmt: skip
+    names = ["number", "issue_date", "customer_external_id", "metadata.a/b", *lines("", "", "")]
+    path.write_text("\n".join([",".join(names), *rows]))
+    found = take(path, of_invoices())
+    assert found.faults == [
+        (3, "/metadata/a~1b", "row-differs"),
+        (5, "/issue_date", "row-differs"),
+        (5, "/metadata/a~1b", "row-differs"),
+        (4, "/lines/1/quantity", "not-a-decimal"),
+        (4, "/lines/1/unit_price", "not-a-decimal"),
+        (7, "", "malformed-request"),
+        (11, "/lines/2", "amount-too-large"),
+    ]
+    assert [reject.key for reject in found.rejects] == ["A-1", "A-2", "A-3"]
+    assert all(f"Line {line} says" in fault.detail for line, fault in found.rejects[0].faults[:3])
 
 
 def test_a_row_that_cannot_be_read_leaves_no_invoice_short_of_a_line(
@@ -255,7 +279,7 @@ def test_a_row_that_cannot_be_read_leaves_no_invoice_short_of_a_line(
     head = "number,line.description,issue_date,customer_external_id,line.quantity,line.unit_price,line.tax_rate\n"
     path.write_text(head + "".join(f"{row},2025-03-05,C-1,1,1.00,19\n" for row in rows))
     found = take(path, of_invoices())
-    assert found.faults == [(n, "", "malformed-request") for n in (3, 7, 8, 9, 12, 13, 15)]
+    assert found.faults == [(n, "", "malformed-request") for n in (4, 7, 8, 9, 12, 13, 15)]
     numbers = [one["number"] for one in tenant.get("/v1/invoices").json["data"]]
     assert sorted(numbers) == ["A-1", "A-3", "A-6", "A-9"]
 

@@ -1,7 +1,9 @@
 """The columns of a table: dotted paths of a schema's members, and how the text of their cells is understood."""
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 import marshmallow as ma
@@ -33,22 +35,71 @@ class Column:
         return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in self.path)
 
 
-def column_of(schema: ma.Schema, name: str, has_lines: bool) -> Column:
-    """The column of this name; `line.` speaks of a line where the schema has them.
+def columns_of(schema: ma.Schema, names: Sequence[str], *, has_lines: bool) -> list[Column]:
+    """The columns of these names, `line.` of a line where the schema has them; behind the last name there is none.
 
     Raises:
-        UnreadableFile: there is no such member.
+        UnreadableFile: with every name that is of no member, one that is lacking before another, or that stands twice.
     """
+    named = [name.strip() for name in names]
+    while named and not named[-1]:
+        named.pop()
+    found = [_column(schema, name, has_lines) for name in named]
+    if "" in named:
+        raise UnreadableFile(f"column {named.index('') + 1} has no name")
+    if strangers := [name for name, column in zip(named, found, strict=True) if column is None]:
+        raise UnreadableFile(_of_strangers(strangers, schema, has_lines))
+    columns = [column for column in found if column is not None]
+    places = [(column.is_of_line, column.path) for column in columns]
+    for column, place in zip(columns, places, strict=True):
+        if places.count(place) > 1:
+            raise UnreadableFile(f"column {column.name!r} stands twice")
+    counted = next((column.name for column in columns if column.path[0] == "lines" and not column.is_of_line), None)
+    if counted is not None and any(column.is_of_line for column in columns):
+        raise UnreadableFile(f"column {counted!r} cannot stand beside those of {_LINE!r}, which say the lines")
+    return columns
+
+
+def _column(schema: ma.Schema, name: str, has_lines: bool) -> Column | None:
     is_of_line = has_lines and name.startswith(_LINE)
     steps = name.split(".")
     try:
         path, field = _place(schema, ["lines", "0", *steps[1:]] if is_of_line else steps)
     except LookupError:
-        raise UnreadableFile(f"there is no member for the column {name!r}") from None
+        return None
     kinds: dict[type, Callable[[str], Any]] = {Integer: _integer, Flag: _flag}
     convert = next((how for kind, how in kinds.items() if isinstance(field, kind)), str)
     is_free = isinstance(field, Metadata) or (type(field) is Text and field.pattern is None)
     return Column(name, path[2:] if is_of_line else path, convert, is_of_line, is_free)
+
+
+def _of_strangers(strangers: Sequence[str], schema: ma.Schema, has_lines: bool) -> str:
+    known = [name.replace("lines.0.", _LINE) if has_lines else name for name in _names(fields.Nested(schema))]
+    each = [repr(name) + (f" (is it {near!r}?)" if (near := _nearest(name, known)) else "") for name in strangers]
+    plural = "s" * (len(each) > 1)
+    return (
+        f"there is no member for the column{plural} {', '.join(each)}; columns are dotted paths of the members that a "
+        "POST takes, see --help"
+    )
+
+
+def _names(field: Any, path: str = "") -> Iterator[str]:
+    """The name of each column that there can be, of lists the first."""
+    below = f"{path}." if path else ""
+    if isinstance(field, fields.Nested):
+        for name, inner in field.schema.fields.items():
+            yield from _names(inner, f"{below}{name}")
+    elif isinstance(field, fields.List):
+        yield from _names(field.inner, f"{below}0")
+    elif not isinstance(field, Metadata):
+        yield path
+
+
+def _nearest(name: str, known: Sequence[str]) -> str | None:
+    """The known name that was meant: the one that is like it, or the first that ends with it."""
+    text = re.sub(r"[\s-]+", "_", name.casefold())
+    like = get_close_matches(re.sub(r"\.\d+", ".0", text), known, 1, 0.75)
+    return next(iter([*like, *(one for one in known if one.endswith(f".{text}"))]), None)
 
 
 def _place(schema: ma.Schema, steps: Sequence[str]) -> tuple[tuple[Key, ...], Any]:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -11,11 +12,14 @@ import marshmallow as ma
 
 from billing_api.errors import Fault, Malformed
 from billing_api.intake import Record, RowFault, UnreadableFile, at
-from billing_api.intake_columns import Column, column_of, trimmed, values_of
+from billing_api.intake_columns import Column, columns_of, trimmed, values_of
 from billing_api.web.parser import MAX_FAULTS
 
 MOST_LINES = 1001
 """So many lines of an invoice are kept, one more than it may have, to be refused for it."""
+
+_SEPARATOR = re.compile(r'"?sep=([,;\t|])"?[,;\t|]*\s*', re.IGNORECASE)
+"""What a spreadsheet may write above the names of the columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,8 @@ def table(file: BinaryIO, schema: ma.Schema, document: str | None = None) -> Ite
     are columns of a `line.`, rows that follow each other with the same text in the column `document` are one record.
 
     Raises:
-        UnreadableFile: it is no UTF-8, no table, has a column that is no member, or a quote that is never closed.
+        UnreadableFile: it is no UTF-8, no table, has a column that is no member, something in one without a name, or a
+            quote that is never closed.
     """
     text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
     try:
@@ -40,11 +45,8 @@ def table(file: BinaryIO, schema: ma.Schema, document: str | None = None) -> Ite
         head = next(rows, _Row(0, []))
         if head.refusal is not None:
             raise UnreadableFile(head.refusal.detail)
-        names = head.cells
-        columns = [column_of(schema, name.strip(), document is not None) for name in names]
-        if twice := {name for name in names if names.count(name) > 1}:
-            raise UnreadableFile(f"column {min(twice)!r} stands twice")
-        tidy = (replace(row, cells=trimmed(row.cells, columns)) for row in rows)
+        columns = columns_of(schema, head.cells, has_lines=document is not None)
+        tidy = (replace(row, cells=trimmed(_named(row, columns, head), columns)) for row in rows)
         if any(column.is_of_line for column in columns):
             yield from _grouped(tidy, columns, document or "")
         else:
@@ -60,7 +62,9 @@ def table(file: BinaryIO, schema: ma.Schema, document: str | None = None) -> Ite
 def _rows(text: io.TextIOWrapper) -> Iterator[_Row]:
     """Each row that is not empty."""
     head = text.readline()
-    delimiter = max(",;\t", key=head.count)
+    begins, delimiter = 1, max(",;\t", key=head.count)
+    if named := _SEPARATOR.fullmatch(head):
+        head, begins, delimiter = text.readline(), 2, named[1]
     lines: list[str] = []
 
     def heard() -> Iterator[str]:
@@ -68,7 +72,6 @@ def _rows(text: io.TextIOWrapper) -> Iterator[_Row]:
             lines.append(line)
             yield line
 
-    begins = 1
     try:
         for cells in csv.reader(heard(), delimiter=delimiter):
             if any(cells):
@@ -93,6 +96,15 @@ def _row(begins: int, cells: list[str], lines: Sequence[str], delimiter: str) ->
         certain = lines[0].partition('"')[0].count(delimiter) if len(lines) == 1 else 0
         return _Row(begins, cells[:certain], refusal)
     return _Row(begins, cells)
+
+
+def _named(row: _Row, columns: Sequence[Column], head: _Row) -> list[str]:
+    """The cells of the columns that have a name. Behind these, a separator that ends each row makes empty ones."""
+    nameless = row.cells[len(columns) : len(head.cells)]
+    if any(cell.strip() for cell in nameless):
+        place = len(columns) + next(index for index, cell in enumerate(nameless, 1) if cell.strip())
+        raise UnreadableFile(f"line {row.line}: something stands in column {place}, which has no name")
+    return [*row.cells[: len(columns)], *row.cells[len(head.cells) :]]
 
 
 def _record(row: _Row, columns: Sequence[Column]) -> Record:

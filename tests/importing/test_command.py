@@ -51,7 +51,7 @@ def test_a_call_that_cannot_work_says_why(tenant: Tenant, run: Run, tmp_path: Pa
     sheet(tmp_path / "i.csv", [{"nummer": "1"}])
     wrong = run("invoices", tmp_path / "i.csv", "--organization", tenant.email)
     assert wrong.returncode == 1
-    assert "i.csv: there is no member for the column 'nummer'" in wrong.stderr
+    assert "i.csv: there is no member for the column 'nummer' (is it 'number'?)" in wrong.stderr
     early = run("invoices", path, "--organization", tenant.email, "--opening-date", "2999-01-01")
     assert (early.returncode, early.stdout) == (1, "")
     told = early.stderr.splitlines()[-1]

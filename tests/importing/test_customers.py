@@ -118,19 +118,35 @@ def test_a_trial_keeps_nothing(tenant: Tenant, take: Import, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("name", "content", "complaint"),
     [
-        ("c.csv", b"external_id,nome\n", "there is no member for the column 'nome'"),
+        ("c.csv", b"external_id,nome\n", r"there is no member for the column 'nome' \(is it 'name'\?\)"),
+        (
+            "c.csv",
+            b"Name,colour,country,Net terms days,tax_ids.2.typ,billing_adress.city\n",
+            r"there is no member for the columns 'Name' \(is it 'name'\?\), 'colour', "
+            r"'country' \(is it 'billing_address.country'\?\), 'Net terms days' \(is it 'net_terms_days'\?\), "
+            r"'tax_ids.2.typ' \(is it 'tax_ids.0.type'\?\), 'billing_adress.city' \(is it 'billing_address.city'\?\); "
+            "columns are dotted paths of the members that a POST takes, see --help",
+        ),
+        ("c.csv", b"sep=:\nexternal_id:name\n", "there is no member for the column 'sep=:'"),
         ("c.csv", b"external_id,billing_address\n", "there is no member for the column 'billing_address'"),
         ("c.csv", b"tax_ids.1000.type\n", "there is no member for the column 'tax_ids.1000.type'"),
         ("c.csv", b"name.first\n", "there is no member for the column 'name.first'"),
         ("c.csv", b"line.description\n", "there is no member for the column 'line.description'"),
         ("c.csv", b"name,name\n", "column 'name' stands twice"),
+        ("c.csv", b"name, name\n", "column 'name' stands twice"),
+        ("c.csv", b"tax_ids.0.type,tax_ids.00.type\n", "column 'tax_ids.0.type' stands twice"),
+        ("c.csv", b"external_id,,name\n", "column 2 has no name"),
+        ("c.csv", b"external_id,name,,\nC-1,A,,\nC-2,B,,x\n", "line 3: something stands in column 4, which"),
         ("c.csv", b"external_id,name\nC-1,\xe4\n", "it is not UTF-8"),
         ("c.csv", b'external_id,name\nC-1,"a\nC-2,b\n', "line 2: a quote is not closed"),
         ("c.csv", b'external_id,name\nC-1,"a\n' + 70_000 * b"C-2,b\n", "line 2: .*is a quote not closed"),
         ("c.csv", b'"external_id"x,name\nC-1,a\n', "The quotes in line 1 do not match"),
         ("c.xlsx", b"", "its name ends neither in .csv nor in .jsonl"),
     ],
-    ids=["unknown", "object", "index", "below-text", "line", "twice", "latin-1", "open", "long", "head", "suffix"],
+    ids=[
+        "unknown", "several", "separator", "object", "index", "below-text", "line", "twice", "twice-with-a-blank",
+        "twice-by-index", "nameless", "cell-without-name", "latin-1", "open", "long", "head", "suffix",
+    ],
 )  # fmt: skip
 def test_a_file_that_cannot_be_read_is_refused_with_its_reason(
     tenant: Tenant, take: Import, tmp_path: Path, name: str, content: bytes, complaint: str
@@ -140,6 +156,20 @@ def test_a_file_that_cannot_be_read_is_refused_with_its_reason(
     with pytest.raises(UnreadableFile, match=complaint):
         take(path, of_customers())
     assert listed(tenant) == []
+
+
+@pytest.mark.parametrize(
+    "head", ["sep=|\nexternal_id|name|\n", '"sep=|"\r\nexternal_id|name|||\n', "SEP=|||\nexternal_id|name| |\n"]
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_sheet_as_programs_write_it_names_its_separator_and_may_end_each_row_with_it(
+    tenant: Tenant, take: Import, tmp_path: Path, head: str, encoding: str
+) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text(f"{head}C-1|A, B|\nC-2|B; C| \nC-3|D\nC-4||\n", encoding=encoding)
+    found = take(path, of_customers())
+    assert (found.counts, found.faults) == ((3, 0, 1), [(6, "/name", "required")])
+    assert [one["name"] for one in listed(tenant)] == ["A, B", "B; C", "D"]
 
 
 def test_customers_of_another_organization_play_no_part(

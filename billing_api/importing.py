@@ -109,7 +109,7 @@ def records(path: Path, file: BinaryIO, kind: Kind) -> Iterator[Record]:
     things, or in rows that do not follow each other, is known only at its end, and each record with it is refused.
 
     Raises:
-        UnreadableFile: it is neither .csv nor .jsonl, or cannot be read.
+        UnreadableFile: it is neither .csv nor .jsonl, is empty, or cannot be read.
     """
     readers: dict[str, Callable[[BinaryIO], Iterator[Record]]] = {
         ".jsonl": json_lines,
@@ -117,6 +117,9 @@ def records(path: Path, file: BinaryIO, kind: Kind) -> Iterator[Record]:
     }
     if path.suffix.lower() not in readers:
         raise UnreadableFile("its name ends neither in .csv nor in .jsonl")
+    if not file.read(1):
+        raise UnreadableFile("it is empty")
+    file.seek(0)
     return _unambiguous(readers[path.suffix.lower()], file, kind)
 
 

@@ -65,18 +65,23 @@ def json_lines(file: BinaryIO) -> Iterator[Record]:
         if len(text) > LONGEST_RECORD:
             while text and not text.endswith(b"\n"):
                 text = file.readline(LONGEST_RECORD)
-            yield Record(number, {}, PayloadTooLarge(LONGEST_RECORD))
+            refusal = PayloadTooLarge(LONGEST_RECORD)
+            refusal.detail = (
+                f"A line has at most {LONGEST_RECORD // 2**20} MiB here, which is {LONGEST_RECORD:,} bytes."
+            )
+            yield Record(number, {}, refusal)
             continue
-        text = text.removeprefix(_BOM if number == 1 else b"").strip()
+        # Blanks at its beginning stay, so that the column of a fault is that of the file.
+        text = text.removeprefix(_BOM if number == 1 else b"").rstrip()
         if text:
             yield _parsed(number, text)
 
 
 def _parsed(number: int, text: bytes) -> Record:
     try:
-        value = read(text)
+        value = read(text, "line")
     except Malformed as refusal:
         return Record(number, {}, refusal)
     if not isinstance(value, dict):
         return Record(number, {}, Malformed(faults=[Fault("not-an-object", "An object belongs here.", "")]))
-    return Record(number, value, content=hash(text))
+    return Record(number, value, content=hash(text.lstrip()))

@@ -42,7 +42,9 @@ def table(file: BinaryIO, schema: ma.Schema, document: str | None = None) -> Ite
     text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
     try:
         rows = _rows(text)
-        head = next(rows, _Row(0, []))
+        head = next(rows, None)
+        if head is None:
+            raise UnreadableFile("it has no line with the names of its columns")
         if head.refusal is not None:
             raise UnreadableFile(head.refusal.detail)
         columns = columns_of(schema, head.cells, has_lines=document is not None)
@@ -52,11 +54,23 @@ def table(file: BinaryIO, schema: ma.Schema, document: str | None = None) -> Ite
         else:
             yield from (_record(row, columns) for row in tidy)
     except UnicodeDecodeError:
-        raise UnreadableFile("it is not UTF-8") from None
+        raise UnreadableFile(f'{_of_encoding(file)} is not UTF-8: save it as "CSV UTF-8"') from None
     finally:
         # Of an import that was broken off, the file may be closed before this is.
         if not file.closed:
             text.detach()
+
+
+def _of_encoding(file: BinaryIO) -> str:
+    """Which line it is that cannot be read, counted as the table's are."""
+    file.seek(0)
+    text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
+    try:
+        return next(
+            f"line {number}" for number, line in enumerate(text, 1) if any("\udc80" <= one <= "\udcff" for one in line)
+        )
+    finally:
+        text.detach()
 
 
 def _rows(text: io.TextIOWrapper) -> Iterator[_Row]:

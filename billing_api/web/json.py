@@ -4,7 +4,7 @@ import json
 import re
 from collections import Counter
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import orjson
 from flask import Response
@@ -47,8 +47,8 @@ def write(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, default=_plain)
 
 
-def read(body: bytes) -> Any:
-    """The value of a JSON text (RFC 8259), read strictly.
+def read(body: bytes, what: Literal["body", "line"] = "body") -> Any:
+    """The value of a JSON text (RFC 8259), read strictly; refusals name `what` it is, of a file each line.
 
     Numbers with a point or an exponent become `Number`, so no binary float is ever made.
 
@@ -58,11 +58,11 @@ def read(body: bytes) -> Any:
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
-        raise Malformed("The body is not UTF-8.") from None
+        raise Malformed(f"The {what} is not UTF-8.") from None
     if text.startswith("\ufeff"):
-        raise Malformed("The body begins with a byte order mark, which JSON does not allow.")
-    _refuse_crowds(text)
-    _refuse_depth(text)
+        raise Malformed(f"The {what} begins with a byte order mark, which JSON does not allow.")
+    _refuse_crowds(text, what)
+    _refuse_depth(text, what)
     try:
         return json.loads(
             text,
@@ -72,7 +72,8 @@ def read(body: bytes) -> Any:
             parse_constant=_refuse_constant,
         )
     except json.JSONDecodeError as error:
-        raise Malformed(f"The body is not JSON: line {error.lineno}, column {error.colno}.") from None
+        place = "" if what == "line" else f"line {error.lineno}, "
+        raise Malformed(f"The {what} is not JSON: {place}column {error.colno}.") from None
 
 
 def _plain(value: Any) -> int | str:
@@ -82,13 +83,13 @@ def _plain(value: Any) -> int | str:
     return int(value) if value == value.to_integral_value() else f"{value:f}"
 
 
-def _refuse_crowds(text: str) -> None:
+def _refuse_crowds(text: str, what: str) -> None:
     """Count what separates values before any is made: sixteen mebibytes of empty lists would fill half a gigabyte."""
     if text.count(",") + text.count("[") + text.count("{") > MAX_VALUES:
-        raise Malformed(f"The body has more than {MAX_VALUES:,} commas and opening brackets.")
+        raise Malformed(f"The {what} has more than {MAX_VALUES:,} commas and opening brackets.")
 
 
-def _refuse_depth(text: str) -> None:
+def _refuse_depth(text: str, what: str) -> None:
     """Count brackets outside strings before parsing, because the parser's own answer to depth is a RecursionError."""
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return
@@ -99,7 +100,7 @@ def _refuse_depth(text: str) -> None:
             continue
         depth += 1 if first in "[{" else -1
         if depth > MAX_DEPTH:
-            raise Malformed(f"The body is nested more than {MAX_DEPTH} deep.")
+            raise Malformed(f"The {what} is nested more than {MAX_DEPTH} deep.")
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

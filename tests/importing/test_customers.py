@@ -89,6 +89,27 @@ def test_each_rejected_record_is_told_by_its_line(tenant: Tenant, take: Import, 
     assert [reject.key for reject in found.rejects][2:6] == [None, "C-2", "C-3", "C-4"]
 
 
+def test_what_is_wrong_with_a_line_of_json_speaks_of_the_line(take: Import, tmp_path: Path) -> None:
+    path = tmp_path / "c.jsonl"
+    bad = [
+        b'{"external_id": "C-1" "name": 1}',
+        b'  {"x"}',
+        b'{"name": "\xe4"}',
+        b"\xef\xbb\xbf{}",
+        b"[" * 65,
+        b"1" * (2**20 + 1),
+    ]
+    path.write_bytes(b"\n".join([b"", *bad]))
+    assert [(line, fault.detail) for reject in take(path, of_customers()).rejects for line, fault in reject.faults] == [
+        (2, "The line is not JSON: column 23."),
+        (3, "The line is not JSON: column 7."),
+        (4, "The line is not UTF-8."),
+        (5, "The line begins with a byte order mark, which JSON does not allow."),
+        (6, "The line is nested more than 64 deep."),
+        (7, "A line has at most 1 MiB here, which is 1,048,576 bytes."),
+    ]
+
+
 def test_a_row_is_told_by_the_line_at_which_it_begins(take: Import, tmp_path: Path) -> None:
     path = tmp_path / "c.csv"
     path.write_text('external_id,name\nC-1,"two\nlines"\n\nC-2,\nC-3,x,y\n')
@@ -137,7 +158,12 @@ def test_a_trial_keeps_nothing(tenant: Tenant, take: Import, tmp_path: Path) -> 
         ("c.csv", b"tax_ids.0.type,tax_ids.00.type\n", "column 'tax_ids.0.type' stands twice"),
         ("c.csv", b"external_id,,name\n", "column 2 has no name"),
         ("c.csv", b"external_id,name,,\nC-1,A,,\nC-2,B,,x\n", "line 3: something stands in column 4, which"),
-        ("c.csv", b"external_id,name\nC-1,\xe4\n", "it is not UTF-8"),
+        ("c.csv", b"external_id,name\nC-1,\xe4\n", 'line 2 is not UTF-8: save it as "CSV UTF-8"'),
+        ("c.csv", b"external_id,name\r" + 9000 * b"C-1,\xc3\xa4\r" + b"C-2,\xe4\r", "line 9002 is not UTF-8"),
+        ("c.csv", "external_id,name\n".encode("utf-16"), "line 1 is not UTF-8"),
+        ("c.csv", b"", "it is empty"),
+        ("c.jsonl", b"", "it is empty"),
+        ("c.csv", b"sep=;\n\n", "it has no line with the names of its columns"),
         ("c.csv", b'external_id,name\nC-1,"a\nC-2,b\n', "line 2: a quote is not closed"),
         ("c.csv", b'external_id,name\nC-1,"a\n' + 70_000 * b"C-2,b\n", "line 2: .*is a quote not closed"),
         ("c.csv", b'"external_id"x,name\nC-1,a\n', "The quotes in line 1 do not match"),
@@ -145,7 +171,8 @@ def test_a_trial_keeps_nothing(tenant: Tenant, take: Import, tmp_path: Path) -> 
     ],
     ids=[
         "unknown", "several", "separator", "object", "index", "below-text", "line", "twice", "twice-with-a-blank",
-        "twice-by-index", "nameless", "cell-without-name", "latin-1", "open", "long", "head", "suffix",
+        "twice-by-index", "nameless", "cell-without-name", "latin-1", "far-behind", "utf-16",
+        "empty", "empty-lines", "no-head", "open", "long", "head", "suffix",
     ],
 )  # fmt: skip
 def test_a_file_that_cannot_be_read_is_refused_with_its_reason(

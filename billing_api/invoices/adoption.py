@@ -98,9 +98,10 @@ def _adopt(body: Mapping[str, Any], there: _There, opening: dt.date) -> Invoice 
     customer = _customer(body, there)
     body = {**body, "customer_id": customer.id, "request": {**body["request"], "customer_id": str(customer.id)}}
     if (known := there.invoices.get(body["number"].casefold())) is not None:
-        if _says_the_same(known, body):
-            return None
-        raise ImportDiffers()
+        if faults := list(_differences(known, body)):
+            members = ", ".join((fault.pointer or "")[1:] for fault in faults)
+            raise ImportDiffers(f"It was imported with other content: {members}.", faults=faults)
+        return None
     parties = Parties(there.organization, customer)
     invoice = Invoice(id=uuid7())
     write(invoice, body, parties, keep=True)
@@ -129,16 +130,21 @@ def _tell(invoice: Invoice) -> None:
     record("invoice.imported", invoice, **told, **amounts)
 
 
-def _says_the_same(known: Invoice, body: Mapping[str, Any]) -> bool:
+def _differences(known: Invoice, body: Mapping[str, Any]) -> Iterator[Fault]:
+    """Each member that says something else than when it was imported."""
     # A default currency that was found then is a part of what was asked for.
-    asked = {"currency": known.currency, **body["request"]}
-    settled = stated(body["amount_paid"], currency(known.currency), "/amount_paid", [])
-    if (known.number, known.request, known.amount_settled_before) != (body["number"], asked, settled):
-        return False
-    status = _status_then(known)
-    if status == "void" and known.void_reason != (body["void_reason"] or REASON_OF_VOID):
-        return False
-    return status == (body["status"] or _of_itself(known))
+    now: dict[str, Any] = {"currency": known.currency, **body["request"], "number": body["number"]}
+    then: dict[str, Any] = {**known.request, "number": known.number}
+    now["amount_paid"] = stated(body["amount_paid"], currency(known.currency), "/amount_paid", [])
+    now["status"], then["status"] = body["status"] or _of_itself(known), _status_then(known)
+    then["amount_paid"] = known.amount_settled_before
+    if now["status"] == then["status"] == "void":
+        now["void_reason"], then["void_reason"] = body["void_reason"] or REASON_OF_VOID, known.void_reason
+    for name in then | now:
+        if (name in then, then.get(name)) != (name in now, now.get(name)):
+            is_named_by_key = name == "customer_id" and body["customer_external_id"] is not None
+            place = "/customer_external_id" if is_named_by_key else f"/{name}"
+            yield Fault("import-differs", "It said something else when it was imported.", place)
 
 
 def _status_then(known: Invoice) -> str:

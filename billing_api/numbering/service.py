@@ -35,8 +35,10 @@ class NumberTaken(Conflict):
     code = "number-taken"
     title = "The number is taken"
 
-    def __init__(self, number: str) -> None:
-        super().__init__(f"Another document has the number {number}.", members={"number": number})
+    def __init__(self, number: str, *, pointer: str | None = None) -> None:
+        detail = f"Another document has the number {number}."
+        faults = [] if pointer is None else [Fault(self.code, detail, pointer)]
+        super().__init__(detail, faults=faults, members={"number": number})
 
 
 class SeriesInUse(Conflict):
@@ -47,8 +49,11 @@ class SeriesInUse(Conflict):
     code = "series-in-use"
     title = "The series is in use"
 
-    def __init__(self, next_value: int) -> None:
-        super().__init__(f"The next value is {next_value}.", members={"next_value": next_value})
+    def __init__(self, next_value: int, *, pointer: str | None = None) -> None:
+        detail = f"The next value is {next_value}."
+        told = f"It comes behind the numbers that were given here. {detail}"
+        faults = [] if pointer is None else [Fault(self.code, told, pointer)]
+        super().__init__(detail, faults=faults, members={"next_value": next_value})
 
 
 DEFAULTS = {"invoice": "INV-{YYYY}-{####}", "credit_note": "CN-{YYYY}-{####}"}
@@ -144,7 +149,7 @@ def adopt(document_type: str, number: str, issue_date: dt.date, time_zone: str, 
     counted = None
     if value is not None and value > last:
         if counter and counter.first_value is not None:
-            raise SeriesInUse(last + 1)
+            raise SeriesInUse(last + 1, pointer="/number")
         latest = max(issue_date, (counter and counter.last_issue_date) or issue_date)
         counted = _count(series, named, value, latest, None)
         # What comes next has changed, and is a part of what the version of a series stands for.
@@ -232,7 +237,7 @@ def _enter(
     if counted is not None:
         statement = statement.add_cte(counted)
     if db.session.scalar(statement) is None:
-        raise NumberTaken(number.text)
+        raise NumberTaken(number.text, pointer="/number" if is_imported else None)
 
 
 def _is_occupied(series: NumberSeries, named: str, value: int) -> bool:

@@ -201,7 +201,7 @@ def test_closed_books_take_nothing_but_do_not_mind_old_dates(
 def test_a_number_that_was_given_here_is_taken(tenant: Tenant, take: Import, tmp_path: Path, buyer: str) -> None:
     number = tenant.invoice(customer_id=buyer)["number"]
     found = take_rejected(take, tmp_path, old(number, issue_date=TODAY), old(f"INV-{YEAR}-0009", issue_date=TODAY))
-    assert found.faults == [(1, "", "number-taken"), (2, "", "series-in-use")]
+    assert found.faults == [(1, "/number", "number-taken"), (2, "/number", "series-in-use")]
 
 
 def test_an_archived_customer_without_an_address_had_invoices_too(tenant: Tenant, take: Import, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from billing_api.customers import service as customers
 from billing_api.customers.schemas import CustomerImport
 from billing_api.database import announce, enter, transaction
-from billing_api.errors import BillingError, Fault, Invalid, Unavailable
+from billing_api.errors import BillingError, Fault, Invalid, NotFound, Unavailable
 from billing_api.intake import Record, UnreadableFile, Values, json_lines
 from billing_api.intake_table import table
 from billing_api.invoices import adoption
@@ -157,7 +157,7 @@ def run(job: Job, found: Iterable[Record]) -> Tally:
     tally = Tally()
     with transaction(read_only=True):
         enter(job.organization_id)
-        job.kind.demand(organizations.current())
+        job.kind.demand(_organization(job.organization_id))
     for batch in _batches(found, job.kind.batch):
         for record, outcome in zip(batch, _kept(job, batch, tally), strict=True):
             if isinstance(outcome, BillingError):
@@ -169,6 +169,13 @@ def run(job: Job, found: Iterable[Record]) -> Tally:
                 tally.imported += 1
         job.on_batch()
     return tally
+
+
+def _organization(id: uuid.UUID) -> Organization:
+    try:
+        return organizations.current()
+    except NotFound:
+        raise NotFound(f"There is no organization with the id {id}.") from None
 
 
 def _batches(found: Iterable[Record], size: int) -> Iterator[list[Record]]:

@@ -47,7 +47,8 @@ def test_a_call_that_cannot_work_says_why(tenant: Tenant, run: Run, tmp_path: Pa
     nobody = run("customers", path, "--organization", "nobody@example.com")
     assert (nobody.returncode, nobody.stderr) == (1, "billing-api: No user has this e-mail address.\n")
     unknown = run("customers", path, "--organization", "019a9c3e-6a34-7c22-9a58-3f7a4b1c2d3e")
-    assert unknown.returncode == 1
+    told = "billing-api: There is no organization with the id 019a9c3e-6a34-7c22-9a58-3f7a4b1c2d3e."
+    assert (unknown.returncode, unknown.stderr.splitlines()[-1]) == (1, told)
     sheet(tmp_path / "i.csv", [{"nummer": "1"}])
     wrong = run("invoices", tmp_path / "i.csv", "--organization", tenant.email)
     assert wrong.returncode == 1

@@ -37,9 +37,26 @@ _REJECTS = click.option(
 
 @click.group("import")
 def imports() -> None:
-    """Take over customers, then their issued invoices, from .csv or .jsonl files.
+    """Take over customers, then their issued invoices, from another system.
 
-    Run again, nothing comes twice. Exit code 1: some records were rejected.
+    FILE is .csv (UTF-8, separated by comma, semicolon or tab) or .jsonl (an object in each line, as a POST takes it, an
+    invoice with its number). Columns of a .csv are dotted paths of the same members, such as:
+
+    \b
+    customers  external_id  name  email  net_terms_days  tax_ids.0.type
+               tax_ids.0.value  billing_address.line1  metadata.KEY
+    invoices   number  issue_date  customer_external_id  currency  amount_paid
+               expected_total  status  line.description  line.quantity
+               line.unit_price  line.tax_rate
+
+    Dates are 2025-03-05, decimals 1234.50 (a point, and nothing between thousands), flags true or false. An empty cell
+    says nothing.
+
+    Rows that follow each other with one number are the lines of one invoice: each says its own "line." columns; all
+    else stands in the first, and is empty or the same in the others.
+
+    Run again, nothing comes twice: a customer who is there stays, and so does an invoice, which is rejected where it
+    says something else now. Rejected records are told, all others are taken; exit code 1 says that there were some.
     """
 
 
@@ -50,7 +67,10 @@ def imports() -> None:
 @_REJECTS
 @with_appcontext
 def import_customers(path: Path, organization: str, dry_run: bool, rejects: Path | None) -> None:
-    """Customers, each with its external_id; one that is there already stays as it is."""
+    """Customers, each with its external_id; one that is there already stays as it is.
+
+    Their e-mail addresses differ from each other. `billing-api import --help` says how FILE looks.
+    """
     _import("customers", path, of_customers(), organization, dry_run=dry_run, rejects=rejects)
 
 
@@ -62,13 +82,17 @@ def import_customers(path: Path, organization: str, dry_run: bool, rejects: Path
 @click.option(
     "--opening-date",
     type=click.DateTime(["%Y-%m-%d"]),
+    metavar="YYYY-MM-DD",
     help="From which day on the books have what is open; today unless given.",
 )
 @with_appcontext
 def import_invoices(
     path: Path, organization: str, dry_run: bool, rejects: Path | None, opening_date: dt.datetime | None
 ) -> None:
-    """Issued invoices, with their numbers, dates, and what was paid on them."""
+    """Issued invoices, with their numbers, dates, and what was paid on them.
+
+    The customers come first. `billing-api import --help` says how FILE looks.
+    """
     kind = of_invoices(opening_date.date() if opening_date else None)
     _import("invoices", path, kind, organization, dry_run=dry_run, rejects=rejects)
 

@@ -53,7 +53,8 @@ def test_the_service_shows_the_committed_document(live: LiveService) -> None:
 
 @pytest.mark.timeout(600)
 def test_the_service_does_what_its_document_says(live: LiveService, app: Flask, tmp_path: Path) -> None:
-    report = run(live, app, tmp_path, "--phases=examples,fuzzing,stateful", "--max-examples=1")
+    # The examples of the document are sent by the story; here all combinations of them would take half a minute.
+    report = run(live, app, tmp_path, "--phases=fuzzing,stateful", "--max-examples=1")
     assert report["operations"]["tested"] == report["operations"]["total"] >= 29
     assert report["test_cases"]["generated"] >= 100
 

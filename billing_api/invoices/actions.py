@@ -102,10 +102,10 @@ def demand_books(on: dt.date, invoice: Invoice, organization: Organization) -> N
 
 def state(invoice: Invoice, organization: Organization | None = None) -> dict[str, Any]:
     """What every refusal says of an invoice's state: what it is, and what can be done instead."""
-    seller, buyer = organization or organizations.current(), customers.look_up(invoice.customer_id)
-    facts = _all_facts(invoice, seller, buyer)
+    parties = _parties(invoice, organization or organizations.current(), customers.look_up(invoice.customer_id))
+    facts = _all_facts(invoice, parties)
     allowed = lifecycle.allowed(facts)
-    if facts.status == "draft" and _blockers(invoice, seller, buyer):
+    if facts.status == "draft" and _blockers(invoice, parties):
         allowed.remove("finalize")
     return {"current_status": facts.status, "allowed": allowed}
 
@@ -119,7 +119,8 @@ def permits(action: str, invoice: Invoice, organization: Organization) -> bool:
 def offered(invoice: Invoice, organization: Organization, customer: Customer | None) -> list[dict[str, Any]]:
     """Every action with whether it is allowed now, and why not, so that a screen can draw its buttons from it. One
     statement, where something is due that a credit could settle, or owed that could be refunded."""
-    facts = _all_facts(invoice, organization, customer)
+    parties = _parties(invoice, organization, customer)
+    facts = _all_facts(invoice, parties)
     status = invoice.status or "draft"
     entries = []
     for action in lifecycle.ACTIONS:
@@ -134,7 +135,7 @@ def offered(invoice: Invoice, organization: Organization, customer: Customer | N
             "reason": reason,
         }
         if action.name == "finalize" and is_open:
-            lacking = _blockers(invoice, organization, customer)
+            lacking = _blockers(invoice, parties)
             entry["blockers"] = [{"pointer": one.pointer, "code": one.code, "detail": one.detail} for one in lacking]
             if lacking:
                 entry |= {"allowed": False, "reason": "Something stands in the way: see blockers."}
@@ -142,13 +143,17 @@ def offered(invoice: Invoice, organization: Organization, customer: Customer | N
     return entries
 
 
-def _blockers(invoice: Invoice, organization: Organization, customer: Customer | None) -> list[Fault]:
+def _parties(invoice: Invoice, organization: Organization, customer: Customer | None) -> Parties:
+    # What is excused is asked only where it decides.
+    is_asked = customer is not None and customer.archived and (invoice.status or "draft") == "draft"
+    return Parties(organization, customer, preceding.excused(invoice) if is_asked else frozenset())
+
+
+def _blockers(invoice: Invoice, parties: Parties) -> list[Fault]:
     if "lines" in sa.inspect(invoice).unloaded:
         # Only the refusal of a deed that needs no parts comes here without them.
         bring_parts(invoice)
-    # Asked only where it decides.
-    excused = preceding.excused(invoice) if customer and customer.archived else frozenset()
-    return blockers(invoice, Parties(organization, customer, excused))
+    return blockers(invoice, parties)
 
 
 def _facts(invoice: Invoice, organization: Organization | None) -> Facts:
@@ -166,12 +171,12 @@ def _facts(invoice: Invoice, organization: Organization | None) -> Facts:
     )
 
 
-def _all_facts(invoice: Invoice, organization: Organization, customer: Customer | None) -> Facts:
+def _all_facts(invoice: Invoice, parties: Parties) -> Facts:
     """The facts, with those of the buyer; and whether there is a credit to apply, or something to refund, where that
     still decides."""
-    facts = _facts(invoice, organization)
-    if customer is not None and customer.archived:
-        facts = replace(facts, is_buyer_archived=True, is_buyer_excused=customer.id in preceding.excused(invoice))
+    facts = _facts(invoice, parties.organization)
+    if parties.customer is not None and parties.customer.archived:
+        facts = replace(facts, is_buyer_archived=True, is_buyer_excused=not parties.is_buyer_archived)
     if _is_undecided("apply-balance", facts):
         return replace(facts, is_credit_available=has_available(invoice.customer_id, invoice.currency))
     if _is_undecided("refund", facts):

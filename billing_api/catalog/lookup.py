@@ -40,17 +40,6 @@ def look_up(
     return Catalogue(products, _found(TaxRate, {*rate_ids, *of_products}, key_share=False, keep=keep), excused)
 
 
-def archived(product_ids: Collection[uuid.UUID], rate_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
-    """Those of these products and tax rates that no new line may name. One statement, and none for none."""
-    if not product_ids and not rate_ids:
-        return set()
-    queries = (
-        sa.select(model.id).where(model.organization_id == unit().tenant, model.id.in_(ids), model.archived)
-        for model, ids in ((Product, product_ids), (TaxRate, rate_ids))
-    )
-    return set(db.session.scalars(sa.union_all(*queries)))
-
-
 def fault_of_rate(rate: TaxRate | None, pointer: str, excused: Collection[uuid.UUID] = ()) -> Fault | None:
     """Why a tax rate cannot be taken; `pointer` is where it is named, and those that are `excused` may be archived."""
     if rate is None:

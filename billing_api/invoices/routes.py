@@ -232,7 +232,8 @@ def duplicate(invoice_id: uuid.UUID) -> Invoice:
     """Duplicate an invoice
 
     A new draft that asks for the same, without the dates, the billing period, the rate of exchange, the preceding
-    invoices and what was prepaid.
+    invoices and what was prepaid. Products and tax rates count as they are today; what a line took from one that is
+    archived by now, it keeps.
     """
     draft = InvoiceInput(exclude=("finalize",))
     copy = service.duplicate(invoice_id, lambda request: merged(draft, request, {}), expected_version())

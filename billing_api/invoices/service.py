@@ -8,7 +8,6 @@ from typing import Any
 
 from uuid_utils.compat import uuid7
 
-from billing_api.catalog.lookup import archived
 from billing_api.customers import service as customers
 from billing_api.database import db, find, touch
 from billing_api.errors import Conflict, Fault, Invalid
@@ -17,7 +16,7 @@ from billing_api.events.models import Event
 from billing_api.events.service import record
 from billing_api.invoices import preceding
 from billing_api.invoices.actions import demand, offered
-from billing_api.invoices.copying import named_by, without
+from billing_api.invoices.copying import catalogue_of, copied
 from billing_api.invoices.drafting import Parties, write
 from billing_api.invoices.finalization import issue
 from billing_api.invoices.models import Invoice
@@ -158,15 +157,18 @@ def duplicate(
     id: uuid.UUID, load: Callable[[Mapping[str, Any]], dict[str, Any]], expected: Collection[int] | None = None
 ) -> Invoice:
     """A new draft that asks for the same, without what was the other's alone; `load` makes a body of what was asked
-    for. Lines whose product or tax rate has been archived since are written out as they came to be.
+    for. What a line would take from a product or a tax rate that is archived by now, it keeps as it came to be.
 
     Raises:
         NotFound, PreconditionFailed, and Invalid where it could not be asked for today.
     """
     invoice = find(Invoice, id, expected=expected, options=parts())
     kept = {name: value for name, value in invoice.request.items() if name not in _OF_ITS_OWN}
-    gone = archived(*named_by(invoice))
-    kept["lines"] = [without(gone, *one, invoice) for one in zip(kept.get("lines") or (), invoice.lines, strict=True)]
+    catalogue, default = catalogue_of(invoice), _parties(invoice).default_tax(None)
+    kept["lines"] = [
+        copied(asked, line, catalogue, is_taxed_by_default=default is not None)
+        for asked, line in zip(kept.get("lines") or (), invoice.lines, strict=True)
+    ]
     body = load(kept)
     return create({**body, "finalize": False})
 

@@ -173,6 +173,26 @@ def test_a_copy_has_its_lines_although_the_catalogue_has_archived_what_they_came
     assert act(tenant, copy, "finalize").json["status"] == "open"
 
 
+def test_a_copy_takes_from_the_catalogue_what_it_says_today(tenant: Tenant) -> None:
+    """Only what is archived itself is kept as it was: not the price of a product whose old rate is, nor the tax of a
+    product where the customer's treatment has come to say it."""
+    old, new = tenant.tax_rate(rate="16"), tenant.tax_rate(rate="19")
+    product, gone = (tenant.product(unit_price="10.00", tax_rate_id=old["id"]) for _ in range(2))
+    buyer = tenant.customer(tax_ids=[{"type": "eu_vat", "value": "FR40303265045"}])
+    lines = [{"product_id": one["id"], "quantity": "1"} for one in (product, gone)]
+    lines.append({"product_id": product["id"], "quantity": "1", "tax_rate_id": old["id"]})
+    invoice = tenant.invoice(customer_id=buyer["id"], lines=lines)
+    tenant.patch(product["links"]["self"], {"unit_price": "11.00", "tax_rate_id": new["id"]})
+    for one in (old, gone):
+        assert tenant.patch(one["links"]["self"], {"archived": True}).status_code == 200
+    copy = created(act(tenant, invoice, "duplicate"))
+    told = [(one["product_id"], one["unit_price"], one["tax_rate"]) for one in copy["lines"]]
+    assert told == [(product["id"], "11.00", "19"), (None, "10.00", "16"), (product["id"], "11.00", "16")]
+    tenant.patch(buyer["links"]["self"], {"tax_treatment": "reverse_charge"})
+    copy = created(act(tenant, invoice, "duplicate"))
+    assert [one["tax_category"] for one in copy["lines"]] == ["AE", "AE", "S"]
+
+
 def test_a_copy_was_not_prepaid_and_takes_no_others_place(tenant: Tenant) -> None:
     named = [{"number": "R/1"}]
     invoice = tenant.invoice(prepaid_amount="19.00", preceding_invoices=named)

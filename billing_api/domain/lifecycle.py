@@ -44,8 +44,6 @@ class Facts:
     is_credit_available: bool = True
     """Whether the buyer has something to their credit in its currency."""
     is_buyer_archived: bool = False
-    is_buyer_excused: bool = False
-    """Whether it replaces an invoice of that buyer, and may go on being made for them."""
     is_owed_back: bool = False
     """Whether it owes the buyer something instead."""
     is_refund_available: bool = True
@@ -128,15 +126,14 @@ _ACTIVE = Requirement(
     detail="The customer is archived: PATCH it with archived: false.",
     holds=lambda facts: not facts.is_buyer_archived,
 )
-_SERVED = replace(_ACTIVE, holds=lambda facts: not facts.is_buyer_archived or facts.is_buyer_excused)
 _BOOKABLE = Requirement(
     code="period-locked",
     detail="The books are closed up to today: see books_locked_until of the organization.",
     holds=lambda facts: not facts.is_today_closed,
 )
 
-_VOIDED = (_UNSETTLED, _UNCREDITED, _VOIDABLE)
-_CREDITED = (_POSITIVE, _WORTH_SOMETHING, _CREDITABLE)
+_TO_VOID = (_UNSETTLED, _UNCREDITED, _VOIDABLE)
+_TO_CREDIT = (_POSITIVE, _WORTH_SOMETHING, _CREDITABLE)
 
 _DRAFT = frozenset({"draft"})
 _OWING = frozenset({"open", "uncollectible"})
@@ -148,13 +145,13 @@ def _unless_voided(requirement: Requirement) -> Requirement:
     """What a credit note asks for, where the invoice cannot be declared void instead."""
 
     def holds(facts: Facts) -> bool:
-        is_voided = facts.status in _OWING and all(one.holds(facts) for one in _VOIDED)
-        return is_voided or requirement.holds(facts)
+        is_voidable = facts.status in _OWING and all(one.holds(facts) for one in _TO_VOID)
+        return is_voidable or requirement.holds(facts)
 
     return replace(requirement, holds=holds)
 
 
-_CREDITED_UNLESS_VOIDED = tuple(_unless_voided(one) for one in _CREDITED)
+_TO_REVISE = tuple(_unless_voided(one) for one in _TO_CREDIT)
 
 
 def _action(
@@ -165,18 +162,18 @@ def _action(
 
 
 ACTIONS = (
-    _action("update", _DRAFT, _SERVED, method="PATCH", path="/v1/invoices/{id}"),
+    _action("update", _DRAFT, method="PATCH", path="/v1/invoices/{id}"),
     _action("delete", _DRAFT, method="DELETE", path="/v1/invoices/{id}"),
     _action("finalize", _DRAFT),
     _action("mark-sent", _STANDING),
     _action("pay", _OWING, _OWED, _BOOKABLE, path="/v1/invoices/{id}/payments"),
     _action("apply-balance", _OWING, _OWED, _BOOKABLE, _COVERED),
     _action("refund", frozenset({"paid"}), _OWED_BACK, _BOOKABLE, _REFUNDABLE, path="/v1/invoices/{id}/refunds"),
-    _action("credit", _STANDING, *_CREDITED, _BOOKABLE, path="/v1/credit-notes"),
-    _action("void", _OWING, *_VOIDED, _BOOKABLE),
+    _action("credit", _STANDING, *_TO_CREDIT, _BOOKABLE, path="/v1/credit-notes"),
+    _action("void", _OWING, *_TO_VOID, _BOOKABLE),
     _action("mark-uncollectible", frozenset({"open"}), _BOOKABLE),
     _action("mark-collectible", frozenset({"uncollectible"}), _BOOKABLE),
-    _action("revise", _STANDING, *_CREDITED_UNLESS_VOIDED, _BOOKABLE),
+    _action("revise", _STANDING, *_TO_REVISE, _BOOKABLE),
     _action("duplicate", _DRAFT | _ISSUED, _ACTIVE),
 )
 """In the order in which a screen would show them."""

@@ -176,7 +176,7 @@ def _all_facts(invoice: Invoice, parties: Parties) -> Facts:
     still decides."""
     facts = _facts(invoice, parties.organization)
     if parties.customer is not None and parties.customer.archived:
-        facts = replace(facts, is_buyer_archived=True, is_buyer_excused=not parties.is_buyer_archived)
+        facts = replace(facts, is_buyer_archived=True)
     if _is_undecided("apply-balance", facts):
         return replace(facts, is_credit_available=has_available(invoice.customer_id, invoice.currency))
     if _is_undecided("refund", facts):

@@ -25,15 +25,16 @@ def test_whoever_is_archived_gets_no_copy_and_the_actions_say_so(tenant: Tenant)
         refused(act(tenant, one, "duplicate"), 422, "customer-archived")
 
 
-def test_a_draft_for_whoever_is_archived_is_not_changed_unless_it_replaces_an_invoice_of_theirs(tenant: Tenant) -> None:
+def test_a_draft_for_whoever_is_archived_can_be_given_to_another(tenant: Tenant) -> None:
     buyer = tenant.customer()
-    draft, invoice = tenant.draft(customer_id=buyer["id"]), tenant.invoice(customer_id=buyer["id"])
-    revision = act(tenant, invoice, "revise", {"reason": "x"}).json
+    draft = tenant.draft(customer_id=buyer["id"])
     tenant.patch(buyer["links"]["self"], {"archived": True})
-    assert offer(tenant, draft, "update")["reason"] == "The customer is archived: PATCH it with archived: false."
+    assert offer(tenant, draft, "update")["allowed"]
+    (blocker,) = offer(tenant, draft, "finalize")["blockers"]
+    assert (blocker["pointer"], blocker["code"]) == ("/customer_id", "customer-archived")
     refused(tenant.patch(draft["links"]["self"], {"notes": "x"}), 422, "customer-archived")
-    assert offer(tenant, revision, "update")["allowed"]
-    assert tenant.patch(revision["links"]["self"], {"notes": "x"}).status_code == 200
+    given = tenant.patch(draft["links"]["self"], {"customer_id": tenant.customer()["id"]})
+    assert (given.status_code, offer(tenant, draft, "finalize")["blockers"]) == (200, [])
 
 
 def offer(tenant: Tenant, invoice: dict[str, Any], name: str) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from billing_api.web.fields import LINKS, Choice, Date, Id, Schema
 from billing_api.web.lists import currency_field
 
 _FROM = "The first day; {}."
-_TO = "The last day, which counts; today in the organization's time zone by default."
+_LAST = "today in the organization's time zone by default, or the last day of the books where that is later."
+_TO = f"The last day, which counts; {_LAST}"
 
 
 class CurrencyQuery(Schema):
@@ -33,7 +34,10 @@ class StatementQuery(Schema):
 class TaxQuery(Schema):
     """From which day to which."""
 
-    start = Date(data_key="from", metadata={"description": _FROM.format("the first of the month of `to` by default")})
+    start = Date(
+        data_key="from",
+        metadata={"description": _FROM.format("that of the month of `to`, or of today")},
+    )
     end = Date(data_key="to", metadata={"description": _TO})
     currency = currency_field()
 
@@ -41,7 +45,7 @@ class TaxQuery(Schema):
 class TrialBalanceQuery(Schema):
     """Up to which day."""
 
-    as_of = Date(metadata={"description": "The day, which counts; today in the organization's time zone by default."})
+    as_of = Date(metadata={"description": f"The day, which counts; {_LAST}"})
     currency = currency_field()
 
 

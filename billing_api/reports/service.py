@@ -38,7 +38,7 @@ def balances(customer_id: uuid.UUID, currency: str | None) -> list[dict[str, Any
 
 
 def trial_balance(as_of: dt.date | None, currency: str | None) -> dict[str, Any]:
-    """What was debited and credited to each account up to a day, today by default, in minor units of each currency."""
+    """What was debited and credited to each account up to a day (`last_day`), in minor units of each currency."""
     on = as_of or last_day(organizations.current())
     rows = db.session.execute(_turnover(on, currency)).all()
     lines = [

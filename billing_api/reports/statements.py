@@ -40,7 +40,7 @@ _PAYMENTS, _REFUNDS = Payment.__table__, Refund.__table__
 
 def read(customer_id: uuid.UUID, start: dt.date | None, end: dt.date | None, currency: str | None) -> dict[str, Any]:
     """The movements of a customer in a currency from one day to another, both included; amounts in minor units. The
-    first day is that of the books by default, the last one today.
+    first day is that of the customer's books by default, the last one `last_day`.
 
     Raises:
         NotFound: there is no such customer.

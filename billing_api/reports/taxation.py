@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
+from billing_api import clock
 from billing_api.credit_notes.models import CreditNote
 from billing_api.credit_notes.parts import CreditNoteTaxGroup
 from billing_api.database import db
@@ -27,14 +28,17 @@ _COMPARED = ("tax_amount", "tax_payable", "difference")
 
 
 def summary(start: dt.date | None, end: dt.date | None, currency: str | None) -> dict[str, Any]:
-    """What was taxed from one day to another, both included, in minor units: the current month up to today by default.
+    """What was taxed from one day to another, both included, in minor units: the current month up to
+    `last_day` by default.
 
     Raises:
         Malformed: the last day lies before the first.
         ReportTooLong: more than MOST_LINES documents and groups.
     """
-    end = end or last_day(organizations.current())
-    start = start or end.replace(day=1)
+    organization = organizations.current()
+    # The month is today's, also where the books have come to the next one before a move westward.
+    start = start or (end or clock.today(organization.time_zone)).replace(day=1)
+    end = end or last_day(organization)
     refuse_backwards(start, end)
     rows = db.session.execute(_documents(start, end, currency)).all()
     if len(rows) > MOST_LINES:

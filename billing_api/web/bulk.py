@@ -121,26 +121,21 @@ def outcomes_of(
     Raises:
         Whatever is no refusal of an item but of the moment.
     """
-    made = _made_of([one for one in loaded if not isinstance(one, BillingError)], make)
+    made = iter(_made_of([one for one in loaded if not isinstance(one, BillingError)], make))
     return [one if isinstance(one, BillingError) else next(made) for one in loaded]
 
 
-def _made_of(bodies: list[Values], make: Callable[[list[Values]], Sequence[Made]]) -> Iterator[Made | BillingError]:
+def _made_of(bodies: list[Values], make: Callable[[list[Values]], Sequence[Made]]) -> Sequence[Made | BillingError]:
     try:
         # Also for none: a database that hears nothing from us while many are judged takes us for idle.
         with savepoint():
-            made = make(bodies)
+            return make(bodies) if bodies else []
     except Exception as error:
         refusal = _refusal(error)
         if len(bodies) == 1:
-            yield refusal
-            return
-    else:
-        yield from made
-        return
+            return [refusal]
     middle = len(bodies) // 2
-    yield from _made_of(bodies[:middle], make)
-    yield from _made_of(bodies[middle:], make)
+    return [*_made_of(bodies[:middle], make), *_made_of(bodies[middle:], make)]
 
 
 def _refusal(error: Exception) -> BillingError:

@@ -58,7 +58,7 @@ class CustomerInput(Body):
     legal_name = Text(255, load_default=None)
     email = Email(load_default=None, metadata={"description": "Unique in the organization; capitals do not count."})
     billing_emails = Several(Email(), 20, load_default=list)
-    external_id = Text(255, load_default=None, metadata={"description": "Your own key; unique in the organization."})
+    external_id = Key(255, load_default=None, metadata={"description": "Your own key; unique in the organization."})
     tax_ids = Several(fields.Nested(TaxId), 20, load_default=list)
     registration_number = Text(64, load_default=None)
     billing_address = fields.Nested(Address, load_default=None)
@@ -105,6 +105,6 @@ class CustomerFilter(PageQuery):
 
     sort = sort_field("created_at", "updated_at", "name")
     email = Text(254)
-    external_id = Text(255)
+    external_id = Key(255)
     archived = Choice("true", "false", "any", load_default="false")
     updated_since = Instant()

@@ -106,7 +106,8 @@ def upsert(
         NotFound: the external id is blank, which none can be.
         PreconditionFailed: there is none, or one at another version than expected.
     """
-    if not external_id.strip():
+    external_id = external_id.strip()
+    if not external_id:
         raise NotFound()
     row = {**_row(values), "external_id": external_id}
     may_create = not expected

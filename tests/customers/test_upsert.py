@@ -5,7 +5,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.customers.test_customers import CUSTOMERS, DEFAULTS, members, path
-from tests.factories import Tenant
+from tests.factories import Tenant, created
 from tests.web.refusals import codes, refused
 
 BY_KEY = f"{CUSTOMERS}/by-external-id"
@@ -82,3 +82,12 @@ def test_an_upsert_can_ask_that_there_be_none_yet(tenant: Tenant) -> None:
     refused(tenant.put(f"{BY_KEY}/1", {"name": "y"}, If_None_Match="*"), 412, "precondition-failed")
     refused(tenant.put(f"{BY_KEY}/2", {"name": "y"}, If_None_Match="*", If_Match="*"), 412, "precondition-failed")
     assert tenant.get(CUSTOMERS).json["data"] == [made.json]
+
+
+def test_blanks_at_its_edges_are_no_part_of_an_external_id(tenant: Tenant) -> None:
+    made = created(tenant.post(CUSTOMERS, {"name": "x", "external_id": " C 1 "}))
+    assert made["external_id"] == "C 1"
+    again = tenant.put(f"{BY_KEY}/{quote('C 1 ')}", {"name": "y"})
+    assert (again.status_code, again.json["id"], again.json["external_id"]) == (200, made["id"], "C 1")
+    refused(tenant.post(CUSTOMERS, {"name": "z", "external_id": "C 1\t"}), 409, "customer-external-id-taken")
+    assert tenant.get(f"{CUSTOMERS}?external_id={quote(' C 1')}").json["data"] == [again.json]

@@ -99,6 +99,7 @@ def write(invoice: Invoice, body: Mapping[str, Any], parties: Parties, *, keep: 
         excused=parties.excused,
     )
     lines = resolve(body["lines"], setting, faults, keep=keep)
+    stated(body.get("expected_total"), currency, "/expected_total", faults)
     totals = _totals(document := _document(body, lines, currency), faults)
     invoice.customer_id = parties.customer.id if parties.customer else None  # type: ignore[assignment]  # in previews
     # The currency becomes part of what was asked for: a default that changes later must not turn euros into dollars.

@@ -244,8 +244,10 @@ def test_rows_that_do_not_come_to_their_figures_are_not_explained_away(
 def test_who_expected_another_total_is_told_the_right_one_and_where_it_is_explained(tenant: Tenant) -> None:
     draft = tenant.draft()
     path = f"/v1/invoices/{draft['id']}"
-    fine = tenant.post(f"{path}/finalize", {"expected_total": "119.001"})
-    assert codes(fine) == {("/expected_total", "too-many-decimals")}
+    finer = tenant.post(f"{path}/finalize", {"expected_total": "119.001"})
+    assert codes(finer) == {("/expected_total", "too-many-decimals")}
+    body = tenant.invoice_body(lines=[line(quantity="1", product_id=draft["id"])], expected_total="59.501")
+    assert {code for _, code in codes(tenant.post("/v1/invoices", body))} == {"product-not-found", "too-many-decimals"}
     answer = tenant.post(f"{path}/finalize", {"expected_total": "118.99"})
     problem = refused(answer, 422, "total-mismatch")
     assert (problem["total"], problem["calculation"]) == ("119.00", f"{path}/calculation")

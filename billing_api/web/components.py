@@ -144,7 +144,8 @@ TABLE = {
     "schema": {
         "type": "string",
         "description": (
-            "RFC 4180 in UTF-8, asked for by `Accept: text/csv`: a row of names, then one for each item. Members of "
+            "RFC 4180 in UTF-8, asked for by `Accept: text/csv`: a row of names, then one for each item, or for each "
+            "of the rows that it consists of. Members of "
             "objects stand under their path (`billing_address.city`), lists and objects of free names as JSON in one "
             "cell; `links`, and what only `include` adds, are left out. A text in which a spreadsheet might see a "
             "formula has an apostrophe before it. Pages are the same as in JSON: follow `Link`."

@@ -88,7 +88,7 @@ def _leave_fields_empty(operation: Json) -> None:
     for parameter in operation.get("parameters", []):
         example = parameter.get("schema", {}).pop("example", None)
         text = parameter.get("description", "")
-        if example is not None and example not in text:
+        if example is not None and f"such as {example}" not in text:
             parameter["description"] = f"{text.rstrip('.')}, such as `{example}`." if text else f"Such as `{example}`."
 
 

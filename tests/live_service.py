@@ -63,14 +63,14 @@ class LiveService:
 
     def __post_init__(self) -> None:
         self._local = threading.local()
-        self._opened: list[http.client.HTTPConnection] = []
+        self._opened: list[tuple[threading.Thread, http.client.HTTPConnection]] = []
+        self._opening = threading.Lock()
 
     def send(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] = {}) -> Reply:
         """A request over a connection that this thread keeps. Raises OSError or HTTPException when it is cut off."""
         connection = getattr(self._local, "connection", None)
         if connection is None:
-            connection = self._local.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-            self._opened.append(connection)
+            connection = self._local.connection = self._opened_for(threading.current_thread())
         content = None if body is None else json.dumps(body)
         given = {"Content-Type": "application/json"} if body is not None else {}
         try:
@@ -110,8 +110,18 @@ class LiveService:
 
     def hang_up(self) -> None:
         """Close the connections of all threads."""
-        for connection in self._opened:
+        for _, connection in self._opened:
             connection.close()
+
+    def _opened_for(self, thread: threading.Thread) -> http.client.HTTPConnection:
+        """A new connection, in place of those whose threads have ended: a run of all races has thousands of them."""
+        with self._opening:
+            for owner, connection in self._opened:
+                if not owner.is_alive():
+                    connection.close()
+            self._opened = [one for one in self._opened if one[0].is_alive()]
+            self._opened.append((thread, http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)))
+            return self._opened[-1][1]
 
     def workers(self) -> set[int]:
         """The processes that answer."""

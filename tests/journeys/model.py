@@ -203,9 +203,6 @@ class Books:
 
     def credit(self, invoice: Invoice, amount: int | None, *, refund: bool) -> Source:
         """A credit note: over an amount, or over all that remains."""
-        if refund:
-            # What is wrong with the date of the refund is told first, as of any money that moves.
-            self.refuse_closed(today())
         self.demand(invoice, *STANDING)
         if not invoice.creditable:
             raise Refused(409, "invoice-not-creditable")

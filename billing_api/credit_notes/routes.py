@@ -45,7 +45,7 @@ def search(filters: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.route("/credit-notes/preview", methods=["POST"])
-@requires("credit_notes:read", stores=False)
+@requires("credit_notes:read", stores=False, refusals=(409,))
 @blueprint.arguments(CreditNotePreviewInput())
 @blueprint.response(200, CreditNoteOutput())
 def preview(body: dict[str, Any]) -> CreditNote:

@@ -46,10 +46,11 @@ class SeveralCredentials(Malformed):
     title = "More than one credential"
 
 
-def requires(*scopes: str, stores: bool = True) -> Callable[[View], View]:
+def requires(*scopes: str, stores: bool = True, refusals: tuple[int, ...] = ()) -> Callable[[View], View]:
     """Open a view to principals with all of these scopes; none asks for any good credential.
 
-    A POST behind it honours Idempotency-Key, unless it `stores` nothing (a preview).
+    A POST behind it honours Idempotency-Key, unless it `stores` nothing (a preview). `refusals` are statuses that it
+    answers with beside those that follow from its form.
 
     The view raises Unauthenticated (401) without a good credential, InsufficientScope (403) without the scopes.
     """
@@ -67,6 +68,7 @@ def requires(*scopes: str, stores: bool = True) -> Callable[[View], View]:
         guarded.required_scopes = scopes  # type: ignore[attr-defined]  # read by the document and by the test of doors
         guarded.is_guarded = True  # type: ignore[attr-defined]  # the same
         guarded.stores_replies = stores  # type: ignore[attr-defined]  # the same
+        guarded.refusals = refusals  # type: ignore[attr-defined]  # the same
         return guarded
 
     return decorator

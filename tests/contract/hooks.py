@@ -3,6 +3,7 @@
 import functools
 import itertools
 import os
+import time
 import uuid
 from typing import Any
 from zoneinfo import available_timezones
@@ -227,12 +228,27 @@ def give_credit(case: Any) -> None:
     case.body = {"reason": "Returned", **given, "invoice_id": invoice["id"]}
 
 
-@functools.cache
 def buyer(base_url: str) -> tuple[str, str]:
     """A token of the owner, and a customer to whom invoices can be issued."""
+    # A token is good for a quarter of an hour, and a long run takes longer.
+    token = token_of(base_url, int(time.monotonic() // 600))
+    return token, customer_of(base_url)
+
+
+@functools.cache
+def token_of(base_url: str, _span: int) -> str:
+    """The owner's token of a span of time."""
     token: str = logged_in(base_url)["access_token"]
+    return token
+
+
+@functools.cache
+def customer_of(base_url: str) -> str:
+    """The one customer of the owner whom no case may spoil."""
     address = {"line1": "Torstraße 1", "postal_code": "10119", "city": "Berlin", "country": "DE"}
-    return token, post(base_url, "/v1/customers", {"name": "Difference Works", "billing_address": address}, token)["id"]
+    body = {"name": "Difference Works", "billing_address": address}
+    id: str = post(base_url, "/v1/customers", body, logged_in(base_url)["access_token"])["id"]
+    return id
 
 
 def give_product(case: Any) -> None:

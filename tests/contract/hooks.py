@@ -48,13 +48,8 @@ OF_ISSUED = {
 EXCLUSIVE = [
     ("due_date", "net_terms_days"),
     ("rounding_amount", "cash_rounding_increment"),
-    ("tax_rate", "taxes"),
-    ("tax_category", "taxes"),
-    ("tax_rate", "tax_rate_id"),
-    ("tax_category", "tax_rate_id"),
-    ("taxes", "tax_rate_id"),
-    ("category", "tax_rate_id"),
-    ("rate", "tax_rate_id"),
+    *((name, "taxes") for name in ("tax_rate", "tax_category")),
+    *((name, "tax_rate_id") for name in ("tax_rate", "tax_category", "taxes", "category", "rate")),
 ]
 """Members of which a body may have one."""
 
@@ -204,10 +199,7 @@ def give_series(case: Any) -> None:
 def series(base_url: str, email: str) -> str:
     """A number series of the owner whom this variable of the environment names."""
     headers = {"Authorization": f"Bearer {logged_in(base_url, email)['access_token']}"}
-    found = requests.get(f"{base_url}/v1/number-series", headers=headers, timeout=30)
-    found.raise_for_status()
-    id: str = found.json()["data"][0]["id"]
-    return id
+    return str(requests.get(f"{base_url}/v1/number-series", headers=headers, timeout=30).json()["data"][0]["id"])
 
 
 def give_credit_note(case: Any) -> None:
@@ -231,31 +223,21 @@ def give_credit(case: Any) -> None:
 def buyer(base_url: str) -> tuple[str, str]:
     """A token of the owner, and a customer to whom invoices can be issued."""
     # A token is good for a quarter of an hour, and a long run takes longer.
-    token = token_of(base_url, int(time.monotonic() // 600))
-    return token, customer_of(base_url)
+    return _buyer(base_url, int(time.monotonic() // 600))
 
 
 @functools.cache
-def token_of(base_url: str, _span: int) -> str:
-    """The owner's token of a span of time."""
-    token: str = logged_in(base_url)["access_token"]
-    return token
-
-
-@functools.cache
-def customer_of(base_url: str) -> str:
-    """The one customer of the owner whom no case may spoil."""
+def _buyer(base_url: str, _span: int) -> tuple[str, str]:
+    token = str(logged_in(base_url)["access_token"])
     address = {"line1": "Torstraße 1", "postal_code": "10119", "city": "Berlin", "country": "DE"}
-    body = {"name": "Difference Works", "billing_address": address}
-    id: str = post(base_url, "/v1/customers", body, logged_in(base_url)["access_token"])["id"]
-    return id
+    return token, post(base_url, "/v1/customers", {"name": "Difference Works", "billing_address": address}, token)["id"]
 
 
 def give_product(case: Any) -> None:
     """A product that is still there."""
     token, _ = buyer(case.operation.base_url)
-    body = {"name": "New", "unit_price": "1"}
-    case.path_parameters["product_id"] = post(case.operation.base_url, "/v1/products", body, token)["id"]
+    made = post(case.operation.base_url, "/v1/products", {"name": "New", "unit_price": "1"}, token)
+    case.path_parameters["product_id"] = made["id"]
 
 
 def give_tax_rate(case: Any) -> None:

@@ -22,6 +22,13 @@ class Catalogue:
     tax_rates: dict[uuid.UUID, TaxRate] = field(default_factory=dict)
     excused: Collection[uuid.UUID] = ()
 
+    @property
+    def has_archived(self) -> bool:
+        """Whether there is any among them that no new line may name."""
+        return any(one.archived for one in self.products.values()) or any(
+            one.archived for one in self.tax_rates.values()
+        )
+
 
 Entry = TypeVar("Entry", bound=Owned)
 

@@ -69,7 +69,7 @@ def _words_and_price(asked: Mapping[str, Any], line: InvoiceLine) -> dict[str, A
 
 
 def _tax(tax: InvoiceLineTax) -> dict[str, Any]:
-    said = {"category": tax.category, "rate": None if tax.rate is None else _text(tax.rate), "name": tax.name}
+    said = {"category": tax.category, "rate": _text(tax.rate), "name": tax.name}
     return {name: value for name, value in said.items() if value is not None}
 
 
@@ -80,7 +80,7 @@ def written_out(asked: Mapping[str, Any], line: InvoiceLine, invoice: Invoice) -
     if len(line.taxes) == 1:
         (tax,) = line.taxes
         if all(asked.get(name) is None for name in TAX_MEMBERS):
-            own = {"tax_category": tax.category, "tax_rate": None if tax.rate is None else _text(tax.rate)}
+            own = {"tax_category": tax.category, "tax_rate": _text(tax.rate)}
             found |= {"tax_rate_id": str(tax.tax_rate_id)} if tax.tax_rate_id else own
         reason = _reason(line, tax, invoice)
         found |= {"exemption_reason": reason.reason, "exemption_reason_code": reason.code}
@@ -103,5 +103,5 @@ def _reason(line: InvoiceLine, tax: InvoiceLineTax, invoice: Invoice) -> Exempti
     return Exemption(reason="; ".join(own) or None, code=code)
 
 
-def _text(value: Decimal) -> str:
-    return f"{trimmed(value):f}"
+def _text(value: Decimal | None) -> str | None:
+    return None if value is None else f"{trimmed(value):f}"

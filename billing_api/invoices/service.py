@@ -21,7 +21,7 @@ from billing_api.invoices.drafting import Parties, write
 from billing_api.invoices.finalization import issue
 from billing_api.invoices.models import Invoice
 from billing_api.invoices.preceding import InvoiceNotFound
-from billing_api.invoices.queries import parts, revision_of
+from billing_api.invoices.queries import bring_parts, parts, revision_of
 from billing_api.invoices.rows import content
 from billing_api.organizations import service as organizations
 
@@ -162,15 +162,14 @@ def duplicate(
     Raises:
         NotFound, PreconditionFailed, and Invalid where it could not be asked for today.
     """
-    invoice = find(Invoice, id, expected=expected, options=parts())
+    invoice = find(Invoice, id, expected=expected)
     kept = {name: value for name, value in invoice.request.items() if name not in _OF_ITS_OWN}
-    catalogue, default = catalogue_of(invoice), _parties(invoice).default_tax(None)
-    kept["lines"] = [
-        copied(asked, line, catalogue, is_taxed_by_default=default is not None)
-        for asked, line in zip(kept.get("lines") or (), invoice.lines, strict=True)
-    ]
-    body = load(kept)
-    return create({**body, "finalize": False})
+    if (catalogue := catalogue_of(invoice)).has_archived:
+        bring_parts(invoice)
+        is_taxed = _parties(invoice).default_tax(None) is not None
+        lines = zip(kept["lines"], invoice.lines, strict=True)
+        kept["lines"] = [copied(*one, catalogue, is_taxed_by_default=is_taxed) for one in lines]
+    return create({**load(kept), "finalize": False})
 
 
 def with_actions(invoice: Invoice) -> Invoice:

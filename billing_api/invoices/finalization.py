@@ -8,8 +8,9 @@ from typing import Any
 from billing_api import clock
 from billing_api.customers.models import Customer
 from billing_api.database import db
+from billing_api.domain.adjustments import stated
 from billing_api.domain.lifecycle import status_when_issued
-from billing_api.domain.money import amount_text
+from billing_api.domain.money import amount_text, currency
 from billing_api.domain.tax import Exemption, Tax
 from billing_api.errors import Conflict, Fault, Invalid
 from billing_api.events.service import record
@@ -50,7 +51,7 @@ def issue(invoice: Invoice, parties: Parties, issue_date: dt.date | None, expect
         # A date that is refused is told with it; alone it is refused in its own name, with the series locked.
         faults = [*absent, *_of_date(asked, organization)]
         raise InvoiceNotReady(f"{len(faults)} thing{'s' * (len(faults) != 1)} to add or mend.", faults=faults)
-    check_total(invoice, expected_total, f"/v1/invoices/{invoice.id}/calculation")
+    check_total(invoice, _expected(expected_total, invoice), f"/v1/invoices/{invoice.id}/calculation")
     # The parts first: once its status has changed, the database keeps them as they are. Of the invoice itself nothing
     # is written before the number is there, so that its version rises by one.
     db.session.flush()
@@ -115,6 +116,15 @@ def buyer_of(customer: Customer | None) -> dict[str, Any]:
 
 def _frozen(party: Organization | Customer | None, *names: str) -> dict[str, Any]:
     return {"id": str(party.id), **{name: getattr(party, name) for name in names}} if party else {}
+
+
+def _expected(total: Decimal | None, invoice: Invoice) -> int | None:
+    """The total that the client expects, in minor units. Raises Invalid where the currency has not as many decimals."""
+    faults: list[Fault] = []
+    expected = stated(total, currency(invoice.currency), "/expected_total", faults)
+    if faults:
+        raise Invalid(faults=faults)
+    return expected
 
 
 def _open(invoice: Invoice) -> None:

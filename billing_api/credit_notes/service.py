@@ -90,7 +90,7 @@ def create(body: Mapping[str, Any]) -> CreditNote:
     _check_dates(body, organization, None)
     note.seller, note.buyer = seller_of(organization), buyer_of(parties.customer)
     _issue(note, organization, body["issue_date"])
-    _refund(note, body)
+    _refund(note, body, organization)
     db.session.flush()
     return note
 
@@ -107,7 +107,7 @@ def credit(invoice: Invoice, organization: Organization, body: Mapping[str, Any]
     record("invoice.credited", invoice, currency=note.currency, amount=amount, credit_note=credited)
     if note.amount_allocated:
         allocate(note, invoice, note.amount_allocated, days([invoice], note.dated_on)[invoice.id])
-    _refund(note, body)
+    _refund(note, body, organization)
     db.session.flush()
     return note
 
@@ -133,8 +133,8 @@ def edit(
 def refund(id: uuid.UUID, body: Mapping[str, Any], expected: Collection[int] | None = None) -> Refund:
     """Give back what is available of a credit note. Raises NotFound, PreconditionFailed, and what `balance.refund`
     raises."""
-    organizations.current(keep=True)
-    return balance.refund(find(CreditNote, id, lock=True, expected=expected), body)
+    organization = organizations.current(keep=True)
+    return balance.refund(find(CreditNote, id, lock=True, expected=expected), body, organization)
 
 
 def search(filters: Mapping[str, Any]) -> sa.Select[CreditNote]:
@@ -276,9 +276,10 @@ def _check_refund(body: Mapping[str, Any], dated_on: dt.date) -> None:
         raise Invalid(faults=[Fault("date-before-source", detail, "/refund/payment_date")])
 
 
-def _refund(note: CreditNote, body: Mapping[str, Any]) -> None:
+def _refund(note: CreditNote, body: Mapping[str, Any], organization: Organization) -> None:
     """Give back what the invoice did not take, where that was asked for."""
     _check_refund(body, note.dated_on)
     if note.settlement == "refund" and note.amount_available:
         decimals = currency(note.currency).decimals
-        balance.refund(note, {**body["refund"], "amount": Decimal(f"{note.amount_available}E-{decimals}")})
+        amount = Decimal(f"{note.amount_available}E-{decimals}")
+        balance.refund(note, {**body["refund"], "amount": amount}, organization)

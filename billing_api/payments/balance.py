@@ -74,8 +74,8 @@ def apply(invoice_id: uuid.UUID, amount: Decimal | None, expected: Collection[in
 
 def refund_payment(id: uuid.UUID, body: Mapping[str, Any], expected: Collection[int] | None = None) -> Refund:
     """Give money of a payment back. Raises NotFound, PreconditionFailed, and what `refund` raises."""
-    organizations.current(keep=True)
-    return refund(find(Payment, id, lock=True, expected=expected), body)
+    organization = organizations.current(keep=True)
+    return refund(find(Payment, id, lock=True, expected=expected), body, organization)
 
 
 def refund_invoice(id: uuid.UUID, body: Mapping[str, Any], expected: Collection[int] | None = None) -> Refund:
@@ -87,31 +87,27 @@ def refund_invoice(id: uuid.UUID, body: Mapping[str, Any], expected: Collection[
     if source is None:
         raise PaymentIsApplied("The invoice owes nothing.", members=state(invoice, organization))
     try:
-        return refund(source, body)
+        return refund(source, body, organization)
     except (PaymentIsApplied, ledger.PeriodLocked) as refusal:
         refusal.members |= state(invoice, organization)
         raise
 
 
-def refund(source: Source, body: Mapping[str, Any]) -> Refund:
-    """Give money of a locked source back; the books' owner is kept by the caller.
+def refund(source: Source, body: Mapping[str, Any], organization: Organization) -> Refund:
+    """Give money of a locked source back; the organization is kept.
 
     Raises:
         PaymentIsApplied: it does not hold as much.
         PeriodLocked: the date lies in closed books.
         Invalid: with every fault of the body.
     """
-    organization, faults = organizations.current(), list[Fault]()
+    faults: list[Fault] = []
     on = _date(body["payment_date"], source, organization, faults)
     amount = positive(body["amount"], source.currency, "/amount", faults)
     if faults:
         raise Invalid(faults=faults)
     ledger.refuse_closed(on, organization)
-    if amount > source.amount_available:
-        available = amount_text(source.amount_available, source.currency)
-        detail = f"Of it {available} is available."
-        faults = [Fault("payment-is-applied", detail, "/amount")]
-        raise PaymentIsApplied(detail, faults=faults, members={"amount_available": available})
+    _refuse_more(amount, source)
     source.use(refunded=amount)
     given = Refund(
         source_id=source.id,
@@ -154,6 +150,14 @@ def _date(asked: dt.date | None, source: Source, organization: Organization, fau
         detail = f"The money has been there since {source.dated_on}."
         faults.append(Fault("date-before-source", detail, "/payment_date"))
     return max(on, source.dated_on)
+
+
+def _refuse_more(amount: int, source: Source) -> None:
+    if amount > source.amount_available:
+        available = amount_text(source.amount_available, source.currency)
+        detail = f"Of it {available} is available."
+        faults = [Fault("payment-is-applied", detail, "/amount")]
+        raise PaymentIsApplied(detail, faults=faults, members={"amount_available": available})
 
 
 def _enter(given: Refund) -> None:

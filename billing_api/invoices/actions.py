@@ -17,7 +17,7 @@ from billing_api.invoices.drafting import Parties
 from billing_api.invoices.finalization import blockers
 from billing_api.invoices.models import Invoice
 from billing_api.invoices.queries import bring_parts
-from billing_api.ledger.service import PeriodLocked, has_available, is_available, is_closed
+from billing_api.ledger.service import PeriodLocked, has_available, is_available, is_closed, refuse_closed
 from billing_api.organizations import service as organizations
 from billing_api.organizations.models import Organization
 
@@ -95,9 +95,11 @@ def demand(action: str, invoice: Invoice, organization: Organization | None = No
 
 def demand_books(on: dt.date, invoice: Invoice, organization: Organization) -> None:
     """Refuse a date of a deed on an invoice whose books are closed. Raises PeriodLocked."""
-    if is_closed(on, organization):
-        detail = f"The books are closed up to {organization.books_locked_until}."
-        raise PeriodLocked(detail, members=state(invoice, organization))
+    try:
+        refuse_closed(on, organization)
+    except PeriodLocked as refusal:
+        refusal.members |= state(invoice, organization)
+        raise
 
 
 def state(invoice: Invoice, organization: Organization | None = None) -> dict[str, Any]:

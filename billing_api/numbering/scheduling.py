@@ -37,11 +37,10 @@ def edit(
     and where its next number is taken or too long; else from the first day of the first year after its last number.
 
     Raises:
-        NotFound, PreconditionFailed
+        NotFound, PreconditionFailed, PatternOfOtherSeries
         Invalid: faults of the pattern, or two start values that differ.
         SeriesInUse: a start value for a period that has numbers, or below imported ones.
         NumberTaken, NumberTooLong: of the number that would be next.
-        PatternOfOtherSeries
     """
     series = find(NumberSeries, id, lock=True)
     counters = counters_of([series])[series.id]

@@ -146,15 +146,7 @@ def adopt(document_type: str, number: str, issue_date: dt.date, time_zone: str, 
     last = counter.last_value if counter else 0
     if value is not None and value <= last and _is_occupied(series, named, value):
         value = None
-    counted = None
-    if value is not None and value > last:
-        if counter and counter.first_value is not None:
-            raise SeriesInUse(last + 1, pointer="/number")
-        latest = max(issue_date, (counter and counter.last_issue_date) or issue_date)
-        counted = _count(series, named, value, latest, None)
-        # What comes next has changed, and is a part of what the version of a series stands for.
-        touch(series)
-        db.session.flush()
+    counted = None if value is None or value <= last else _go_on_behind(series, counter, named, value, issue_date)
     found = Number(number, series.id, None if value is None else named, value, issue_date)
     _enter(found, document_type, document_id, counted, is_imported=True)
     return found
@@ -199,6 +191,19 @@ def _let_upcoming_hold(series: NumberSeries) -> None:
     series.pattern, series.reset = pattern, reset.value
     series.upcoming_pattern = series.upcoming_reset = series.upcoming_from = None
     db.session.flush()
+
+
+def _go_on_behind(
+    series: NumberSeries, counter: NumberCounter | None, named: str, value: int, issue_date: dt.date
+) -> sa.CTE:
+    """Let a locked series go on behind an imported number, which no number that was given here may stand before."""
+    if counter and counter.first_value is not None:
+        raise SeriesInUse(counter.last_value + 1, pointer="/number")
+    latest = max(issue_date, (counter and counter.last_issue_date) or issue_date)
+    # What comes next changes, and is a part of what the version of a series stands for.
+    touch(series)
+    db.session.flush()
+    return _count(series, named, value, latest, None)
 
 
 def _counted(spot: Place, series: NumberSeries, counters: Counters) -> sa.CTE:

@@ -3,6 +3,7 @@
 import datetime as dt
 import uuid
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
@@ -55,10 +56,9 @@ def read(customer_id: uuid.UUID, start: dt.date | None, end: dt.date | None, cur
     opening, later = _around(customer_id, code, start, end)
     lines = _lines(customer_id, code, start, end, opening)
     closing = lines[-1]["balance"] if lines else opening
-    reconciliation = reconciled(opening, [(line["type"], line["amount"]) for line in lines])
-    names = ("opening", "invoiced", "credited", "received", "refunded", "written_off", "closing")
-    proof = {name: getattr(reconciliation, name) for name in names}
+    proof = reconciled(opening, [(line["type"], line["amount"]) for line in lines])
     difference = closing - (_documents(customer_id, code) - later)
+    told = {**asdict(proof), "closing": proof.closing, "difference": difference, "currency": code}
     return {
         "customer_id": customer_id,
         "currency": code,
@@ -67,7 +67,7 @@ def read(customer_id: uuid.UUID, start: dt.date | None, end: dt.date | None, cur
         "opening": opening,
         "lines": lines,
         "closing": closing,
-        "reconciliation": {**proof, "difference": difference, "currency": code},
+        "reconciliation": told,
     }
 
 

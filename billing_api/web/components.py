@@ -163,6 +163,8 @@ PROBLEM_CODE = {
     "schema": {"type": "string", CODES: True},
 }
 
+NOT_MODIFIED = "The version that the client holds still stands."
+
 LINE_TOO_LONG = {
     "description": "The address is longer than 8,190 bytes. The HTTP server answers this by itself.",
     "content": {

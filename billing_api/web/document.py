@@ -89,10 +89,7 @@ def operation(resource: str, view: Callable[..., Any], path: str, method: str) -
         described["responses"][str(code)] = {"headers": headers, **_table(view, described["operationId"])}
     if _is_conditional(view, method):
         headers = {name: header(name) for name in ("X-Request-Id", "ETag")}
-        described["responses"]["304"] = {
-            "description": "The version that the client holds still stands.",
-            "headers": headers,
-        }
+        described["responses"]["304"] = {"description": components.NOT_MODIFIED, "headers": headers}
     if _has_free_text(view, path):
         described["responses"]["414"] = components.LINE_TOO_LONG
     if "json" in _arguments(view):

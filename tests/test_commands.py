@@ -2,7 +2,6 @@
 
 import base64
 import json
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,12 +9,13 @@ import pytest
 
 from billing_api import demo
 from billing_api.embedded import Addresses
-from config import ROOT, Config
+from config import Config
+from tests.commands import Ended, typed
 from tests.schema import application, connected, scratch
-from tests.service_processes import COMMAND, environment, free_port
+from tests.service_processes import environment, free_port
 from tests.tenancy.conftest import furnished
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
+Run = Callable[..., Ended]
 
 
 @pytest.fixture
@@ -27,14 +27,11 @@ def there(addresses: Addresses) -> Iterator[Addresses]:
 
 @pytest.fixture
 def run(there: Addresses, tmp_path: Path) -> Run:
-    def typed(*words: str, **more: str) -> "subprocess.CompletedProcess[str]":
+    def run(*words: str, **more: str) -> Ended:
         urls = {"DATABASE_URL": there.service, "MIGRATION_DATABASE_URL": there.owner}
-        settings = environment(tmp_path, free_port(), **{**urls, **more})
-        return subprocess.run(
-            [*COMMAND, *words], env=settings, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
-        )
+        return typed(*words, env=environment(tmp_path, free_port(), **{**urls, **more}))
 
-    return typed
+    return run
 
 
 def test_a_move_says_from_where_to_where_it_went_and_downwards_wants_to_know_how_far(run: Run) -> None:

@@ -5,22 +5,14 @@ import subprocess
 from pathlib import Path
 
 from billing_api.embedded import attach
-from config import ROOT
-from tests.service_processes import COMMAND, Service, environment, free_port, instance, serve, service
+from tests.commands import typed
+from tests.service_processes import Service, environment, free_port, instance, serve, service
 
 __all__ = ["instance", "serve", "service"]
 
 
 def refusal(instance: Path, port: int, *words: str, **more: str) -> tuple[int, list[str]]:
-    done = subprocess.run(
-        [*COMMAND, *(words or ("serve",))],
-        env=environment(instance, port, **more),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = typed(*(words or ("serve",)), env=environment(instance, port, **more))
     return done.returncode, done.stderr.splitlines()
 
 

@@ -1,7 +1,6 @@
 """`billing-api check`, as it is typed."""
 
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,24 +8,21 @@ import pytest
 
 from billing_api.checking import MOST_SHOWN, search, stated
 from billing_api.embedded import Addresses
-from config import ROOT
+from tests.commands import Ended, typed
 from tests.schema import connected
-from tests.service_processes import COMMAND, environment, free_port
+from tests.service_processes import environment, free_port
 
-Check = Callable[..., "subprocess.CompletedProcess[str]"]
+Check = Callable[..., Ended]
 COUNT = len(stated()) + 1
 
 
 @pytest.fixture
 def check(lived: Addresses, tmp_path: Path) -> Check:
-    def typed(*words: str, as_owner: bool = True) -> "subprocess.CompletedProcess[str]":
+    def check(*words: str, as_owner: bool = True) -> Ended:
         urls = {"DATABASE_URL": lived.service} | ({"MIGRATION_DATABASE_URL": lived.owner} if as_owner else {})
-        settings = environment(tmp_path, free_port(), **urls)
-        return subprocess.run(
-            [*COMMAND, "check", *words], env=settings, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
-        )
+        return typed("check", *words, env=environment(tmp_path, free_port(), **urls))
 
-    return typed
+    return check
 
 
 def spoil(lived: Addresses, statement: str) -> None:

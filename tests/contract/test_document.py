@@ -1,7 +1,6 @@
 """The OpenAPI document is complete, for every rule that the service answers, and the committed one is up to date."""
 
 import re
-import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,8 +11,8 @@ from billing_api.errors import tree
 from billing_api.web.descriptions import DESCRIPTIONS, names
 from billing_api.web.fault_codes import FAULT_CODES
 from config import ROOT
+from tests.commands import typed
 from tests.contract.operations import Operation, document, lacking, operations
-from tests.service_processes import COMMAND
 
 __all__ = ["document", "operations"]
 
@@ -214,6 +213,5 @@ def test_every_write_says_how_it_is_repeated_tried_and_guarded(operations: list[
 
 def test_the_committed_document_is_that_of_this_release() -> None:
     """Written by a process of its own: it lists the refusals that a process knows, and tests import more of them."""
-    command = [*COMMAND, "openapi"]
-    written = subprocess.run(command, env={"BILLING_ENV": "test"}, capture_output=True, text=True, check=True).stdout
-    assert COMMITTED.read_text(encoding="utf-8") == written, f"renew it: {RENEW}"
+    written = typed("openapi", env={"BILLING_ENV": "test"})
+    assert COMMITTED.read_text(encoding="utf-8") == written.stdout, f"renew it: {RENEW}"

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,9 @@ import pytest
 from billing_api import importing
 from billing_api.embedded import Addresses
 from billing_api.importing import Job, Kind, Reject, Tally, of_invoices
-from config import ROOT
+from tests.commands import Ended, typed
 from tests.factories import Tenant, line
-from tests.service_processes import COMMAND, environment, free_port
+from tests.service_processes import environment, free_port
 
 
 @dataclass
@@ -35,7 +34,7 @@ class Imported:
 
 
 Import = Callable[..., Imported]
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
+Run = Callable[..., Ended]
 
 
 @pytest.fixture
@@ -57,11 +56,10 @@ def settings(addresses: Addresses, tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def run(settings: dict[str, str]) -> Run:
-    def typed(*words: object) -> "subprocess.CompletedProcess[str]":
-        call = [*COMMAND, "import", *map(str, words)]
-        return subprocess.run(call, env=settings, cwd=ROOT, capture_output=True, text=True, timeout=1800, check=False)
+    def run(*words: object) -> Ended:
+        return typed("import", *map(str, words), env=settings, timeout=1800)
 
-    return typed
+    return run
 
 
 def jsonl(path: Path, rows: Sequence[Any]) -> Path:

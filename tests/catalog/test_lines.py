@@ -14,6 +14,12 @@ INVOICES = "/v1/invoices"
 PREVIEW = f"{INVOICES}/preview"
 
 
+@pytest.fixture(scope="module")
+def tenant(app: Flask) -> Tenant:
+    """One for all: nothing here depends on what another test has left."""
+    return sign_up(app)
+
+
 def path(thing: dict[str, Any]) -> str:
     found: str = thing["links"]["self"]
     return found

@@ -1,14 +1,16 @@
 """Whoever asks for some events only gets those, in order, page by page."""
 
 import pytest
+from flask import Flask
 
 from tests.events.reading import EVENTS, events
-from tests.factories import Tenant
+from tests.factories import Tenant, sign_up
 
 
-@pytest.fixture
-def busy(tenant: Tenant) -> Tenant:
+@pytest.fixture(scope="module")
+def busy(app: Flask) -> Tenant:
     """A tenant with events of many types between each other."""
+    tenant = sign_up(app)
     customer = tenant.customer()["id"]
     for n in range(6):
         draft = tenant.draft(customer_id=customer)

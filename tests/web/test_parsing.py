@@ -4,15 +4,22 @@ import gzip
 import json
 
 import pytest
+from flask import Flask
 from werkzeug.test import TestResponse
 
 from billing_api import MAX_BODY
 from billing_api.web.json import MAX_DEPTH, read, write
-from tests.factories import Tenant
+from tests.factories import Tenant, sign_up
 from tests.web.refusals import codes, refused
 
 JSON = "application/json"
 CUSTOMERS = "/v1/customers"
+
+
+@pytest.fixture(scope="module")
+def tenant(app: Flask) -> Tenant:
+    """One for all: nothing here depends on what another test has left."""
+    return sign_up(app)
 
 
 def send(tenant: Tenant, body: bytes, content_type: str | None = JSON, **headers: str) -> TestResponse:
@@ -273,11 +280,11 @@ def test_what_is_read_is_written_into_a_column_without_a_float() -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/v1/auth/logout"), ("DELETE", "/v1/customers/{id}")])
-def test_a_body_that_nobody_reads_is_refused(tenant: Tenant, method: str, path: str) -> None:
-    address = path.format(id=tenant.customer()["id"])
+def test_a_body_that_nobody_reads_is_refused(other: Tenant, method: str, path: str) -> None:
+    address = path.format(id=other.customer()["id"])
 
     def send(body: bytes, content_type: str | None) -> TestResponse:
-        return tenant.client.open(address, method=method, data=body, content_type=content_type, headers=tenant.headers)
+        return other.client.open(address, method=method, data=body, content_type=content_type, headers=other.headers)
 
     assert send(b" " * (2 * 1024 * 1024), JSON).status_code == 413
     assert send(b"x", "text/plain").status_code == 415

@@ -116,7 +116,7 @@ def customer_of(tenant: Tenant, known: dict[uuid.UUID, str] = {}) -> str:  # noq
 
 
 @given(body=bodies(), data=st.data())
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 def test_an_invoice_credited_in_random_parts_ends_at_nothing(
     shop: Tenant, body: dict[str, Any], data: st.DataObject
 ) -> None:

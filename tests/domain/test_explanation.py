@@ -99,7 +99,7 @@ def test_every_example_can_be_recomputed_from_its_explanation(of: Document) -> N
     holds(of)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.one_of(documents(), documents(low=0)))
 def test_every_document_can_be_recomputed_from_its_explanation(of: Document) -> None:
     holds(of)

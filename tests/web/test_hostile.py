@@ -104,7 +104,7 @@ def target(tenant: Tenant) -> Target:
 
 
 @pytest.fixture(
-    params=[12, pytest.param(1, marks=[pytest.mark.slow, pytest.mark.timeout(600)])], ids="one in {}".format
+    params=[20, pytest.param(1, marks=[pytest.mark.slow, pytest.mark.timeout(600)])], ids="one in {}".format
 )
 def share(request: pytest.FixtureRequest) -> int:
     """One pair of attack and operation in so many is sent; each attack meets several operations all the same."""

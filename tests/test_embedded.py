@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +37,34 @@ def server() -> Iterator[Addresses]:
         yield addresses
 
 
+@contextmanager
+def place() -> Iterator[Path]:
+    """A folder for an instance and its data, also root's, which are removed afterwards."""
+    with tempfile.TemporaryDirectory(prefix="billing-api-place-") as folder, pytest.MonkeyPatch.context() as patch:
+        Path(folder).chmod(0o711)
+        patch.setattr(postgres_cluster, "ROOTS_PLACE", Path(folder) / "data")
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def original() -> Iterator[Path]:
+    """The folder of an instance that was started and stopped: to make its data takes ten times as long as to copy."""
+    with place() as folder:
+        server = EmbeddedPostgres(folder / "instance")
+        server.start()
+        server.stop()
+        yield folder
+
+
 @pytest.fixture
-def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An instance whose data, also root's, are removed after the test."""
-    place = Path(tempfile.mkdtemp(prefix="billing-api-place-"))
-    place.chmod(0o711)
-    monkeypatch.setattr(postgres_cluster, "ROOTS_PLACE", place)
-    yield tmp_path / "instance"
-    shutil.rmtree(place)
+def instance(original: Path) -> Iterator[Path]:
+    """An instance that was stopped."""
+    with place() as folder:
+        subprocess.run(["cp", "-a", f"{original}/.", folder], check=True)
+        location = folder / "instance" / "postgres" / "location"
+        if location.exists():
+            location.write_text(location.read_text().replace(str(original), str(folder)))
+        yield folder / "instance"
 
 
 @pytest.fixture
@@ -177,7 +197,6 @@ class TestData:
     def test_data_of_another_major_version_are_explained_and_kept(
         self, start: Callable[[], EmbeddedPostgres], instance: Path
     ) -> None:
-        start().stop()
         version = read_place(instance / "postgres") / "PG_VERSION"
         version.write_text("12\n")
         with pytest.raises(EmbeddedError, match=r"the data are of PostgreSQL 12.*pg_dump"):
@@ -185,7 +204,6 @@ class TestData:
         assert version.read_text() == "12\n"
 
     def test_lost_passwords_are_explained(self, start: Callable[[], EmbeddedPostgres], instance: Path) -> None:
-        start().stop()
         (instance / "postgres" / "passwords.json").unlink()
         with pytest.raises(EmbeddedError, match=r"passwords\.json is missing"):
             start()
@@ -193,7 +211,6 @@ class TestData:
     def test_a_start_that_fails_says_the_last_lines_of_the_log(
         self, start: Callable[[], EmbeddedPostgres], instance: Path
     ) -> None:
-        start().stop()
         with (read_place(instance / "postgres") / "postgresql.conf").open("a") as settings:
             settings.write("nonsense = 1\n")
         with pytest.raises(EmbeddedError, match="unrecognized configuration parameter") as caught:
@@ -203,7 +220,6 @@ class TestData:
     def test_an_interrupted_initdb_is_not_taken_for_data(
         self, start: Callable[[], EmbeddedPostgres], instance: Path
     ) -> None:
-        start().stop()
         data = read_place(instance / "postgres")
         data.rename(data.with_name(f"{data.name}.new"))
         (data.with_name(f"{data.name}.new") / "global" / "pg_control").unlink()
@@ -213,6 +229,7 @@ class TestData:
     def test_data_of_an_instance_that_was_removed_are_left_alone(
         self, start: Callable[[], EmbeddedPostgres], instance: Path
     ) -> None:
+        shutil.rmtree(instance)
         start().stop()
         first = read_place(instance / "postgres")
         shutil.rmtree(instance)

@@ -9,6 +9,8 @@ CORES = $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ "$$
 # One process more than cores: a tenth of the time some test waits for a clock, a lock or a process that starts.
 PYTEST = $(BIN)/pytest -n $$(($(CORES) + 1)) --dist worksteal
 ARGS ?=
+# Each of many processes would compile the program anew, and each run the tests.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: run setup test stress coverage lint format lock clean help

@@ -8,14 +8,16 @@ from werkzeug.test import TestResponse
 
 from tests.factories import PASSWORD, Tenant, line, sign_up
 
+LOGOUT, REFRESH = "/v1/auth/logout", "/v1/auth/refresh"
 SIGN_UP = {"organization_name": "New", "country": "DE", "currency": "EUR", "name": "Ada", "password": PASSWORD}
 
 
 class World:
-    """A tenant with one of everything, and somebody new for each request."""
+    """A tenant with one of everything, and somebody of each kind."""
 
     def __init__(self, app: Flask) -> None:
         self.app = app
+        self._known: dict[str, Tenant] = {}
         self.owner, self.stranger = sign_up(app), sign_up(app)
         self.customer = self.owner.customer(external_id="C-1")["id"]
         self.product, self.tax_rate = self.owner.product()["id"], self.owner.tax_rate()["id"]
@@ -35,18 +37,24 @@ class World:
         self.note = (note.json or {})["id"]
         self.series = self.owner.get("/v1/number-series").json["data"][0]["links"]["self"]
 
-    def somebody(self, who: str) -> Tenant | None:
-        if who == "anonymous":
-            return None
-        if who == "stranger":
-            return self.stranger.colleague("owner")
-        return self.owner.colleague("admin", "disabled") if who == "disabled" else self.owner.colleague(who)
+    def somebody(self, who: str) -> Tenant:
+        """The same for all requests, but after a logout."""
+        if who not in self._known:
+            others = {"stranger": (self.stranger, "owner"), "disabled": (self.owner, "admin", "disabled")}
+            organization, *role = others.get(who, (self.owner, who))
+            self._known[who] = organization.colleague(*role)
+        return self._known[who]
 
     def send(self, who: str, method: str, path: str, body: Any) -> TestResponse:
-        somebody = self.somebody(who)
-        if somebody:
-            return somebody.call(method, path, body)
-        return self.app.test_client().open(path, method=method, json=body)
+        """Send a request as somebody; a refresh token, which is good once, is put in here."""
+        if path == REFRESH:
+            body = {"refresh_token": self.owner.colleague("viewer").refresh_token}
+        if who == "anonymous":
+            return self.app.test_client().open(path, method=method, json=body)
+        answer = self.somebody(who).call(method, path, body)
+        if path == LOGOUT:
+            del self._known[who]
+        return answer
 
 
 def requests(world: World) -> dict[str, tuple[str, str, Any]]:
@@ -58,12 +66,11 @@ def requests(world: World) -> dict[str, tuple[str, str, Any]]:
     money = {"amount": "1"}
     note, credit = f"/v1/credit-notes/{world.note}", {"invoice_id": world.unpaid, "reason": "Returned"}
     new = f"{uuid.uuid4()}@example.com"
-    session = world.owner.colleague("viewer")
     return {
         "auth_login": ("POST", "/v1/auth/login", {"email": world.owner.email, "password": PASSWORD}),
-        "auth_logout": ("POST", "/v1/auth/logout", None),
+        "auth_logout": ("POST", LOGOUT, None),
         "auth_me": ("GET", "/v1/me", None),
-        "auth_refresh": ("POST", "/v1/auth/refresh", {"refresh_token": session.refresh_token}),
+        "auth_refresh": ("POST", REFRESH, {}),
         "auth_sign_up": ("POST", "/v1/auth/sign-up", {**SIGN_UP, "email": new}),
         "contract_openapi": ("GET", "/openapi.json", None),
         "credit_notes_create": ("POST", "/v1/credit-notes?dry_run=true", credit),

@@ -238,7 +238,7 @@ def live(app: Flask, addresses: Addresses, histories: int, steps: int) -> None:
 
 @pytest.mark.timeout(600)
 def test_a_few_histories_go_as_on_paper(app: Flask, addresses: Addresses) -> None:
-    live(app, addresses, 6, 20)
+    live(app, addresses, 4, 20)
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ import functools
 from collections.abc import Callable
 
 from billing_api import clock
-from tests.factories import Tenant
+from tests.factories import Tenant, line
 from tests.live_service import Reply
 from tests.money_races import Call, Race, outcome_of
 
@@ -29,6 +29,19 @@ def edit_finalize(tenant: Tenant) -> Meeting:
         assert issued.json["status"] == tenant.get(path).json["status"] == "open"
 
     return ("PATCH", path, {"notes": "changed"}), ("POST", f"{path}/finalize", None), judge
+
+
+def duplicate_edit(tenant: Tenant) -> Meeting:
+    """The copy has the lines of one version, also where what they name is archived by now."""
+    product = tenant.product()
+    path = tenant.draft(lines=[line(product_id=product["id"])] * 2)["links"]["self"]
+    assert tenant.patch(product["links"]["self"], {"archived": True}).status_code == 200
+
+    def judge(copied: Reply, edited: Reply) -> None:
+        assert (outcome_of(copied), outcome_of(edited)) == ("done", "done")
+        assert len(copied.json["lines"]) == 2
+
+    return ("POST", f"{path}/duplicate", None), ("PATCH", path, {"lines": [line()]}), judge
 
 
 def delete_finalize(tenant: Tenant) -> Meeting:

@@ -58,6 +58,7 @@ LOCKS: list[tuple[Lock, Callable[[Tenant], Meeting]]] = [
     (KEY, meetings.create_once),
     (SESSION, meetings.refresh_refresh),
     (INVOICE, meetings.edit_finalize),
+    (INVOICE, meetings.duplicate_edit),
     (INVOICE, functools.partial(meetings.of_money, money.void_pay)),
     (INVOICE, functools.partial(meetings.of_money, money.pay_rest_reverse)),
     (INVOICES, functools.partial(meetings.of_money, money.pay_two_crosswise)),

@@ -119,7 +119,7 @@ def _frozen(party: Organization | Customer | None, *names: str) -> dict[str, Any
 
 
 def _expected(total: Decimal | None, invoice: Invoice) -> int | None:
-    """The total that the client expects, in minor units. Raises Invalid where the currency has not as many decimals."""
+    """The total that the client expects, in minor units. Raises Invalid where no amount of the currency is that."""
     faults: list[Fault] = []
     expected = stated(total, currency(invoice.currency), "/expected_total", faults)
     if faults:

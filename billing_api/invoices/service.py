@@ -162,7 +162,8 @@ def duplicate(
     Raises:
         NotFound, PreconditionFailed, and Invalid where it could not be asked for today.
     """
-    invoice = find(Invoice, id, expected=expected)
+    # Locked, so that what was asked for and the lines that came of it are of one version.
+    invoice = find(Invoice, id, lock=True, expected=expected)
     kept = {name: value for name, value in invoice.request.items() if name not in _OF_ITS_OWN}
     if (catalogue := catalogue_of(invoice)).has_archived:
         bring_parts(invoice)

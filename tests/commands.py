@@ -29,6 +29,8 @@ def typed(*words: str, env: Mapping[str, str], timeout: float = 60) -> Ended:
     """Run a command with this environment alone. A command that takes longer, in seconds, fails the test."""
     with tempfile.TemporaryDirectory() as folder:
         output = [Path(folder) / name for name in ("stdout", "stderr")]
+        for path in output:
+            path.touch()
         process = _LOADED.Process(target=_begin, args=(words, dict(env), output))
         process.start()
         process.join(timeout)
@@ -43,7 +45,7 @@ def typed(*words: str, env: Mapping[str, str], timeout: float = 60) -> Ended:
 
 def _begin(words: tuple[str, ...], env: dict[str, str], output: list[Path]) -> None:
     for number, path in zip((1, 2), output, strict=True):
-        file = os.open(path, os.O_WRONLY | os.O_CREAT)
+        file = os.open(path, os.O_WRONLY)
         os.dup2(file, number)
         os.close(file)
     os.environ.clear()

@@ -188,6 +188,7 @@ class TestData:
     def test_a_command_attaches_to_the_server_that_runs(
         self, start: Callable[[], EmbeddedPostgres], instance: Path
     ) -> None:
+        assert attach(instance.with_name("another")) is None
         assert attach(instance) is None
         postgres = start()
         assert attach(instance) == postgres.addresses

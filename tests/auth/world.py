@@ -58,7 +58,7 @@ class World:
 
 
 def requests(world: World) -> dict[str, tuple[str, str, Any]]:
-    """A good request for each operation; what would change something is only tried."""
+    """A good request for each operation, but for the refresh token; what would change something is only tried."""
     customer, draft = f"/v1/customers/{world.customer}", f"/v1/invoices/{world.draft}"
     invoice = {"customer_id": world.customer, "lines": []}
     issued, payment = f"/v1/invoices/{world.issued['id']}", f"/v1/payments/{world.payment}"

@@ -214,4 +214,5 @@ def test_every_write_says_how_it_is_repeated_tried_and_guarded(operations: list[
 def test_the_committed_document_is_that_of_this_release() -> None:
     """Written by a process of its own: it lists the refusals that a process knows, and tests import more of them."""
     written = typed("openapi", env={"BILLING_ENV": "test"})
+    assert (written.returncode, written.stderr) == (0, "")
     assert COMMITTED.read_text(encoding="utf-8") == written.stdout, f"renew it: {RENEW}"

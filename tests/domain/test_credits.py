@@ -219,13 +219,13 @@ def draw_wish(data: st.DataObject, state: Creditable) -> CreditLine | None:
     return CreditLine(line=at, amount=D(f"{units}E-{state.currency.decimals}"))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.data(), documents(low=0))
 def test_credits_of_an_ordinary_invoice_end_exact_in_any_order(data: st.DataObject, given_document: Document) -> None:
     check_credits(data, given_document, 5, refusals=False)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.data(), documents())
 def test_credits_of_any_invoice_end_exact_in_any_order(data: st.DataObject, given_document: Document) -> None:
     check_credits(data, given_document, 5)

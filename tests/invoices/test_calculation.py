@@ -101,7 +101,7 @@ def body_of(of: Document) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.one_of(documents(), documents(low=0)))
 def test_every_figure_of_any_invoice_can_be_recomputed(shop: Tenant, of: Document) -> None:
     answer = shop.post(PREVIEW, body_of(of))

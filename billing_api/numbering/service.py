@@ -196,7 +196,8 @@ def _let_upcoming_hold(series: NumberSeries) -> None:
 def _go_on_behind(
     series: NumberSeries, counter: NumberCounter | None, named: str, value: int, issue_date: dt.date
 ) -> sa.CTE:
-    """Let a locked series go on behind an imported number, which no number that was given here may stand before."""
+    """Let a locked series go on behind an imported number. Raises SeriesInUse where it gave numbers in that period
+    already: those between its last one and this would be missing."""
     if counter and counter.first_value is not None:
         raise SeriesInUse(counter.last_value + 1, pointer="/number")
     latest = max(issue_date, (counter and counter.last_issue_date) or issue_date)

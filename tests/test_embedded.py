@@ -48,7 +48,7 @@ def place() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def original() -> Iterator[Path]:
-    """The folder of an instance that was started and stopped: to make its data takes ten times as long as to copy."""
+    """The folder of an instance that was started and stopped: to make the data takes three times as long as a copy."""
     with place() as folder:
         server = EmbeddedPostgres(folder / "instance")
         server.start()

@@ -199,7 +199,9 @@ def give_series(case: Any) -> None:
 def series(base_url: str, email: str) -> str:
     """A number series of the owner whom this variable of the environment names."""
     headers = {"Authorization": f"Bearer {logged_in(base_url, email)['access_token']}"}
-    return str(requests.get(f"{base_url}/v1/number-series", headers=headers, timeout=30).json()["data"][0]["id"])
+    found = requests.get(f"{base_url}/v1/number-series", headers=headers, timeout=30)
+    found.raise_for_status()
+    return str(found.json()["data"][0]["id"])
 
 
 def give_credit_note(case: Any) -> None:

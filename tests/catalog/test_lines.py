@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from tests import sharing
 from tests.factories import Tenant, line, sign_up
 from tests.statements import recorded
 from tests.web.refusals import codes, refused
@@ -13,11 +14,7 @@ from tests.web.refusals import codes, refused
 INVOICES = "/v1/invoices"
 PREVIEW = f"{INVOICES}/preview"
 
-
-@pytest.fixture(scope="module")
-def tenant(app: Flask) -> Tenant:
-    """One for all: nothing here depends on what another test has left."""
-    return sign_up(app)
+tenant = sharing.tenant
 
 
 def path(thing: dict[str, Any]) -> str:

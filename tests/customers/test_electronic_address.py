@@ -1,16 +1,12 @@
 """The electronic address of a customer, to which structured invoices are sent."""
 
 import pytest
-from flask import Flask
 
-from tests.factories import Tenant, sign_up
+from tests import sharing
+from tests.factories import Tenant
 from tests.web.refusals import codes, refused
 
-
-@pytest.fixture(scope="module")
-def tenant(app: Flask) -> Tenant:
-    """One for all: nothing here depends on what another test has left."""
-    return sign_up(app)
+tenant = sharing.tenant
 
 
 @pytest.mark.parametrize("scheme", ["0088", "0002", "9930", "9999", "AN", "AQ", "AS", "AU", "EM"])

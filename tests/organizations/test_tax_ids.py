@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from flask import Flask
 
 from billing_api.organizations.tax_ids import EXAMPLES, WrongTaxId, normalized
-from tests.factories import Tenant, sign_up
+from tests import sharing
+from tests.factories import Tenant
 from tests.web.refusals import codes, refused
 
 NUMBERS = {
@@ -57,11 +57,7 @@ WRONG = [
 FORM_ONLY = {"us_ein", "is_vsk", "sm_coe", "fo_vn", "in_pan", "kr_brn", "mx_rfc", "de_steuernummer", "li_peid"}
 """Kinds without a check digit, or with one that not all true numbers have."""
 
-
-@pytest.fixture(scope="module")
-def tenant(app: Flask) -> Tenant:
-    """One for all: nothing here depends on what another test has left."""
-    return sign_up(app)
+tenant = sharing.tenant
 
 
 def given(type: str, value: str) -> dict[str, Any]:

@@ -2,17 +2,11 @@
 
 from typing import Any
 
-import pytest
-from flask import Flask
-
-from tests.factories import Tenant, line, sign_up
+from tests import sharing
+from tests.factories import Tenant, line
 from tests.web.refusals import codes, refused
 
-
-@pytest.fixture(scope="module")
-def tenant(app: Flask) -> Tenant:
-    """One for all: nothing here depends on what another test has left."""
-    return sign_up(app)
+tenant = sharing.tenant
 
 
 def test_an_invoice_is_told_its_exclusions_beside_its_wrong_members(tenant: Tenant) -> None:

@@ -4,19 +4,15 @@ import re
 from typing import Any
 
 import pytest
-from flask import Flask
 from werkzeug.test import TestResponse
 
-from tests.factories import Tenant, line, sign_up
+from tests import sharing
+from tests.factories import Tenant, line
 from tests.web.refusals import codes, refused
 
 PREVIEW = "/v1/invoices/preview"
 
-
-@pytest.fixture(scope="module")
-def tenant(app: Flask) -> Tenant:
-    """One for all: nothing here depends on what another test has left."""
-    return sign_up(app)
+tenant = sharing.tenant
 
 
 NOT_DECIMAL: list[Any] = [

@@ -7,23 +7,19 @@ import json
 from typing import Any
 
 import pytest
-from flask import Flask
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
-from tests.factories import Tenant, line, sign_up
+from tests import sharing
+from tests.factories import Tenant, line
 from tests.web.refusals import codes, refused
 
 CUSTOMERS = "/v1/customers?dry_run=true"
 NOT_TEXT: list[Any] = [0, 1.5, True, [], {}, ["x"]]
 NUL, HIGH, LOW = "a\0b", "\ud800", "a\udfffb"
 
-
-@pytest.fixture(scope="module")
-def tenant(app: Flask) -> Tenant:
-    """One for all: nothing here depends on what another test has left."""
-    return sign_up(app)
+tenant = sharing.tenant
 
 
 def customer(tenant: Tenant, **members: Any) -> TestResponse:

@@ -13,7 +13,8 @@ from werkzeug.test import TestResponse
 from billing_api import create_app
 from billing_api.database import db
 from config import Config
-from tests.factories import Tenant, sign_up
+from tests import sharing
+from tests.factories import Tenant
 from tests.web.refusals import refused
 
 ORIGIN = "https://app.example.com"
@@ -50,11 +51,7 @@ PLACES = [
     "/openapi.json",
 ]
 
-
-@pytest.fixture(scope="module")
-def tenant(app: Flask) -> Tenant:
-    """One for all: nothing here depends on what another test has left."""
-    return sign_up(app)
+tenant = sharing.tenant
 
 
 def rebuilt(config: Config, **settings: object) -> Iterator[Flask]:

@@ -17,7 +17,8 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from billing_api.web.errors import unforeseen_data
-from tests.factories import PASSWORD, Tenant, line, sign_up
+from tests import sharing
+from tests.factories import PASSWORD, Tenant, line
 from tests.web.attacks import VALUES, Attack, attacks
 from tests.web.refusals import problem_of
 
@@ -91,10 +92,7 @@ class Target:
         )
 
 
-@pytest.fixture(scope="module")
-def tenant(app: Flask) -> Tenant:
-    """One for all: nothing here depends on what another test has left."""
-    return sign_up(app)
+tenant = sharing.tenant
 
 
 @pytest.fixture

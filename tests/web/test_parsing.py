@@ -4,22 +4,18 @@ import gzip
 import json
 
 import pytest
-from flask import Flask
 from werkzeug.test import TestResponse
 
 from billing_api import MAX_BODY
 from billing_api.web.json import MAX_DEPTH, read, write
-from tests.factories import Tenant, sign_up
+from tests import sharing
+from tests.factories import Tenant
 from tests.web.refusals import codes, refused
 
 JSON = "application/json"
 CUSTOMERS = "/v1/customers"
 
-
-@pytest.fixture(scope="module")
-def tenant(app: Flask) -> Tenant:
-    """One for all: nothing here depends on what another test has left."""
-    return sign_up(app)
+tenant = sharing.tenant
 
 
 def send(tenant: Tenant, body: bytes, content_type: str | None = JSON, **headers: str) -> TestResponse:

@@ -10,16 +10,13 @@ from flask import Flask
 from marshmallow import fields
 
 from billing_api.web.fields import Choice, Schema, Text
-from tests.factories import Tenant, line, sign_up
+from tests import sharing
+from tests.factories import Tenant, line
 from tests.web.refusals import refused
 
 ORGANIZATION, CUSTOMERS, PREVIEW = "/v1/organization", "/v1/customers", "/v1/invoices/preview"
 
-
-@pytest.fixture(scope="module")
-def tenant(app: Flask) -> Tenant:
-    """One for all: nothing here depends on what another test has left."""
-    return sign_up(app)
+tenant = sharing.tenant
 
 
 def schemas(root: type[ma.Schema] = Schema) -> Iterator[type[ma.Schema]]:

@@ -125,11 +125,13 @@ def transaction(
 
     A refusal that `keeps` commits what it wrote and is then raised. A dry run checks all constraints, also deferred
     ones, and is undone. Nothing is sent before the first statement, so a view that needs no database takes no
-    connection, and a short unit may stand inside one that has not begun yet.
+    connection, and a short unit may stand inside one that has not begun yet; it is of the same request.
     """
-    token = current.set(UnitOfWork(is_read_only=read_only, is_dry_run=dry_run, request_id=request_id))
+    around = unit()
+    here = UnitOfWork(read_only, dry_run, request_id or around.request_id, around.client)
+    token = current.set(here)
     try:
-        yield unit()
+        yield here
         _finish(db.session())
     except BillingError as error:
         if error.keeps:

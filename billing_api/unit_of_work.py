@@ -25,6 +25,18 @@ class Actor:
 SYSTEM = Actor("system", None)
 
 
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Where a request came from: its address, and the name that its program gives itself."""
+
+    address: str | None = None
+    agent: str | None = None
+
+
+NOWHERE = Client()
+"""Of what nobody asked for over the network: commands, and the worker."""
+
+
 @dataclass(slots=True)
 class UnitOfWork:
     """What a transaction knows about itself."""
@@ -32,6 +44,7 @@ class UnitOfWork:
     is_read_only: bool = False
     is_dry_run: bool = False
     request_id: str | None = None
+    client: Client = NOWHERE
     started_at: dt.datetime = field(default_factory=clock.now)
     """When its request came in, as far as that is known; it may have waited since for a thread."""
     actor: Actor = SYSTEM

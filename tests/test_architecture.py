@@ -17,8 +17,8 @@ from config import ROOT
 from tests.planted import PLANTED
 
 ORDER = (
-    "events", "organizations", "auth", "customers", "catalog", "numbering", "ledger", "invoices", "payments",
-    "credit_notes", "documents", "reports",
+    "events", "audit_log", "organizations", "mail", "auth", "users", "invitations", "api_keys", "customers", "catalog",
+    "numbering", "ledger", "invoices", "payments", "credit_notes", "documents", "reports",
 )  # fmt: skip
 """Resources know only those to their left."""
 OPERATIONS = ("health", "docs")
@@ -26,7 +26,8 @@ OPERATIONS = ("health", "docs")
 STAGES = {
     "models": ("models", "parts", "import_checks", "life_checks", "breakdown"),
     "service": (
-        "service", "queries", "passwords", "drafting", "resolving", "rows", "finalization", "explaining", "adoption",
+        "service", "queries", "passwords", "sessions", "drafting", "resolving", "rows", "finalization", "explaining",
+        "adoption",
         "product_service", "tax_rate_service", "lookup", "terms", "scheduling", "audit", "actions", "issued",
         "settlement", "preceding", "copying", "balance", "credits", "revision", "statements", "taxation",
     ),
@@ -34,7 +35,9 @@ STAGES = {
     "routes": ("routes", "product_routes", "tax_rate_routes"),
 }  # fmt: skip
 """At which stage a file of a resource stands; one that grew too long is split within its stage."""
-FOUNDATION = ("circuit_breaker", "clock", "database", "errors", "extensions", "keys", "tenancy", "unit_of_work")
+FOUNDATION = (
+    "circuit_breaker", "clock", "database", "errors", "extensions", "keys", "sealing", "tenancy", "unit_of_work",
+)  # fmt: skip
 """What rooms stand on; all other files at the top start the service, know every room, and are known by none."""
 FORMS = ("web.fields", "web.filters", "web.lists", "web.decimals", "web.bodies", "web.json", "web.pagination")
 """The edge's strict fields, and the form of a page."""
@@ -42,7 +45,7 @@ FORMS = ("web.fields", "web.filters", "web.lists", "web.decimals", "web.bodies",
 MAY_KNOW = {
     "domain": {"domain", "errors"},
     "models": {"database", "domain", "errors", "clock", "models"},
-    "service": {"database", "unit_of_work", "domain", "errors", "clock", "models", "service"},
+    "service": {"database", "unit_of_work", "sealing", "domain", "errors", "clock", "models", "service"},
     "schemas": {"domain", "schemas", *FORMS},
     "routes": {"errors", "web", "own service", "own models", "schemas"},
     "web": {"database", "unit_of_work", "extensions", "domain", "errors", "clock", "keys", "web"},

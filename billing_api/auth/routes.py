@@ -5,9 +5,9 @@ from typing import Any
 
 from flask import current_app, g
 
-from billing_api.auth import service
+from billing_api.auth import service, sessions
 from billing_api.auth.schemas import GrantOutput, LoginInput, MeOutput, RefreshInput, SignUpInput
-from billing_api.auth.service import Grant
+from billing_api.auth.sessions import Grant
 from billing_api.web import tokens
 from billing_api.web.api import Blueprint
 from billing_api.web.auth import public, requires
@@ -48,7 +48,7 @@ def refresh(values: dict[str, Any]) -> dict[str, Any]:
 
     Each refresh token works once and gives its successor. One that is used again ends the session.
     """
-    return _granted(service.refresh(values["refresh_token"], _lifetime()))
+    return _granted(sessions.refresh(values["refresh_token"], _lifetime()))
 
 
 @blueprint.route("/auth/logout", methods=["POST"])
@@ -59,7 +59,7 @@ def logout() -> None:
 
     Ends the session: its access token and its refresh token are refused from now on.
     """
-    service.logout(g.principal)
+    sessions.logout(g.principal)
 
 
 @blueprint.route("/me")

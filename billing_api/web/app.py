@@ -9,7 +9,7 @@ from werkzeug.routing import MapAdapter
 
 from billing_api import clock
 from billing_api.database import Overtaken, transaction
-from billing_api.web.arrival import arrived_at
+from billing_api.web.arrival import arrived_at, client
 from billing_api.web.errors import is_passing
 from billing_api.web.json import ExactJson
 
@@ -55,7 +55,7 @@ class BillingApi(Flask):
             dry_run=is_dry_run,
             request_id=g.request_id,
         ) as here:
-            here.started_at = arrived_at()
+            here.started_at, here.client = arrived_at(), client()
             answer = self.make_response(super().dispatch_request())
         if is_dry_run and answer.status_code < 400:
             answer.headers["Dry-Run"] = "true"

@@ -1,4 +1,4 @@
-"""When a request came in: as the kernel saw its last bytes, and not when a thread found the time for it."""
+"""When a request came in, as the kernel saw its last bytes and not when a thread found the time for it; and whence."""
 
 import datetime as dt
 import socket
@@ -8,11 +8,15 @@ import sys
 from flask import request
 
 from billing_api import clock
+from billing_api.unit_of_work import Client
 
 _LAST_DATA_RECEIVED = struct.Struct("=52xI")
 """`tcpi_last_data_recv` of Linux's `struct tcp_info`: milliseconds since the last bytes came in."""
 _TICK_MS = 4
 """The kernel counts in ticks of up to so many milliseconds, as a rule."""
+
+_LONGEST_AGENT = 255
+"""What a browser calls itself has some 120 characters; what is longer tells no more."""
 
 
 def arrived_at() -> dt.datetime:
@@ -30,3 +34,8 @@ def arrived_at() -> dt.datetime:
     except (OSError, struct.error):
         return now
     return now - dt.timedelta(milliseconds=max(0, waited_ms - _TICK_MS))
+
+
+def client() -> Client:
+    """Where this request came from; as many proxies are believed as the settings say stand in front."""
+    return Client(request.remote_addr, request.headers.get("User-Agent", "")[:_LONGEST_AGENT] or None)

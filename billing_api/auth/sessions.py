@@ -1,0 +1,155 @@
+"""The life of a session: opened by a login, kept alive by refresh tokens, ended."""
+
+import datetime as dt
+import hashlib
+import secrets
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from uuid_utils.compat import uuid7
+
+from billing_api import clock
+from billing_api.auth.models import RefreshToken, Session, User
+from billing_api.database import db, enter, find, reveal
+from billing_api.domain.access import Principal, scope_text
+from billing_api.errors import Unauthenticated
+from billing_api.events.service import record
+from billing_api.organizations import service as organizations
+from billing_api.organizations.models import Organization
+from billing_api.unit_of_work import Actor, unit
+
+
+class InvalidRefreshToken(Unauthenticated):
+    """The refresh token is unknown, spent, expired, or its session has ended. Log in again."""
+
+    code = "invalid-refresh-token"
+    title = "The refresh token is not valid"
+
+
+class RefreshTokenInExchange(InvalidRefreshToken):
+    """Another request was exchanging this refresh token at the same moment, and has its successor. Use that one."""
+
+    code = "refresh-token-in-exchange"
+    title = "The refresh token is being exchanged by another request"
+    keeps = True
+
+
+class RefreshTokenReused(InvalidRefreshToken):
+    """A refresh token was used a second time, so two parties hold it; the session was ended. Log in again."""
+
+    code = "refresh-token-reused"
+    title = "The refresh token was used before"
+    keeps = True
+
+
+_TWINS_APART = dt.timedelta(milliseconds=100)
+"""How far apart a client may send two of several requests that it means to send at one moment."""
+_TWINS_WITHIN = dt.timedelta(seconds=2)
+"""How long after the exchange the last of them may be sent. Without an end, a thief who goes on sending would put off
+the end of the session for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a login gives: whom it is for, and the refresh token, which is shown this once."""
+
+    organization: Organization
+    user: User
+    session: Session
+    refresh_token: str
+
+    @property
+    def scope(self) -> str:
+        """How far it reaches, as OAuth 2 writes it."""
+        return scope_text(self.user.role)
+
+
+def start(organization: Organization, user: User, lifetime: dt.timedelta) -> Grant:
+    """A new session of a user of the entered organization."""
+    session = Session(id=uuid7(), user_id=user.id)
+    db.session.add(session)
+    db.session.flush()
+    record("session.created", session, user_id=str(user.id))
+    return Grant(organization, user, session, _new_token(session, lifetime))
+
+
+def refresh(token: str, lifetime: dt.timedelta) -> Grant:
+    """Exchange a refresh token for its successor.
+
+    A token that comes back after it was spent is in two hands: the session ends. One that was sent before its twin was
+    done with, as the tabs of a browser do, is refused and ends nothing.
+
+    Raises:
+        InvalidRefreshToken, RefreshTokenInExchange, RefreshTokenReused
+    """
+    held = _held(token)
+    was_unused = held.used_at is None
+    enter(held.organization_id)
+    # The lock of the session is what makes one of many first; what stood before it is only a hint.
+    session = find(Session, held.session_id, lock=True)
+    db.session.refresh(held)
+    user = find(User, session.user_id)
+    unit().actor = Actor("user", user.id)
+    if session.ended_at is not None or user.status != "active" or held.expires_at <= clock.now():
+        raise InvalidRefreshToken()
+    if held.used_at is not None:
+        if was_unused or unit().started_at <= held.used_at:
+            _await_more_twins(held)
+            raise RefreshTokenInExchange()
+        _end(session, "refresh token reused")
+        raise RefreshTokenReused()
+    grant = Grant(organizations.current(), user, session, _new_token(session, lifetime))
+    # As late as can be: what was sent up to here cannot have seen the successor.
+    held.used_at = clock.now()
+    return grant
+
+
+def logout(principal: Principal) -> None:
+    """End the session of this credential: its access tokens and its refresh tokens are refused from now on."""
+    if principal.session_id is None:
+        return
+    session = find(Session, principal.session_id, lock=True)
+    if session.ended_at is None:
+        _end(session, "logout")
+
+
+def _new_token(session: Session, lifetime: dt.timedelta) -> str:
+    token = f"rt_{secrets.token_urlsafe(32)}"
+    now = clock.now()
+    db.session.add(
+        RefreshToken(session_id=session.id, digest=_digest(token), created_at=now, expires_at=now + lifetime)
+    )
+    db.session.flush()
+    return token
+
+
+def _held(token: str) -> RefreshToken:
+    """The refresh token as it is kept, looked for across tenants. Raises InvalidRefreshToken."""
+    digest = _digest(token)
+    reveal("token_digest", digest)
+    held = db.session.scalars(sa.select(RefreshToken).where(RefreshToken.digest == digest)).one_or_none()
+    if held is None:
+        raise InvalidRefreshToken()
+    return held
+
+
+def _await_more_twins(spent: RefreshToken) -> None:
+    """Where there is one twin there may be more: whoever is sent until shortly after this one is a twin too."""
+    successors = sa.select(sa.func.min(RefreshToken.created_at)).where(
+        RefreshToken.organization_id == unit().tenant,
+        RefreshToken.session_id == spent.session_id,
+        RefreshToken.created_at > spent.created_at,
+    )
+    exchanged_at = db.session.scalar(successors) or clock.now()
+    spent.used_at = min(clock.now() + _TWINS_APART, exchanged_at + _TWINS_WITHIN)
+
+
+def _end(session: Session, reason: str) -> None:
+    session.ended_at, session.end_reason = clock.now(), reason
+    record("session.ended", session, user_id=str(session.user_id), reason=reason)
+    db.session.flush()
+
+
+def _digest(token: str) -> str:
+    # A token of 256 random bits cannot be guessed from its digest; a slow hash would add nothing.
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -57,7 +57,7 @@ class Config:
     secret_key: str | None
     """Signs cursors, at least 32 bytes; None means the one that is made and kept in the instance."""
     jwt_keys: Path
-    """A folder of Ed25519 private keys in PEM; the newest by name signs, all verify."""
+    """A folder of Ed25519 private keys in PEM; the newest whose time has come signs, all verify."""
     jwt_keys_given: bool
     public_url: str
     """Issuer of access tokens; the only absolute address that the service ever writes."""

@@ -3,34 +3,72 @@
 They are made at the first start and kept in the instance, readable by its owner only, unless the settings give them.
 """
 
+import datetime as dt
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from billing_api import clock
 from config import Config, ConfigError
 
+_DATED = "%Y%m%dT%H%M%SZ"
+BEFORE_ALL = dt.datetime.min.replace(tzinfo=dt.UTC)
+"""When a key whose name is no time began to sign."""
 
-@dataclass(frozen=True, slots=True)
+log = structlog.get_logger()
+
+
 class Keys:
-    """The secrets of one process. Every key verifies, the newest (by file name) signs."""
+    """The secrets of one process. Every key of the folder verifies; the newest whose time has come signs."""
 
-    secret: str
-    signing: Mapping[str, Ed25519PrivateKey]
+    def __init__(self, secret: str, folder: Path) -> None:
+        self.secret = secret
+        self._folder = folder
+        self._stamp = _stamp(folder)
+        self._signing = _read_all(folder)
 
     @property
-    def newest(self) -> str:
-        """The `kid` of the key that signs."""
-        return max(self.signing)
+    def signing(self) -> Mapping[str, Ed25519PrivateKey]:
+        """All keys by their `kid`. The folder is read again when it has changed: a key that was put there, or taken
+        away, counts from the next request on. One that cannot be read changes nothing."""
+        stamp = _stamp(self._folder)
+        if stamp != self._stamp:
+            self._stamp = stamp
+            try:
+                self._signing = _read_all(self._folder)
+            except ConfigError as error:
+                log.error("signing keys", reason=str(error))
+        return self._signing
+
+    @property
+    def signer(self) -> str:
+        """The `kid` of the key that signs now."""
+        started = [kid for kid in self.signing if starts_at(kid) <= clock.now()]
+        # Where all are yet to come there is one whose time comes first.
+        return max(started, key=_age) if started else min(self.signing, key=_age)
 
     def public(self, kid: str) -> Ed25519PublicKey | None:
         """The key that verifies what the private key of this name has signed."""
         private = self.signing.get(kid)
         return private.public_key() if private else None
+
+
+def starts_at(kid: str) -> dt.datetime:
+    """When a key begins to sign. Its name may say so (20261122T101500Z); any other name is older than all of these."""
+    try:
+        return dt.datetime.strptime(kid, _DATED).replace(tzinfo=dt.UTC)
+    except ValueError:
+        return BEFORE_ALL
+
+
+def named(starts: dt.datetime) -> str:
+    """The name of a key that begins to sign then."""
+    return starts.strftime(_DATED)
 
 
 def load(config: Config) -> Keys:
@@ -40,11 +78,8 @@ def load(config: Config) -> Keys:
         ConfigError: a given folder holds no Ed25519 key that can be read.
     """
     if not config.jwt_keys_given:
-        _make_signing_key(config.jwt_keys)
-    signing = {path.stem: _read(path) for path in sorted(config.jwt_keys.glob("*.pem"))}
-    if not signing:
-        raise ConfigError([f"BILLING_JWT_KEYS: {config.jwt_keys} holds no *.pem file with an Ed25519 private key"])
-    return Keys(config.secret_key or kept(config.instance / "secret_key", secrets.token_hex(32)), signing)
+        make_first(config.jwt_keys)
+    return Keys(config.secret_key or kept(config.instance / "secret_key", secrets.token_hex(32)), config.jwt_keys)
 
 
 def kept(path: Path, fresh: str) -> str:
@@ -54,13 +89,37 @@ def kept(path: Path, fresh: str) -> str:
     return path.read_text(encoding="ascii").strip()
 
 
-def _make_signing_key(folder: Path) -> None:
-    if any(folder.glob("*.pem")):
-        return
+def make_first(folder: Path) -> None:
+    """Write a first signing key, unless there is any."""
+    if not any(folder.glob("*.pem")):
+        make(folder / "0001.pem")
+
+
+def make(path: Path) -> None:
+    """Write a new signing key, unless there is one of this name."""
     pem = Ed25519PrivateKey.generate().private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    _write_once(folder / "0001.pem", pem)
+    _write_once(path, pem)
+
+
+def _age(kid: str) -> tuple[dt.datetime, str]:
+    return starts_at(kid), kid
+
+
+def _stamp(folder: Path) -> int:
+    """What changes with the folder; 0 where there is none."""
+    try:
+        return folder.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _read_all(folder: Path) -> Mapping[str, Ed25519PrivateKey]:
+    signing = {path.stem: _read(path) for path in sorted(folder.glob("*.pem"))}
+    if not signing:
+        raise ConfigError([f"BILLING_JWT_KEYS: {folder} holds no *.pem file with an Ed25519 private key"])
+    return signing
 
 
 def _write_once(path: Path, content: bytes) -> None:

@@ -5,7 +5,7 @@ import uuid
 from typing import Any
 
 from cryptography.hazmat.primitives import serialization
-from flask import Flask, current_app
+from flask import Flask, current_app, g
 from flask_jwt_extended import create_access_token
 from jwt.exceptions import InvalidKeyError
 
@@ -37,6 +37,8 @@ def init_app(app: Flask, keys: Keys, issuer: str) -> None:
 
 def mint(organization_id: uuid.UUID, user_id: uuid.UUID, session_id: uuid.UUID, role: str) -> str:
     """An access token for a user's session, with the scopes of the role."""
+    # Chosen once: another key may begin to sign between the two moments at which the library asks.
+    g.signer = _keys().signer
     token: str = create_access_token(
         identity=str(user_id),
         additional_claims={
@@ -45,7 +47,7 @@ def mint(organization_id: uuid.UUID, user_id: uuid.UUID, session_id: uuid.UUID, 
             "scope": scope_text(role),
             "client_id": CLIENT_ID,
         },
-        additional_headers={"kid": _keys().newest, "typ": "at+jwt"},
+        additional_headers={"kid": g.signer, "typ": "at+jwt"},
     )
     return token
 
@@ -75,7 +77,7 @@ def _keys() -> Keys:
 
 @jwt.encode_key_loader
 def _signing_key(_identity: Any) -> Any:
-    return _keys().signing[_keys().newest]
+    return _keys().signing[g.signer]
 
 
 @jwt.decode_key_loader

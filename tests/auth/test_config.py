@@ -242,10 +242,10 @@ def test_secrets_that_were_made_are_readable_by_their_owner_alone(config: Config
 def test_the_key_that_is_newest_by_name_signs_and_the_old_one_still_verifies(config: Config, tmp_path: Path) -> None:
     one = keys.load(replace(config, instance=tmp_path, jwt_keys=tmp_path / "keys"))
     second = keys.load(replace(config, instance=tmp_path / "b", jwt_keys=tmp_path / "b" / "keys"))
-    assert second.newest == "0001"
+    assert second.signer == "0001"
     (tmp_path / "keys" / "0002.pem").write_bytes((tmp_path / "b" / "keys" / "0001.pem").read_bytes())
     both = keys.load(replace(config, instance=tmp_path, jwt_keys=tmp_path / "keys"))
-    assert both.newest == "0002"
+    assert both.signer == "0002"
     old, kept = one.public("0001"), both.public("0001")
     assert old is not None
     assert kept is not None

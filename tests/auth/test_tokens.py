@@ -27,7 +27,7 @@ def holder(app: Flask) -> Tenant:
 
 @pytest.fixture(scope="module")
 def forger(app: Flask, holder: Tenant) -> Forger:
-    return Forger(holder, sign_up(app), app.extensions["keys"].signing[app.extensions["keys"].newest])
+    return Forger(holder, sign_up(app), app.extensions["keys"].signing[app.extensions["keys"].signer])
 
 
 def assert_refused(client: FlaskClient, authorization: str) -> None:

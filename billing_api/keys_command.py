@@ -1,0 +1,70 @@
+"""`billing-api keys`: the keys that sign access tokens, exchanged while the service runs."""
+
+import datetime as dt
+import os
+from pathlib import Path
+
+import click
+
+from billing_api import clock, keys
+from config import Config
+
+LEAD_SECONDS = 600
+"""Twice as long as others may keep the published keys."""
+SPARE = dt.timedelta(minutes=5)
+"""For clocks that differ, beyond the life of the last token that a key has signed."""
+
+
+@click.group("keys")
+def commands() -> None:
+    """The keys that sign access tokens: a folder of PEM files, BILLING_JWT_KEYS. Running services see what changes."""
+
+
+@commands.command()
+@click.option(
+    "--lead",
+    "lead_seconds",
+    default=LEAD_SECONDS,
+    show_default=True,
+    type=click.IntRange(0, 30 * 86_400),
+    help="Seconds from now on which the new key begins to sign; it is published at once.",
+)
+def rotate(lead_seconds: int) -> None:
+    """Make a key that signs from soon on, and remove those whose tokens have all expired.
+
+    Until then the old key goes on signing, so that whoever verifies tokens has the new key before its first token
+    comes; afterwards it goes on verifying, until the last token that it signed has expired. While a key is still
+    waiting for its time, no other is made: run it from a timer as often as you like.
+    """
+    config = Config.from_env(os.environ)
+    folder = config.jwt_keys
+    keys.make_first(folder)
+    for path in _retired(folder, dt.timedelta(seconds=config.access_token_seconds)):
+        path.unlink()
+        click.echo(f"Removed {path.name}: the last token that it signed has expired")
+    waiting = [kid for kid in _kids(folder) if keys.starts_at(kid) > clock.now()]
+    if waiting:
+        click.echo(
+            f"{waiting[0]} begins to sign at {keys.starts_at(waiting[0]):%Y-%m-%d %H:%M:%S} UTC; no other is made"
+        )
+        return
+    starts = clock.now() + dt.timedelta(seconds=lead_seconds)
+    keys.make(folder / f"{keys.named(starts)}.pem")
+    click.echo(f"Made {keys.named(starts)}.pem, which signs from {starts:%Y-%m-%d %H:%M:%S} UTC on")
+
+
+def _kids(folder: Path) -> list[str]:
+    """The keys of the folder, the one that signs first before the others."""
+    return sorted((path.stem for path in folder.glob("*.pem")), key=lambda kid: (keys.starts_at(kid), kid))
+
+
+def _retired(folder: Path, lifetime: dt.timedelta) -> list[Path]:
+    """Keys that another has relieved for so long that no token of theirs can be good any more. When a key without a
+    date in its name came, nobody knows."""
+    now, retired = clock.now(), []
+    kids = _kids(folder)
+    for number, kid in enumerate(kids):
+        times = [starts for later in kids[number + 1 :] if (starts := keys.starts_at(later)) > keys.BEFORE_ALL]
+        if times and times[0] + lifetime + SPARE < now:
+            retired.append(folder / f"{kid}.pem")
+    return retired

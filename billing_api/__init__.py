@@ -92,6 +92,7 @@ def _settings(config: Config, secret: str) -> dict[str, object]:
         "API_SPEC_OPTIONS": ABOUT,
         "BILLING_REFRESH_TOKEN_SECONDS": config.refresh_token_seconds,
         "BILLING_CORS_ORIGINS": config.cors_origins,
+        "BILLING_PUBLIC_URL": config.public_url,
         "BILLING_METRICS_TOKEN": config.metrics_token,
         "BILLING_METRICS_DIR": os.environ.get("PROMETHEUS_MULTIPROC_DIR"),
         "BILLING_INSTANCE": str(config.instance),

@@ -15,6 +15,7 @@ from billing_api.auth import passwords
 from billing_api.auth import service as auth
 from billing_api.auth.models import User
 from billing_api.auth.schemas import SignUpInput
+from billing_api.auth.sessions import Terms
 from billing_api.catalog import product_service as products
 from billing_api.catalog import tax_rate_service as tax_rates
 from billing_api.catalog.schemas import ProductInput, TaxRateInput
@@ -94,7 +95,7 @@ def ensure(app: Flask) -> Demo:
                 grant = auth.open_session(EMAIL, lifetime)
                 _keep_password(grant.user, password)
             except NotFound:
-                grant = auth.sign_up(SignUpInput().load({**_SELLER, "password": password}), lifetime)
+                grant = auth.sign_up(SignUpInput().load({**_SELLER, "password": password}), Terms("body", lifetime))
                 _fill()
             newest = sa.select(Invoice).order_by(Invoice.sequence_value.desc().nulls_last()).limit(1)
             invoice = db.session.scalars(newest).first()

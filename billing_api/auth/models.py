@@ -40,16 +40,26 @@ class User(Owned, Versioned, Model):
 
 
 class Session(Owned, Timestamped, Model):
-    """One login of a user: the family of its refresh tokens, and what its access tokens name as `sid`."""
+    """One login of a user: the family of its refresh tokens, and what its access tokens name as `sid`.
+
+    `carrier` is how its tokens travel, `body` or `cookie`. Of those that were opened before they were written down, the
+    address, the program, and when they were last used and expire are unknown.
+    """
 
     __tablename__ = "sessions"
     __table_args__ = (
         owned_by("users", "user_id"),
         sa.CheckConstraint("(ended_at IS NULL) = (end_reason IS NULL)", name="end_has_reason"),
-        sa.Index("ix_sessions_organization_id_user_id", "organization_id", "user_id"),
+        sa.CheckConstraint("carrier IN ('body', 'cookie')", name="carrier_known"),
+        sa.Index("ix_sessions_organization_id_user_id_created_at", "organization_id", "user_id", "created_at", "id"),
     )
 
     user_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid)
+    carrier: Mapped[str] = mapped_column(sa.Text)
+    address: Mapped[str | None] = mapped_column(sa.Text)
+    agent: Mapped[str | None] = mapped_column(sa.Text)
+    last_used_at: Mapped[Instant | None] = mapped_column()
+    expires_at: Mapped[Instant | None] = mapped_column()
     ended_at: Mapped[Instant | None] = mapped_column()
     end_reason: Mapped[str | None] = mapped_column(sa.Text)
 

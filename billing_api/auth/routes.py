@@ -1,18 +1,33 @@
 """`/v1/auth/*` and `/v1/me`: from a password to tokens, and back out."""
 
 import datetime as dt
+import uuid
 from typing import Any
 
 from flask import current_app, g
 
 from billing_api.auth import service, sessions
-from billing_api.auth.schemas import GrantOutput, LoginInput, MeOutput, RefreshInput, SignUpInput
-from billing_api.auth.sessions import Grant
-from billing_api.web import tokens
+from billing_api.auth.models import Session
+from billing_api.auth.schemas import (
+    GrantOutput,
+    LoginInput,
+    MeOutput,
+    PasswordInput,
+    RefreshInput,
+    SessionOutput,
+    SessionQuery,
+    SignUpInput,
+)
+from billing_api.auth.sessions import Grant, Terms
+from billing_api.errors import Fault, Invalid
+from billing_api.web import cookies, tokens
 from billing_api.web.api import Blueprint
 from billing_api.web.auth import public, requires
+from billing_api.web.pagination import SortKey, page_of, paginate
 
 blueprint = Blueprint("auth", __name__, url_prefix="/v1", description="Sign up, log in, and keep a session alive.")
+
+SORT_KEYS = {"created_at": SortKey(Session.created_at, dt.datetime.fromisoformat)}
 
 
 @blueprint.route("/auth/sign-up", methods=["POST"])
@@ -24,7 +39,7 @@ def sign_up(values: dict[str, Any]) -> Any:
 
     Founds an organization with its owner, who is logged in at once.
     """
-    return _granted(service.sign_up(values, _lifetime())), 201, {"Location": "/v1/me"}
+    return _granted(service.sign_up(values, _terms(values))), 201, {"Location": "/v1/me"}
 
 
 @blueprint.route("/auth/login", methods=["POST"])
@@ -36,23 +51,32 @@ def login(values: dict[str, Any]) -> dict[str, Any]:
 
     A refusal is the same for every reason.
     """
-    return _granted(service.login(values["email"], values["password"], _lifetime()))
+    return _granted(service.login(values["email"], values["password"], _terms(values)))
 
 
 @blueprint.route("/auth/refresh", methods=["POST"])
-@public(401)
+@public(401, 403)
 @blueprint.arguments(RefreshInput())
 @blueprint.response(200, GrantOutput())
 def refresh(values: dict[str, Any]) -> dict[str, Any]:
     """Exchange a refresh token
 
-    Each refresh token works once and gives its successor. One that is used again ends the session.
+    Each refresh token works once and gives its successor. One that is used again ends the session. Where it is in a
+    cookie, the body is empty, and `X-CSRF-Token` is sent along.
     """
-    return _granted(sessions.refresh(values["refresh_token"], _lifetime()))
+    if token := values["refresh_token"]:
+        return _granted(sessions.refresh(token, _held_in("body")))
+    token = cookies.refresh_token()
+    if token is None:
+        raise Invalid(faults=[Fault("required", "This member is required, where no cookie has it.", "/refresh_token")])
+    cookies.claimed_session()
+    grant = sessions.refresh(token, _held_in("cookie"))
+    cookies.check(grant.session.id)
+    return _granted(grant)
 
 
 @blueprint.route("/auth/logout", methods=["POST"])
-@requires(stores=False)
+@requires(stores=False, refusals=(403,))
 @blueprint.response(204)
 def logout() -> None:
     """Log out
@@ -60,6 +84,8 @@ def logout() -> None:
     Ends the session: its access token and its refresh token are refused from now on.
     """
     sessions.logout(g.principal)
+    if g.is_by_cookie:
+        cookies.take_back()
 
 
 @blueprint.route("/me")
@@ -68,7 +94,7 @@ def logout() -> None:
 def me() -> dict[str, Any]:
     """Read who I am
 
-    The user and the organization that the credential speaks for, and its scopes.
+    The user and the organization that the credential speaks for, and its scopes. `user` is null for an API key.
     """
     principal = g.principal
     return {
@@ -76,25 +102,84 @@ def me() -> dict[str, Any]:
         "organization": service.organization_of(principal),
         "scope": " ".join(sorted(principal.scopes)),
         "credential": {
-            "type": "access_token",
+            "type": g.credential_type,
             "session_id": principal.session_id,
             "client_id": principal.client_id,
+            "csrf_token": cookies.csrf_token(principal.session_id) if g.is_by_cookie else None,
         },
     }
 
 
-def _lifetime() -> dt.timedelta:
-    return dt.timedelta(seconds=current_app.config["BILLING_REFRESH_TOKEN_SECONDS"])
+@blueprint.route("/me/password", methods=["PUT"])
+@requires(stores=False, matches=False, asks_first=False, refusals=(403,))
+@blueprint.arguments(PasswordInput())
+@blueprint.response(200, GrantOutput())
+def change_password(values: dict[str, Any]) -> dict[str, Any]:
+    """Change my password
+
+    Ends every session of the user at once, this one too, and gives the credentials of a new one.
+    """
+    terms = _held_in("cookie" if g.is_by_cookie else "body")
+    return _granted(service.change_password(g.principal, values["current_password"], values["new_password"], terms))
+
+
+@blueprint.route("/me/sessions")
+@requires(refusals=(403,))
+@blueprint.arguments(SessionQuery(), location="query")
+@blueprint.response(200, page_of(SessionOutput(), "SessionPage"))
+def search_sessions(query: dict[str, Any]) -> dict[str, Any]:
+    """List my sessions
+
+    Those that are alive: one for each login, wherever it was made.
+    """
+    return paginate(sessions.search(g.principal), query, SORT_KEYS)
+
+
+@blueprint.route("/me/sessions", methods=["DELETE"])
+@requires(matches=False, refusals=(403,))
+@blueprint.response(204)
+def end_other_sessions() -> None:
+    """End my other sessions
+
+    All but the one that asks: whoever holds their tokens is logged out at once.
+    """
+    sessions.end_others(g.principal)
+
+
+@blueprint.route("/me/sessions/<uuid:session_id>", methods=["DELETE"])
+@requires(matches=False, refusals=(403,))
+@blueprint.response(204)
+def end_session(session_id: uuid.UUID) -> None:
+    """End one of my sessions
+
+    Its access token and its refresh token are refused from now on.
+    """
+    sessions.end(g.principal, session_id)
+
+
+def _terms(values: dict[str, Any]) -> Terms:
+    return _held_in("cookie" if values["session"] == "cookie" else "body")
+
+
+def _held_in(carrier: str) -> Terms:
+    return Terms(carrier, dt.timedelta(seconds=current_app.config["BILLING_REFRESH_TOKEN_SECONDS"]))
 
 
 def _granted(grant: Grant) -> dict[str, Any]:
-    user = grant.user
-    return {
+    user, session = grant.user, grant.session
+    access = tokens.mint(user.organization_id, user.id, session.id, user.role)
+    shown: dict[str, Any] = {
         "organization": grant.organization,
         "user": user,
-        "access_token": tokens.mint(user.organization_id, user.id, grant.session.id, user.role),
+        "access_token": access,
         "token_type": "Bearer",
         "expires_in": int(current_app.config["JWT_ACCESS_TOKEN_EXPIRES"].total_seconds()),
         "refresh_token": grant.refresh_token,
+        "csrf_token": None,
         "scope": grant.scope,
     }
+    if session.carrier == "cookie":
+        seconds = int(current_app.config["BILLING_REFRESH_TOKEN_SECONDS"])
+        cookies.hand_over(session.id, access, grant.refresh_token, seconds)
+        shown |= {"access_token": None, "refresh_token": None, "csrf_token": cookies.csrf_token(session.id)}
+    return shown

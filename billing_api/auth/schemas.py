@@ -5,14 +5,26 @@ from typing import Any
 from marshmallow import fields
 
 from billing_api.organizations.schemas import OrganizationOutput
+from billing_api.web.bodies import Body
 from billing_api.web.fields import LINKS, Choice, Email, Id, Instant, Schema, Text
 from billing_api.web.lists import country_field, currency_field, time_zone_field
+from billing_api.web.pagination import PageQuery, sort_field
+
+
+def session_field() -> Choice:
+    """How a session's tokens travel."""
+    return Choice("token", "cookie", load_default="token")
 
 
 def password_field(**kwargs: Any) -> Text:
     """A password: 12 characters at least (15 and a phrase are better), 128 at most."""
     shown = {"format": "password", "example": "correct horse battery staple"}
     return Text(128, 12, load_only=True, metadata=shown, **kwargs)
+
+
+def present_password_field() -> Text:
+    """A password to be compared, which is not judged by form."""
+    return Text(1024, 0, required=True, metadata={"format": "password", "example": "correct horse battery staple"})
 
 
 class SignUpInput(Schema):
@@ -37,6 +49,7 @@ class SignUpInput(Schema):
     name = Text(255, required=True, metadata={"example": "Ada Lovelace"})
     email = Email(required=True)
     password = password_field(required=True)
+    session = session_field()
 
 
 class LoginInput(Schema):
@@ -45,15 +58,30 @@ class LoginInput(Schema):
     examples = {"The owner": {"email": "ada@example.com", "password": "correct horse battery staple"}}
 
     email = Text(1024, 0, required=True, metadata={"example": "ada@example.com"})
-    password = Text(1024, 0, required=True, metadata={"format": "password", "example": "correct horse battery staple"})
+    password = present_password_field()
+    session = session_field()
 
 
-class RefreshInput(Schema):
-    """The refresh token to exchange."""
+class RefreshInput(Body):
+    """The refresh token to exchange; nothing where a cookie has it."""
 
-    examples = {"The last one": {"refresh_token": "rt_4Vw0c0Zk1nB8m2pQ7rT5yU9xE3aL6sD0fG2hJ4kL8zX"}}
+    examples = {
+        "The last one": {"refresh_token": "rt_4Vw0c0Zk1nB8m2pQ7rT5yU9xE3aL6sD0fG2hJ4kL8zX"},
+        "The one in the cookie": {},
+    }
 
-    refresh_token = Text(128, required=True, metadata={"example": "rt_4Vw0..."})
+    refresh_token = Text(128, load_default=None, metadata={"example": "rt_4Vw0..."})
+
+
+class PasswordInput(Schema):
+    """The present password, and the one that takes its place."""
+
+    examples = {
+        "A phrase": {"current_password": "correct horse battery staple", "new_password": "a ladder of nine green moons"}
+    }
+
+    current_password = present_password_field()
+    new_password = password_field(required=True)
 
 
 class UserOutput(Schema):
@@ -71,29 +99,51 @@ class UserOutput(Schema):
 
 
 class GrantOutput(Schema):
-    """The credentials of a session, and whom they are for. The refresh token is shown this once."""
+    """The credentials of a session, and whom they are for. The refresh token is shown this once; where cookies have the
+    tokens, neither is shown, and there is a `csrf_token`."""
 
     organization = fields.Nested(OrganizationOutput, required=True)
     user = fields.Nested(UserOutput, required=True)
-    access_token = fields.String(required=True)
+    access_token = fields.String(required=True, allow_none=True)
     token_type = fields.String(required=True, metadata={"example": "Bearer"})
     expires_in = fields.Integer(required=True, metadata={"description": "Seconds."})
-    refresh_token = fields.String(required=True)
+    refresh_token = fields.String(required=True, allow_none=True)
+    csrf_token = fields.String(required=True, allow_none=True)
     scope = fields.String(required=True, metadata={"example": "customers:read customers:write"})
 
 
 class CredentialOutput(Schema):
     """What the request was made with."""
 
-    type = fields.String(required=True, metadata={"example": "access_token"})
+    type = Choice("access_token", "cookie", "api_key", required=True)
     session_id = Id(allow_none=True)
     client_id = fields.String(allow_none=True)
+    csrf_token = fields.String(allow_none=True)
 
 
 class MeOutput(Schema):
     """Whom a credential speaks for, and how far it reaches."""
 
-    user = fields.Nested(UserOutput, required=True)
+    user = fields.Nested(UserOutput, required=True, allow_none=True)
     organization = fields.Nested(OrganizationOutput, required=True)
     scope = fields.String(required=True)
     credential = fields.Nested(CredentialOutput, required=True)
+
+
+class SessionQuery(PageQuery):
+    """In which order."""
+
+    sort = sort_field("created_at")
+
+
+class SessionOutput(Schema):
+    """A session: one login, and the tokens that came of it."""
+
+    id = Id(required=True)
+    carrier = Choice("body", "cookie", required=True)
+    address = fields.String(allow_none=True)
+    user_agent = fields.String(attribute="agent", allow_none=True)
+    created_at = Instant(required=True)
+    last_used_at = Instant(allow_none=True)
+    expires_at = Instant(allow_none=True)
+    links = fields.Function(lambda session: {"self": f"/v1/me/sessions/{session.id}"}, metadata=LINKS)

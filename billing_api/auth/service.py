@@ -9,15 +9,15 @@ from uuid_utils.compat import uuid7
 
 from billing_api.auth import passwords, sessions
 from billing_api.auth.models import User
-from billing_api.auth.sessions import Grant
+from billing_api.auth.sessions import Grant, Terms
 from billing_api.database import db, enter, find, reveal, transaction
 from billing_api.domain.access import Principal
 from billing_api.domain.emails import fold
-from billing_api.errors import NotFound, Unauthenticated
+from billing_api.errors import Fault, Invalid, NotFound, Unauthenticated
 from billing_api.events.service import record
 from billing_api.organizations import service as organizations
 from billing_api.organizations.models import Organization
-from billing_api.unit_of_work import Actor
+from billing_api.unit_of_work import Actor, unit
 
 
 class InvalidCredentials(Unauthenticated):
@@ -27,7 +27,14 @@ class InvalidCredentials(Unauthenticated):
     title = "These credentials are not valid"
 
 
-def sign_up(values: dict[str, Any], lifetime: dt.timedelta) -> Grant:
+class WrongPassword(Invalid):
+    """The present password is not this one. Whoever has forgotten it asks for a reset."""
+
+    code = "wrong-password"
+    title = "The present password is another one"
+
+
+def sign_up(values: dict[str, Any], terms: Terms) -> Grant:
     """Found an organization with its owner, who is logged in at once. A taken address is refused (EmailRegistered)."""
     # Hashed before the first statement, so that no connection is held meanwhile.
     password_hash = passwords.digest(values["password"])
@@ -51,10 +58,10 @@ def sign_up(values: dict[str, Any], lifetime: dt.timedelta) -> Grant:
     db.session.add(user)
     db.session.flush()
     record("user.created", user, role=user.role)
-    return sessions.start(organization, user, lifetime)
+    return sessions.start(organization, user, terms)
 
 
-def login(email: str, password: str, lifetime: dt.timedelta) -> Grant:
+def login(email: str, password: str, terms: Terms) -> Grant:
     """Open a session.
 
     Raises:
@@ -65,10 +72,36 @@ def login(email: str, password: str, lifetime: dt.timedelta) -> Grant:
         known = _by_email(email)
     if not passwords.matches(known.password_hash if known else None, password) or known is None:
         raise InvalidCredentials()
-    if known.status != "active":
-        raise InvalidCredentials()
     enter(known.organization_id, Actor("user", known.id))
-    return sessions.start(organizations.current(), find(User, known.id), lifetime)
+    # Whoever changes the password or disables the user locks them too, and then ends the sessions that there are.
+    user = find(User, known.id, lock=True)
+    if user.status != "active" or user.password_hash != known.password_hash:
+        raise InvalidCredentials()
+    return sessions.start(organizations.current(), user, terms)
+
+
+def change_password(principal: Principal, present: str, new: str, terms: Terms) -> Grant:
+    """Give a user another password. All their sessions end, in whosever hands they are, and one begins anew.
+
+    Raises:
+        WrongPassword: the present one is another.
+        NeedsPerson: the principal is none.
+    """
+    user_id, around = sessions.person(principal), unit()
+    # A unit of its own, so that no connection is held while passwords are hashed.
+    with transaction():
+        enter(around.tenant, around.actor, guard=around.guard)
+        known = find(User, user_id)
+    if not passwords.matches(known.password_hash, present):
+        raise WrongPassword(faults=[Fault("wrong-password", "It is another one.", "/current_password")])
+    password_hash = passwords.digest(new)
+    user = find(User, user_id, lock=True)
+    if user.password_hash != known.password_hash:
+        raise WrongPassword(faults=[Fault("wrong-password", "It was changed just now.", "/current_password")])
+    user.password_hash = password_hash
+    record("user.password_changed", user)
+    sessions.end_all(user.id, "password changed")
+    return sessions.start(organizations.current(), user, terms)
 
 
 def open_session(email: str, lifetime: dt.timedelta) -> Grant:
@@ -81,7 +114,7 @@ def open_session(email: str, lifetime: dt.timedelta) -> Grant:
     if user is None:
         raise NotFound("No user has this e-mail address.")
     enter(user.organization_id, Actor("user", user.id))
-    return sessions.start(organizations.current(), user, lifetime)
+    return sessions.start(organizations.current(), user, Terms("body", lifetime))
 
 
 def employer_of(email: str) -> uuid.UUID:
@@ -96,9 +129,9 @@ def employer_of(email: str) -> uuid.UUID:
     return user.organization_id
 
 
-def user_of(principal: Principal) -> User:
-    """The user whom a credential speaks for."""
-    return find(User, principal.actor_id)
+def user_of(principal: Principal) -> User | None:
+    """The user whom a credential speaks for; None where it is an API key."""
+    return find(User, principal.actor_id) if principal.actor_type == "user" else None
 
 
 def organization_of(_principal: Principal) -> Organization:

@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 import secrets
+import uuid
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -12,7 +13,7 @@ from billing_api import clock
 from billing_api.auth.models import RefreshToken, Session, User
 from billing_api.database import db, enter, find, reveal
 from billing_api.domain.access import Principal, scope_text
-from billing_api.errors import Unauthenticated
+from billing_api.errors import Forbidden, NotFound, Unauthenticated
 from billing_api.events.service import record
 from billing_api.organizations import service as organizations
 from billing_api.organizations.models import Organization
@@ -42,11 +43,26 @@ class RefreshTokenReused(InvalidRefreshToken):
     keeps = True
 
 
+class NeedsPerson(Forbidden):
+    """This is about a person's own account: their sessions and their password. An API key has neither; log in."""
+
+    code = "needs-person"
+    title = "Only a person has this"
+
+
 _TWINS_APART = dt.timedelta(milliseconds=100)
 """How far apart a client may send two of several requests that it means to send at one moment."""
 _TWINS_WITHIN = dt.timedelta(seconds=2)
 """How long after the exchange the last of them may be sent. Without an end, a thief who goes on sending would put off
 the end of the session for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a session is held: how its tokens travel, `body` or `cookie`, and how long a refresh token is good."""
+
+    carrier: str
+    lifetime: dt.timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +80,16 @@ class Grant:
         return scope_text(self.user.role)
 
 
-def start(organization: Organization, user: User, lifetime: dt.timedelta) -> Grant:
+def start(organization: Organization, user: User, terms: Terms) -> Grant:
     """A new session of a user of the entered organization."""
-    session = Session(id=uuid7(), user_id=user.id)
+    session = Session(id=uuid7(), user_id=user.id, carrier=terms.carrier)
     db.session.add(session)
     db.session.flush()
     record("session.created", session, user_id=str(user.id))
-    return Grant(organization, user, session, _new_token(session, lifetime))
+    return Grant(organization, user, session, _new_token(session, terms.lifetime))
 
 
-def refresh(token: str, lifetime: dt.timedelta) -> Grant:
+def refresh(token: str, terms: Terms) -> Grant:
     """Exchange a refresh token for its successor.
 
     A token that comes back after it was spent is in two hands: the session ends. One that was sent before its twin was
@@ -92,13 +108,16 @@ def refresh(token: str, lifetime: dt.timedelta) -> Grant:
     unit().actor = Actor("user", user.id)
     if session.ended_at is not None or user.status != "active" or held.expires_at <= clock.now():
         raise InvalidRefreshToken()
+    if session.carrier != terms.carrier:
+        # What a cookie keeps from the scripts of a page must not be had in a body.
+        raise InvalidRefreshToken()
     if held.used_at is not None:
         if was_unused or unit().started_at <= held.used_at:
             _await_more_twins(held)
             raise RefreshTokenInExchange()
         _end(session, "refresh token reused")
         raise RefreshTokenReused()
-    grant = Grant(organizations.current(), user, session, _new_token(session, lifetime))
+    grant = Grant(organizations.current(), user, session, _new_token(session, terms.lifetime))
     # As late as can be: what was sent up to here cannot have seen the successor.
     held.used_at = clock.now()
     return grant
@@ -107,15 +126,65 @@ def refresh(token: str, lifetime: dt.timedelta) -> Grant:
 def logout(principal: Principal) -> None:
     """End the session of this credential: its access tokens and its refresh tokens are refused from now on."""
     if principal.session_id is None:
-        return
+        raise NeedsPerson()
     session = find(Session, principal.session_id, lock=True)
     if session.ended_at is None:
         _end(session, "logout")
 
 
+def person(principal: Principal) -> uuid.UUID:
+    """The user that a credential speaks for. Raises NeedsPerson."""
+    if principal.actor_type != "user":
+        raise NeedsPerson()
+    return principal.actor_id
+
+
+def search(principal: Principal) -> sa.Select[Session]:
+    """The principal's own sessions that are alive. Raises NeedsPerson."""
+    return sa.select(Session).where(
+        Session.organization_id == unit().tenant,
+        Session.user_id == person(principal),
+        Session.ended_at.is_(None),
+        sa.or_(Session.expires_at.is_(None), Session.expires_at > clock.now()),
+    )
+
+
+def end(principal: Principal, id: uuid.UUID) -> None:
+    """End one of the principal's own sessions.
+
+    Raises:
+        NotFound: it is somebody else's, or has ended.
+        NeedsPerson: an API key has none.
+    """
+    user_id = person(principal)
+    session = find(Session, id, lock=True)
+    if session.user_id != user_id or session.ended_at is not None:
+        raise NotFound()
+    _end(session, "ended by its user")
+
+
+def end_others(principal: Principal) -> None:
+    """End all of the principal's own sessions but the one that asks. Raises NeedsPerson."""
+    user = find(User, person(principal), lock=True)
+    end_all(user.id, "ended by its user", but=principal.session_id)
+
+
+def end_all(user_id: uuid.UUID, reason: str, *, but: uuid.UUID | None = None) -> None:
+    """End all sessions of a user, `but` one. Whoever opens one at the same time locks the user, as the caller must."""
+    query = sa.select(Session).where(
+        Session.organization_id == unit().tenant, Session.user_id == user_id, Session.ended_at.is_(None)
+    )
+    query = query.order_by(Session.id).with_for_update(key_share=True).execution_options(populate_existing=True)
+    for session in db.session.scalars(query).all():
+        if session.id != but:
+            _end(session, reason)
+
+
 def _new_token(session: Session, lifetime: dt.timedelta) -> str:
     token = f"rt_{secrets.token_urlsafe(32)}"
     now = clock.now()
+    session.last_used_at, session.expires_at = now, now + lifetime
+    session.address, session.agent = unit().client.address, unit().client.agent
     db.session.add(
         RefreshToken(session_id=session.id, digest=_digest(token), created_at=now, expires_at=now + lifetime)
     )

@@ -17,6 +17,9 @@ VERSION = "3.1.0"
 PATCHED = "x-merge-patch"
 """Marks a body that is a merge patch of what its schema describes, until the document is finished."""
 
+_CREDENTIALS = ("accessToken", "sessionCookie")
+"""Any of these opens a guarded door."""
+
 _KEYWORDS = ("$ref", "propertyNames", "exclusiveMinimum", "exclusiveMaximum", "contentMediaType")
 """Of JSON Schema, which apispec does not know from OpenAPI 3.0."""
 
@@ -65,6 +68,15 @@ def register(spec: APISpec) -> None:
         },
     )
     spec.components.security_scheme(
+        "sessionCookie",
+        {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "__Host-billing_access",
+            "description": "Set by a login with `session: cookie`. A request that writes sends `X-CSRF-Token` along.",
+        },
+    )
+    spec.components.security_scheme(
         "metricsToken",
         {"type": "http", "scheme": "bearer", "description": "The text of `BILLING_METRICS_TOKEN`, where it is set."},
     )
@@ -76,7 +88,7 @@ def operation(resource: str, view: Callable[..., Any], path: str, method: str) -
     scopes = getattr(view, "required_scopes", ())
     described: dict[str, Any] = {
         "operationId": f"{resource}_{view.__name__}".replace("-", "_"),
-        "security": [{"accessToken": list(scopes)}] if is_guarded else [],
+        "security": [{scheme: list(scopes)} for scheme in _CREDENTIALS] if is_guarded else [],
         "responses": {str(code): refusal(code) for code in sorted(set(_refused(view, path, method)))},
     }
     if parameters := list(_parameters(view, path, method)):
@@ -151,8 +163,8 @@ def _is_conditional(view: Callable[..., Any], method: str) -> bool:
 
 
 def _takes_if_match(view: Callable[..., Any], path: str, method: str) -> bool:
-    is_guarded = getattr(view, "is_guarded", False)
-    return bool(is_guarded) and (method in {"PUT", "PATCH", "DELETE"} or (method == "POST" and "<" in path))
+    takes = getattr(view, "takes_if_match", False)
+    return bool(takes) and (method in {"PUT", "PATCH", "DELETE"} or (method == "POST" and "<" in path))
 
 
 def _stores_replies(view: Callable[..., Any], method: str) -> bool:

@@ -104,6 +104,9 @@ def _share(response: Response) -> None:
     if origin is None or not ("*" in origins or origin in origins):
         return
     response.headers["Access-Control-Allow-Origin"] = "*" if "*" in origins else origin
+    if "*" not in origins:
+        # Only a page that was named may have the cookies of a session sent along.
+        response.headers["Access-Control-Allow-Credentials"] = "true"
     response.headers["Access-Control-Expose-Headers"] = _EXPOSED_HEADERS
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     if request.method == "OPTIONS":

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from billing_api import keys
 from billing_api.auth.models import User
 from billing_api.database import enter, find, transaction
-from billing_api.web.auth import REQUIRED_CLAIMS
+from billing_api.web.credentials import REQUIRED_CLAIMS
 from config import Config
 from tests.auth.forgery import LINES, TOKENS, Forger
 from tests.factories import Tenant, sign_up
@@ -97,8 +97,8 @@ def test_a_token_of_another_deployment_is_refused(
 ) -> None:
     """Even one with the same issuer, audience, key id and claims."""
     theirs = keys.load(replace(config, instance=tmp_path, jwt_keys=tmp_path / "keys"))
-    assert theirs.newest == forger.header["kid"]
-    assert_refused(client, f"Bearer {forger.signed(key=theirs.signing[theirs.newest])}")
+    assert theirs.signer == forger.header["kid"]
+    assert_refused(client, f"Bearer {forger.signed(key=theirs.signing[theirs.signer])}")
 
 
 def test_a_logged_out_session_ends_its_token(client: FlaskClient, tenant: Tenant) -> None:

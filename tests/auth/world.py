@@ -8,7 +8,7 @@ from werkzeug.test import TestResponse
 
 from tests.factories import PASSWORD, Tenant, line, sign_up
 
-LOGOUT, REFRESH = "/v1/auth/logout", "/v1/auth/refresh"
+LOGOUT, REFRESH, OWN_PASSWORD = "/v1/auth/logout", "/v1/auth/refresh", "/v1/me/password"
 SIGN_UP = {"organization_name": "New", "country": "DE", "currency": "EUR", "name": "Ada", "password": PASSWORD}
 
 
@@ -38,7 +38,7 @@ class World:
         self.series = self.owner.get("/v1/number-series").json["data"][0]["links"]["self"]
 
     def somebody(self, who: str) -> Tenant:
-        """The same for all requests, but after a logout."""
+        """The same for all requests, but after a logout and a change of the password."""
         if who not in self._known:
             others = {"stranger": (self.stranger, "owner"), "disabled": (self.owner, "admin", "disabled")}
             organization, *role = others.get(who, (self.owner, who))
@@ -52,7 +52,7 @@ class World:
         if who == "anonymous":
             return self.app.test_client().open(path, method=method, json=body)
         answer = self.somebody(who).call(method, path, body)
-        if path == LOGOUT:
+        if path in {LOGOUT, OWN_PASSWORD}:
             del self._known[who]
         return answer
 
@@ -67,10 +67,14 @@ def requests(world: World) -> dict[str, tuple[str, str, Any]]:
     note, credit = f"/v1/credit-notes/{world.note}", {"invoice_id": world.unpaid, "reason": "Returned"}
     new = f"{uuid.uuid4()}@example.com"
     return {
+        "auth_change_password": ("PUT", OWN_PASSWORD, {"current_password": PASSWORD, "new_password": f"{PASSWORD} 2"}),
+        "auth_end_other_sessions": ("DELETE", "/v1/me/sessions?dry_run=true", None),
+        "auth_end_session": ("DELETE", f"/v1/me/sessions/{uuid.uuid4()}?dry_run=true", None),
         "auth_login": ("POST", "/v1/auth/login", {"email": world.owner.email, "password": PASSWORD}),
         "auth_logout": ("POST", LOGOUT, None),
         "auth_me": ("GET", "/v1/me", None),
         "auth_refresh": ("POST", REFRESH, {}),
+        "auth_search_sessions": ("GET", "/v1/me/sessions", None),
         "auth_sign_up": ("POST", "/v1/auth/sign-up", {**SIGN_UP, "email": new}),
         "contract_openapi": ("GET", "/openapi.json", None),
         "credit_notes_create": ("POST", "/v1/credit-notes?dry_run=true", credit),
@@ -166,6 +170,7 @@ OF_CREDIT_NOTES = (
 )  # fmt: skip
 OF_USERS = ("role", "status", "scope", "password_hash", "email_key", "user_id", "is_admin")
 PROTECTED = {
+    "auth_change_password": (*OF_ALL, *OF_USERS, "email", "session"),
     "auth_sign_up": (*OF_ALL, *OF_USERS),
     "auth_login": (*OF_ALL, *OF_USERS),
     "auth_refresh": (*OF_ALL, *OF_USERS, "expires_at", "session_id"),

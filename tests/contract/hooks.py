@@ -1,16 +1,14 @@
-"""What schemathesis must be told about this service: who calls, values that only it can make, and rules of business."""
+"""What schemathesis must be told about this service: who calls, and rules of business."""
 
-import functools
 import itertools
-import os
-import time
 import uuid
 from typing import Any
 from zoneinfo import available_timezones
 
-import requests
 import schemathesis
 from hypothesis import strategies as st
+
+from tests.contract.givers import GIVEN, OTHER, OWNER, buyer, give_buyer, give_customer, logged_in
 
 RULES = frozenset(
     {
@@ -38,13 +36,11 @@ RULES = frozenset(
         "pattern-character", "pattern-counter", "pattern-needs-year", "pattern-token-unknown", "pattern-too-long",
         # Of check digits.
         "not-an-iban", "tax-id-invalid",
+        # Of a person's own account.
+        "wrong-password",
     }
 )  # fmt: skip
 """Codes of faults that a body can have although it fits its schema."""
-OF_ISSUED = {
-    "payments", "apply-balance", "refunds", "void", "revise", "mark-sent", "mark-uncollectible", "mark-collectible",
-}  # fmt: skip
-"""What is done with an issued invoice."""
 EXCLUSIVE = [
     ("due_date", "net_terms_days"),
     ("rounding_amount", "cash_rounding_increment"),
@@ -56,25 +52,14 @@ EXCLUSIVE = [
 schemathesis.openapi.format("time-zone", st.sampled_from(sorted(available_timezones() - {"localtime", "Factory"})))
 
 
-def post(base_url: str, path: str, body: Any, token: str = "") -> Any:
-    """A request of our own to the service under test, which must be granted."""
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    answer = requests.post(f"{base_url}{path}", json=body, headers=headers, timeout=30)
-    answer.raise_for_status()
-    return answer.json()
+REFORMED = ["auth_end_other_sessions", "number_series_update", "organization_update"]
 
 
-def logged_in(base_url: str, email: str = "SCHEMATHESIS_EMAIL") -> Any:
-    """A new session of the owner whom this variable of the environment names, by the door that all clients use."""
-    body = {"email": os.environ[email], "password": os.environ["SCHEMATHESIS_PASSWORD"]}
-    return post(base_url, "/v1/auth/login", body)
-
-
-@schemathesis.auth().skip_for(operation_id=["auth_logout", "number_series_update", "organization_update"])
+@schemathesis.auth().skip_for(operation_id=["auth_logout", *REFORMED])
 class Owner:
     """The owner of a tenant, whom nearly all cases speak for."""
 
-    email = "SCHEMATHESIS_EMAIL"
+    email = OWNER
 
     def get(self, case: Any, context: Any) -> str:
         token: str = logged_in(case.operation.base_url, self.email)["access_token"]
@@ -89,12 +74,12 @@ class Leaving(Owner):
     """Logging out is meant, so each case of it ends a session that was opened for it, and not the one of all others."""
 
 
-@schemathesis.auth().apply_to(operation_id=["number_series_update", "organization_update"])
+@schemathesis.auth().apply_to(operation_id=REFORMED)
 class Reforming(Owner):
     """Changing the organization is meant too, such as to one that demands If-Match of everybody, or to numbers that
     soon get too long: in a tenant of its own, so that every other operation meets the one that it was promised."""
 
-    email = "SCHEMATHESIS_OTHER_EMAIL"
+    email = OTHER
 
 
 @schemathesis.hook
@@ -135,133 +120,6 @@ def mind_paths(case: Any) -> None:
         give_customer(case)
 
 
-def give_password(case: Any) -> None:
-    """The password of somebody."""
-    case.body = {"email": os.environ["SCHEMATHESIS_EMAIL"], "password": os.environ["SCHEMATHESIS_PASSWORD"]}
-
-
-def give_refresh_token(case: Any) -> None:
-    """A refresh token that has not been used."""
-    case.body = {"refresh_token": logged_in(case.operation.base_url)["refresh_token"]}
-
-
-def give_draft(case: Any) -> None:
-    """A draft that has all that an invoice needs; the others lack something, as a rule, or come to another total."""
-    token, customer = buyer(case.operation.base_url)
-    line = {"description": "Work", "quantity": "2", "unit_price": "50.00", "tax_rate": "19"}
-    draft = post(case.operation.base_url, "/v1/invoices", {"customer_id": customer, "lines": [line]}, token)
-    case.path_parameters["invoice_id"] = draft["id"]
-    if case.operation.label.rpartition("/")[2] in OF_ISSUED:
-        post(case.operation.base_url, f"/v1/invoices/{draft['id']}/finalize", None, token)
-    if isinstance(case.body, dict) and "expected_total" in case.body:
-        case.body = {**case.body, "expected_total": draft["total"]}
-
-
-def give_payment(case: Any) -> None:
-    """A payment that is to the customer's credit."""
-    token, customer = buyer(case.operation.base_url)
-    body = {"customer_id": customer, "amount": "1000000", "currency": "EUR"}
-    case.path_parameters["payment_id"] = post(case.operation.base_url, "/v1/payments", body, token)["id"]
-
-
-def give_buyer(case: Any) -> None:
-    """Somebody to issue to; and nobody foretells the total."""
-    if isinstance(case.body, dict) and case.body.get("customer_id"):
-        _, customer = buyer(case.operation.base_url)
-        case.body = {name: value for name, value in case.body.items() if name != "expected_total"}
-        case.body["customer_id"] = customer
-        case.body = without_catalogue(case.body)
-
-
-def without_catalogue(value: Any) -> Any:
-    """Nobody guesses the id of a product or a tax rate, and with a wrong one nothing else is looked at."""
-    if isinstance(value, list):
-        return [without_catalogue(item) for item in value]
-    if isinstance(value, dict):
-        left = {name: without_catalogue(item) for name, item in value.items()}
-        return {name: item for name, item in left.items() if name not in {"product_id", "tax_rate_id"}}
-    return value
-
-
-def give_customer(case: Any) -> None:
-    """A customer that is still there."""
-    token, _ = buyer(case.operation.base_url)
-    case.path_parameters["customer_id"] = post(case.operation.base_url, "/v1/customers", {"name": "New"}, token)["id"]
-
-
-def give_series(case: Any) -> None:
-    """A series of who asks."""
-    email = Reforming.email if case.method == "PATCH" else Owner.email
-    case.path_parameters["series_id"] = series(case.operation.base_url, email)
-
-
-@functools.cache
-def series(base_url: str, email: str) -> str:
-    """A number series of the owner whom this variable of the environment names."""
-    headers = {"Authorization": f"Bearer {logged_in(base_url, email)['access_token']}"}
-    found = requests.get(f"{base_url}/v1/number-series", headers=headers, timeout=30)
-    found.raise_for_status()
-    return str(found.json()["data"][0]["id"])
-
-
-def give_credit_note(case: Any) -> None:
-    """A credit note by itself, all of it to the customer's credit."""
-    token, customer = buyer(case.operation.base_url)
-    line = {"description": "Work", "quantity": "1000", "unit_price": "50.00", "tax_rate": "19"}
-    body = {"customer_id": customer, "reason": "Bonus", "lines": [line], "preceding_invoices": [{"number": "A-1"}]}
-    case.path_parameters["credit_note_id"] = post(case.operation.base_url, "/v1/credit-notes", body, token)["id"]
-
-
-def give_credit(case: Any) -> None:
-    """An issued invoice, of which all is credited; most of what the schema lets stand beside it would be refused."""
-    token, customer = buyer(case.operation.base_url)
-    line = {"description": "Work", "quantity": "2", "unit_price": "50.00", "tax_rate": "19"}
-    body = {"customer_id": customer, "lines": [line], "finalize": True}
-    invoice = post(case.operation.base_url, "/v1/invoices", body, token)
-    given = {name: case.body[name] for name in ("reason", "notes", "metadata") if name in case.body}
-    case.body = {"reason": "Returned", **given, "invoice_id": invoice["id"]}
-
-
-def buyer(base_url: str) -> tuple[str, str]:
-    """A token of the owner, and a customer to whom invoices can be issued."""
-    # A token is good for a quarter of an hour, and a long run takes longer.
-    return _buyer(base_url, int(time.monotonic() // 600))
-
-
-@functools.cache
-def _buyer(base_url: str, _span: int) -> tuple[str, str]:
-    token = str(logged_in(base_url)["access_token"])
-    address = {"line1": "Torstraße 1", "postal_code": "10119", "city": "Berlin", "country": "DE"}
-    return token, post(base_url, "/v1/customers", {"name": "Difference Works", "billing_address": address}, token)["id"]
-
-
-def give_product(case: Any) -> None:
-    """A product that is still there."""
-    token, _ = buyer(case.operation.base_url)
-    made = post(case.operation.base_url, "/v1/products", {"name": "New", "unit_price": "1"}, token)
-    case.path_parameters["product_id"] = made["id"]
-
-
-def give_tax_rate(case: Any) -> None:
-    """A tax rate that is still there, and that nothing uses."""
-    token, _ = buyer(case.operation.base_url)
-    body = {"name": "New", "rate": "19"}
-    case.path_parameters["tax_rate_id"] = post(case.operation.base_url, "/v1/tax-rates", body, token)["id"]
-
-
-GIVEN = {
-    "POST /v1/auth/login": give_password,
-    "POST /v1/auth/refresh": give_refresh_token,
-    "customer_id": give_customer,
-    "invoice_id": give_draft,
-    "payment_id": give_payment,
-    "credit_note_id": give_credit_note,
-    "POST /v1/credit-notes": give_credit,
-    "POST /v1/credit-notes/preview": give_credit,
-    "series_id": give_series,
-    "product_id": give_product,
-    "tax_rate_id": give_tax_rate,
-}
 _turns, _count = itertools.cycle([True, False]), itertools.count()
 
 

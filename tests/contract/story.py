@@ -25,6 +25,14 @@ def tell(client: FlaskClient, tenant: Tenant, document: dict[str, Any]) -> Itera
     yield from _reports(tenant)
     yield "events_list", tenant.get("/v1/events?limit=1")
     yield "auth_logout", tenant.post("/v1/auth/logout")
+    yield from _leave(client, tenant)
+
+
+def _leave(client: FlaskClient, tenant: Tenant) -> Iterator[Step]:
+    again = client.post("/v1/auth/login", json={"email": tenant.email, "password": PASSWORD})
+    body = {"current_password": PASSWORD, "new_password": "a ladder of nine green moons"}
+    known = {"Authorization": f"Bearer {(again.json or {})['access_token']}"}
+    yield "auth_change_password", client.put("/v1/me/password", json=body, headers=known)
 
 
 def examples(document: dict[str, Any], operation_id: str) -> list[Any]:
@@ -58,6 +66,13 @@ def _begin(client: FlaskClient, tenant: Tenant) -> Iterator[Step]:
     yield "auth_login", login
     yield "auth_refresh", client.post("/v1/auth/refresh", json={"refresh_token": (login.json or {})["refresh_token"]})
     yield "auth_me", tenant.get("/v1/me")
+    yield "auth_search_sessions", tenant.get("/v1/me/sessions")
+    yield "auth_end_other_sessions", tenant.delete("/v1/me/sessions")
+    other = client.post("/v1/auth/login", json={"email": tenant.email, "password": PASSWORD})
+    known = {"Authorization": f"Bearer {(other.json or {})['access_token']}"}
+    session = client.get("/v1/me", headers=known)
+    path = f"/v1/me/sessions/{(session.json or {})['credential']['session_id']}"
+    yield "auth_end_session", tenant.delete(path)
 
 
 def _organization(tenant: Tenant, document: dict[str, Any]) -> Iterator[Step]:

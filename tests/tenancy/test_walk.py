@@ -48,6 +48,7 @@ def own_ids(tenant: Tenant) -> dict[str, list[str]]:
         "refund_id": [one["id"] for one in tenant.get("/v1/refunds").json["data"]],
         "series_id": [one["id"] for one in tenant.get("/v1/number-series").json["data"]],
         "product_id": [one["id"] for one in tenant.get("/v1/products").json["data"]],
+        "session_id": [one["id"] for one in tenant.get("/v1/me/sessions").json["data"]],
         "tax_rate_id": [one["id"] for one in tenant.get("/v1/tax-rates").json["data"]],
     }
 

@@ -1,0 +1,134 @@
+"""From what a request brings along to whom it speaks for: an access token, an API key, or the cookies of a session."""
+
+import re
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import jwt
+from flask import g, request
+from flask_jwt_extended import decode_token
+from flask_jwt_extended.exceptions import JWTExtendedException
+from jwt.exceptions import ExpiredSignatureError, PyJWTError
+
+from billing_api.domain.access import SCOPES, Principal, role_of
+from billing_api.errors import Malformed, Unauthenticated
+from billing_api.web import cookies
+from billing_api.web.app import SAFE
+from billing_api.web.tokens import CLIENT_ID
+
+TOKEN_TYPE = "at+jwt"  # noqa: S105 - the media type of RFC 9068, not a secret
+REQUIRED_CLAIMS = frozenset(
+    {"iss", "aud", "sub", "iat", "nbf", "exp", "jti", "type", "org", "sid", "scope", "client_id"}
+)
+
+_BEARER = re.compile(r"(?i:Bearer) ([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)")
+"""One token in the compact form (RFC 7515) and nothing beside it, behind the scheme in any letters (RFC 9110, section
+11.1): Flask-JWT-Extended takes a list of credentials, verifies one of them, and knows one spelling of the scheme."""
+
+
+class SeveralCredentials(Malformed):
+    """One request may carry one credential: `Authorization` or `X-API-Key`, not both."""
+
+    code = "several-credentials"
+    title = "More than one credential"
+
+
+_loaders: list[Callable[[str], Principal | None]] = []
+
+
+def on_api_key(load: Callable[[str], Principal | None]) -> None:
+    """Have API keys looked up by a resource, which this room does not know."""
+    _loaders.append(load)
+
+
+def authenticate() -> Principal:
+    """The principal of this request's credential.
+
+    Raises:
+        Unauthenticated: there is none, or it is forged, expired, of another kind or for another service.
+        SeveralCredentials: there is more than one.
+        CsrfTokenMismatch: it comes with cookies, writes, and no page of the session has sent it.
+    """
+    g.is_by_cookie, g.credential_type = False, "access_token"
+    if "Authorization" in request.headers and "X-API-Key" in request.headers:
+        raise SeveralCredentials()
+    if "X-API-Key" in request.headers:
+        g.credential_type = "api_key"
+        return _by_key(request.headers["X-API-Key"])
+    if "Authorization" in request.headers:
+        bearer = _BEARER.fullmatch(request.headers["Authorization"])
+        if bearer is None:
+            raise _rejected()
+        return by_token(bearer[1])
+    return _by_cookie()
+
+
+def by_token(token: str) -> Principal:
+    """The principal of an access token. Raises Unauthenticated."""
+    try:
+        decode_token(token)
+    except ExpiredSignatureError:
+        # Only a signature of ours is looked at for its time, so that this tells a forger nothing.
+        raise _rejected("The access token has expired. Refresh it, or log in again.") from None
+    except (JWTExtendedException, PyJWTError, ValueError, TypeError, KeyError):
+        raise _rejected() from None
+    # Flask-JWT-Extended fills in a type and an id that are missing, so the claims are read as they were sent; the
+    # signature over them has just been verified.
+    claims = jwt.decode(token, options={"verify_signature": False})
+    if str(jwt.get_unverified_header(token).get("typ", "")).lower() != TOKEN_TYPE or not _is_complete(claims):
+        raise _rejected()
+    return _principal(claims)
+
+
+def _by_key(secret: str) -> Principal:
+    for load in _loaders:
+        if principal := load(secret):
+            return principal
+    raise Unauthenticated("The API key is not valid: it is unknown, has expired or was revoked.")
+
+
+def _by_cookie() -> Principal:
+    token = cookies.access_token()
+    if token is None:
+        raise Unauthenticated("Send a credential: `Authorization: Bearer <access token>`, or `X-API-Key`.")
+    principal = by_token(token)
+    if request.method not in SAFE:
+        cookies.check(principal.session_id)
+    g.is_by_cookie, g.credential_type = True, "cookie"
+    return principal
+
+
+def _is_complete(claims: dict[str, Any]) -> bool:
+    """Whether these are the claims of an access token of ours; the library minds neither a type that it does not know
+    nor a number that is a boolean."""
+    numbers = all(type(claims.get(name)) is int for name in ("iat", "nbf", "exp"))
+    names = all(isinstance(claims.get(name), str) and claims[name] for name in ("jti", "client_id"))
+    return claims.keys() >= REQUIRED_CLAIMS and claims["type"] == "access" and numbers and names
+
+
+def _principal(claims: dict[str, Any]) -> Principal:
+    is_service = claims["client_id"] != CLIENT_ID
+    try:
+        principal = Principal(
+            organization_id=uuid.UUID(claims["org"]),
+            actor_type="api_key" if is_service else "user",
+            actor_id=uuid.UUID(claims["sub"]),
+            session_id=None if is_service else uuid.UUID(claims["sid"]),
+            scopes=frozenset(claims["scope"].split()),
+            client_id=claims["client_id"],
+        )
+    except (ValueError, AttributeError, TypeError):
+        raise _rejected() from None
+    # A login gives the scopes of a role, all of them, and the database compares the role with the user's own. A key
+    # gives what was asked for of its own scopes, which never change, and names itself as client (RFC 9068, section 3).
+    names_itself = claims["sub"] == claims["client_id"] == claims["sid"] and principal.scopes <= SCOPES
+    if not (names_itself if is_service else role_of(principal.scopes)):
+        raise _rejected()
+    return principal
+
+
+def _rejected(
+    detail: str = "The access token is not valid. Log in, and send `Authorization: Bearer <access token>`.",
+) -> Unauthenticated:
+    return Unauthenticated(detail, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})

@@ -1,0 +1,168 @@
+"""Values that schemathesis cannot make up, and only the service can give: passwords, tokens, ids of what is there."""
+
+import functools
+import os
+import time
+from typing import Any
+
+import requests
+
+OWNER, OTHER = "SCHEMATHESIS_EMAIL", "SCHEMATHESIS_OTHER_EMAIL"
+"""The variables of the environment that name the owners of the two tenants."""
+
+OF_ISSUED = {
+    "payments", "apply-balance", "refunds", "void", "revise", "mark-sent", "mark-uncollectible", "mark-collectible",
+}  # fmt: skip
+"""What is done with an issued invoice."""
+
+
+def post(base_url: str, path: str, body: Any, token: str = "") -> Any:
+    """A request of our own to the service under test, which must be granted."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    answer = requests.post(f"{base_url}{path}", json=body, headers=headers, timeout=30)
+    answer.raise_for_status()
+    return answer.json()
+
+
+def logged_in(base_url: str, email: str = OWNER) -> Any:
+    """A new session of the owner whom this variable of the environment names, by the door that all clients use."""
+    body = {"email": os.environ[email], "password": os.environ["SCHEMATHESIS_PASSWORD"]}
+    return post(base_url, "/v1/auth/login", body)
+
+
+def give_password(case: Any) -> None:
+    """The password of somebody."""
+    case.body = {"email": os.environ[OWNER], "password": os.environ["SCHEMATHESIS_PASSWORD"]}
+
+
+def give_refresh_token(case: Any) -> None:
+    """A refresh token that has not been used."""
+    case.body = {"refresh_token": logged_in(case.operation.base_url)["refresh_token"]}
+
+
+def give_draft(case: Any) -> None:
+    """A draft that has all that an invoice needs; the others lack something, as a rule, or come to another total."""
+    token, customer = buyer(case.operation.base_url)
+    line = {"description": "Work", "quantity": "2", "unit_price": "50.00", "tax_rate": "19"}
+    draft = post(case.operation.base_url, "/v1/invoices", {"customer_id": customer, "lines": [line]}, token)
+    case.path_parameters["invoice_id"] = draft["id"]
+    if case.operation.label.rpartition("/")[2] in OF_ISSUED:
+        post(case.operation.base_url, f"/v1/invoices/{draft['id']}/finalize", None, token)
+    if isinstance(case.body, dict) and "expected_total" in case.body:
+        case.body = {**case.body, "expected_total": draft["total"]}
+
+
+def give_payment(case: Any) -> None:
+    """A payment that is to the customer's credit."""
+    token, customer = buyer(case.operation.base_url)
+    body = {"customer_id": customer, "amount": "1000000", "currency": "EUR"}
+    case.path_parameters["payment_id"] = post(case.operation.base_url, "/v1/payments", body, token)["id"]
+
+
+def give_buyer(case: Any) -> None:
+    """Somebody to issue to; and nobody foretells the total."""
+    if isinstance(case.body, dict) and case.body.get("customer_id"):
+        _, customer = buyer(case.operation.base_url)
+        case.body = {name: value for name, value in case.body.items() if name != "expected_total"}
+        case.body["customer_id"] = customer
+        case.body = without_catalogue(case.body)
+
+
+def without_catalogue(value: Any) -> Any:
+    """Nobody guesses the id of a product or a tax rate, and with a wrong one nothing else is looked at."""
+    if isinstance(value, list):
+        return [without_catalogue(item) for item in value]
+    if isinstance(value, dict):
+        left = {name: without_catalogue(item) for name, item in value.items()}
+        return {name: item for name, item in left.items() if name not in {"product_id", "tax_rate_id"}}
+    return value
+
+
+def give_customer(case: Any) -> None:
+    """A customer that is still there."""
+    token, _ = buyer(case.operation.base_url)
+    case.path_parameters["customer_id"] = post(case.operation.base_url, "/v1/customers", {"name": "New"}, token)["id"]
+
+
+def give_series(case: Any) -> None:
+    """A series of who asks."""
+    email = OTHER if case.method == "PATCH" else OWNER
+    case.path_parameters["series_id"] = series(case.operation.base_url, email)
+
+
+@functools.cache
+def series(base_url: str, email: str) -> str:
+    """A number series of the owner whom this variable of the environment names."""
+    headers = {"Authorization": f"Bearer {logged_in(base_url, email)['access_token']}"}
+    found = requests.get(f"{base_url}/v1/number-series", headers=headers, timeout=30)
+    found.raise_for_status()
+    return str(found.json()["data"][0]["id"])
+
+
+def give_credit_note(case: Any) -> None:
+    """A credit note by itself, all of it to the customer's credit."""
+    token, customer = buyer(case.operation.base_url)
+    line = {"description": "Work", "quantity": "1000", "unit_price": "50.00", "tax_rate": "19"}
+    body = {"customer_id": customer, "reason": "Bonus", "lines": [line], "preceding_invoices": [{"number": "A-1"}]}
+    case.path_parameters["credit_note_id"] = post(case.operation.base_url, "/v1/credit-notes", body, token)["id"]
+
+
+def give_credit(case: Any) -> None:
+    """An issued invoice, of which all is credited; most of what the schema lets stand beside it would be refused."""
+    token, customer = buyer(case.operation.base_url)
+    line = {"description": "Work", "quantity": "2", "unit_price": "50.00", "tax_rate": "19"}
+    body = {"customer_id": customer, "lines": [line], "finalize": True}
+    invoice = post(case.operation.base_url, "/v1/invoices", body, token)
+    given = {name: case.body[name] for name in ("reason", "notes", "metadata") if name in case.body}
+    case.body = {"reason": "Returned", **given, "invoice_id": invoice["id"]}
+
+
+def buyer(base_url: str) -> tuple[str, str]:
+    """A token of the owner, and a customer to whom invoices can be issued."""
+    # A token is good for a quarter of an hour, and a long run takes longer.
+    return _buyer(base_url, int(time.monotonic() // 600))
+
+
+@functools.cache
+def _buyer(base_url: str, _span: int) -> tuple[str, str]:
+    token = str(logged_in(base_url)["access_token"])
+    address = {"line1": "Torstraße 1", "postal_code": "10119", "city": "Berlin", "country": "DE"}
+    return token, post(base_url, "/v1/customers", {"name": "Difference Works", "billing_address": address}, token)["id"]
+
+
+def give_product(case: Any) -> None:
+    """A product that is still there."""
+    token, _ = buyer(case.operation.base_url)
+    made = post(case.operation.base_url, "/v1/products", {"name": "New", "unit_price": "1"}, token)
+    case.path_parameters["product_id"] = made["id"]
+
+
+def give_tax_rate(case: Any) -> None:
+    """A tax rate that is still there, and that nothing uses."""
+    token, _ = buyer(case.operation.base_url)
+    body = {"name": "New", "rate": "19"}
+    case.path_parameters["tax_rate_id"] = post(case.operation.base_url, "/v1/tax-rates", body, token)["id"]
+
+
+def give_session(case: Any) -> None:
+    """A session of the owner that is still alive."""
+    grant = logged_in(case.operation.base_url)
+    headers = {"Authorization": f"Bearer {grant['access_token']}"}
+    found = requests.get(f"{case.operation.base_url}/v1/me", headers=headers, timeout=30)
+    case.path_parameters["session_id"] = found.json()["credential"]["session_id"]
+
+
+GIVEN = {
+    "session_id": give_session,
+    "POST /v1/auth/login": give_password,
+    "POST /v1/auth/refresh": give_refresh_token,
+    "customer_id": give_customer,
+    "invoice_id": give_draft,
+    "payment_id": give_payment,
+    "credit_note_id": give_credit_note,
+    "POST /v1/credit-notes": give_credit,
+    "POST /v1/credit-notes/preview": give_credit,
+    "series_id": give_series,
+    "product_id": give_product,
+    "tax_rate_id": give_tax_rate,
+}

@@ -32,7 +32,7 @@ STAGES = {
         "settlement", "preceding", "copying", "balance", "credits", "revision", "statements", "taxation",
     ),
     "schemas": ("schemas", "bodies", "line_bodies", "imports", "explanations", "tax_ids"),
-    "routes": ("routes", "product_routes", "tax_rate_routes"),
+    "routes": ("routes", "product_routes", "tax_rate_routes", "token_routes"),
 }  # fmt: skip
 """At which stage a file of a resource stands; one that grew too long is split within its stage."""
 FOUNDATION = (
@@ -72,7 +72,7 @@ FLOATS = {"float", "complex", "Float", "FLOAT", "Double", "DOUBLE", "REAL"}
 PUBLIC = {
     "/", "/health/live", "/health/ready", "/metrics", "/.well-known/jwks.json", "/problems/<code>", "/openapi.json",
     "/docs", "/docs/", "/docs/<path:path>",
-    "/v1/auth/sign-up", "/v1/auth/login", "/v1/auth/refresh",
+    "/v1/auth/sign-up", "/v1/auth/login", "/v1/auth/refresh", "/v1/auth/token",
 }  # fmt: skip
 """Doors that are open to everybody, each on purpose."""
 

@@ -44,6 +44,8 @@ _PAGE = (
 blueprint = Blueprint("operations", __name__, description="What runs the service, watches it, or explains it.")
 
 PLACES = {
+    "api_keys": "/v1/api-keys",
+    "change_password": "/v1/me/password",
     "credit_note_preview": "/v1/credit-notes/preview",
     "credit_notes": "/v1/credit-notes",
     "customer_bulk": "/v1/customers/bulk",
@@ -64,7 +66,6 @@ PLACES = {
     "number_series": "/v1/number-series",
     "openapi": "/openapi.json",
     "organization": "/v1/organization",
-    "password": "/v1/me/password",
     "payments": "/v1/payments",
     "problem": "/problems/{code}",
     "products": "/v1/products",
@@ -75,6 +76,7 @@ PLACES = {
     "sign_up": "/v1/auth/sign-up",
     "tax_rates": "/v1/tax-rates",
     "tax_summary": "/v1/reports/tax-summary",
+    "token": "/v1/auth/token",
     "trial_balance": "/v1/reports/trial-balance",
 }
 """Where to begin."""

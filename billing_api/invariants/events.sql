@@ -62,6 +62,7 @@ WITH named AS (
     SELECT id AS organization_id, 'organization' AS type, id FROM organizations
     UNION ALL SELECT organization_id, 'user', id FROM users
     UNION ALL SELECT organization_id, 'session', id FROM sessions
+    UNION ALL SELECT organization_id, 'api_key', id FROM api_keys
     UNION ALL SELECT organization_id, 'customer', id FROM customers
     UNION ALL SELECT organization_id, 'product', id FROM products
     UNION ALL SELECT organization_id, 'tax_rate', id FROM tax_rates

@@ -26,11 +26,17 @@ class InsufficientScope(Forbidden):
 
 
 def requires(
-    *scopes: str, stores: bool = True, matches: bool = True, asks_first: bool = True, refusals: tuple[int, ...] = ()
+    *scopes: str,
+    stores: bool = True,
+    shows_once: tuple[str, ...] = (),
+    matches: bool = True,
+    asks_first: bool = True,
+    refusals: tuple[int, ...] = (),
 ) -> Callable[[View], View]:
     """Open a view to principals with all of these scopes; none asks for any good credential.
 
-    A POST behind it honours Idempotency-Key, unless it `stores` nothing (a preview). What has no version `matches` no
+    A POST behind it honours Idempotency-Key, unless it `stores` nothing (a preview); members that
+    it `shows_once` are not stored. What has no version `matches` no
     If-Match. A write `asks_first` the database whether its credential still holds, unless it has long work to do before
     that, during which it must hold no connection. `refusals` are statuses that it answers with beside those that follow
     from its form.
@@ -41,7 +47,7 @@ def requires(
         raise LookupError(f"there is no scope {', '.join(sorted(unknown))}")
 
     def decorator(view: View) -> View:
-        inner = once(view) if stores else view
+        inner = once(view, shows_once) if stores else view
 
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:

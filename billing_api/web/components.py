@@ -66,6 +66,22 @@ PROBLEM = {
     },
 }
 
+OAUTH_ERROR = {
+    "type": "object",
+    "required": ["error", "error_description"],
+    "properties": {
+        "error": {
+            "type": "string",
+            "description": "A code of RFC 6749, section 5.2.",
+            "enum": [
+                "invalid_client", "invalid_request", "invalid_scope", "unsupported_grant_type",
+                "temporarily_unavailable", "server_error",
+            ],
+        },
+        "error_description": {"type": "string", "description": "For a person."},
+    },
+}  # fmt: skip
+
 _TRUE = {"type": "string", "enum": ["true"]}
 HEADERS: dict[str, dict[str, Any]] = {
     "X-Request-Id": {
@@ -209,6 +225,18 @@ def refusals() -> dict[str, dict[str, Any]]:
     for kind in tree():
         kinds.setdefault(kind.status, []).append(kind)
     return {_name(status): _response(status, members) for status, members in sorted(kinds.items())}
+
+
+def oauth_refusal(status: int) -> dict[str, Any]:
+    """The response of the token endpoint when it refuses (RFC 6749, section 5.2)."""
+    codes = {401: "invalid_client", 400: "invalid_request", 500: "server_error"}
+    example = {"error": codes.get(status, "temporarily_unavailable"), "error_description": "In words, for a person."}
+    return {
+        "description": "Refused, in the form of RFC 6749.",
+        "headers": {"X-Request-Id": header("X-Request-Id")}
+        | {name: header(name) for name in _OF_STATUS.get(status, ())},
+        "content": {"application/json": {"schema": OAUTH_ERROR, "example": example}},
+    }
 
 
 def codes() -> list[str]:

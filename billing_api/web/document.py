@@ -11,13 +11,33 @@ from flask_smorest.utils import deepupdate
 from billing_api.web import components, csv
 from billing_api.web.answers import answer_of
 from billing_api.web.components import header, refusal
-from billing_api.web.parser import MERGE_PATCH
+from billing_api.web.parser import FORM, MERGE_PATCH
 
 VERSION = "3.1.0"
 PATCHED = "x-merge-patch"
 """Marks a body that is a merge patch of what its schema describes, until the document is finished."""
 
-_CREDENTIALS = ("accessToken", "sessionCookie")
+_SCHEMES: dict[str, dict[str, Any]] = {
+    "accessToken": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "An `access_token` of login, refresh or `/v1/auth/token`. `GET /v1/me` names its scopes.",
+    },
+    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The `secret` of an API key."},
+    "sessionCookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "__Host-billing_access",
+        "description": "Set by a login with `session: cookie`. A request that writes sends `X-CSRF-Token` along.",
+    },
+    "metricsToken": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The text of `BILLING_METRICS_TOKEN`, where it is set.",
+    },
+}
+_CREDENTIALS = ("accessToken", "apiKey", "sessionCookie")
 """Any of these opens a guarded door."""
 
 _KEYWORDS = ("$ref", "propertyNames", "exclusiveMinimum", "exclusiveMaximum", "contentMediaType")
@@ -58,28 +78,8 @@ def register(spec: APISpec) -> None:
         spec.components.header(name, given)
     for name, given in components.PARAMETERS.items():
         spec.components.parameter(name, given["in"], {key: given[key] for key in given if key != "in"})
-    spec.components.security_scheme(
-        "accessToken",
-        {
-            "type": "http",
-            "scheme": "bearer",
-            "bearerFormat": "JWT",
-            "description": "An `access_token` of sign-up, login or refresh. `GET /v1/me` names its scopes.",
-        },
-    )
-    spec.components.security_scheme(
-        "sessionCookie",
-        {
-            "type": "apiKey",
-            "in": "cookie",
-            "name": "__Host-billing_access",
-            "description": "Set by a login with `session: cookie`. A request that writes sends `X-CSRF-Token` along.",
-        },
-    )
-    spec.components.security_scheme(
-        "metricsToken",
-        {"type": "http", "scheme": "bearer", "description": "The text of `BILLING_METRICS_TOKEN`, where it is set."},
-    )
+    for name, scheme in _SCHEMES.items():
+        spec.components.security_scheme(name, scheme)
 
 
 def operation(resource: str, view: Callable[..., Any], path: str, method: str) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def operation(resource: str, view: Callable[..., Any], path: str, method: str) -
     described: dict[str, Any] = {
         "operationId": f"{resource}_{view.__name__}".replace("-", "_"),
         "security": [{scheme: list(scopes)} for scheme in _CREDENTIALS] if is_guarded else [],
-        "responses": {str(code): refusal(code) for code in sorted(set(_refused(view, path, method)))},
+        "responses": {str(code): _told(view, code) for code in sorted(set(_refused(view, path, method)))},
     }
     if parameters := list(_parameters(view, path, method)):
         described["parameters"] = parameters
@@ -104,12 +104,18 @@ def operation(resource: str, view: Callable[..., Any], path: str, method: str) -
         described["responses"]["304"] = {"description": components.NOT_MODIFIED, "headers": headers}
     if _has_free_text(view, path):
         described["responses"]["414"] = components.LINE_TOO_LONG
-    if "json" in _arguments(view):
-        described["requestBody"] = {"content": {"application/json": _examples(_arguments(view)["json"]["schema"])}}
+    for place, kind in (("json", "application/json"), ("form", FORM)):
+        if place in _arguments(view):
+            described["requestBody"] = {"content": {kind: _examples(_arguments(view)[place]["schema"])}}
     if patched := getattr(view, "patched_schema", None):
         body = {"schema": patched, PATCHED: True, **_examples(patched, "patches")}
         described["requestBody"] = {"required": True, "content": {MERGE_PATCH: body, "application/json": dict(body)}}
     return described
+
+
+def _told(view: Callable[..., Any], status: int) -> dict[str, Any]:
+    """The response with which a view refuses."""
+    return components.oauth_refusal(status) if hasattr(view, "tells") else refusal(status)
 
 
 def _examples(schema: Any, attribute: str = "examples") -> dict[str, Any]:
@@ -173,7 +179,7 @@ def _stores_replies(view: Callable[..., Any], method: str) -> bool:
 
 def takes_body(view: Callable[..., Any]) -> bool:
     """Whether a schema reads the body of this operation."""
-    return "json" in _arguments(view) or hasattr(view, "patched_schema")
+    return not {"json", "form"}.isdisjoint(_arguments(view)) or hasattr(view, "patched_schema")
 
 
 def _arguments(view: Callable[..., Any]) -> dict[str, Any]:
@@ -202,6 +208,10 @@ def _refused(view: Callable[..., Any], path: str, method: str) -> Iterator[int]:
     """The statuses of refusal that this operation can answer with."""
     yield from (400, 500)
     yield from getattr(view, "refusals", ())
+    if hasattr(view, "tells"):
+        # OAuth 2 knows few statuses: whatever is wrong with a request is 400.
+        yield 503
+        return
     if path.startswith("/v1/"):
         # Only these ask the database, and only these look at Accept.
         yield from (406, 503)

@@ -3,7 +3,7 @@
 import orjson
 import psycopg2
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 from prometheus_client import Counter
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -84,7 +84,11 @@ def answer(error: Exception) -> Response:
 
 
 def problem(error: BillingError) -> Response:
-    """A refusal as a response in the form of RFC 9457."""
+    """A refusal as a response in the form of RFC 9457, where the view has none of its own."""
+    tell = getattr(current_app.view_functions.get(request.endpoint or ""), "tells", None)
+    if tell is not None:
+        told_otherwise: Response = tell(error)
+        return told_otherwise
     response = Response(orjson.dumps(told(error), default=str), status=error.status, mimetype=PROBLEM_JSON)
     response.headers.update(error.headers)
     if error.status == 401:
@@ -179,7 +183,7 @@ def _of_database(error: DBAPIError) -> BillingError:
         constraint = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
         return refusal_of(constraint) or (Conflict() if state in _OF_OTHERS else InternalError())
     if state == _SESSION_ENDED:
-        return Unauthenticated("The session of this token has ended.")
+        return Unauthenticated("The credential holds no more: its session has ended, or the key was revoked.")
     if state == _DOCUMENT_FROZEN:
         return DocumentIsFrozen()
     if state.startswith("22"):

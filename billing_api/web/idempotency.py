@@ -10,10 +10,11 @@ import hashlib
 import json
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import wraps
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from flask import Response, current_app, request
 from sqlalchemy.exc import DBAPIError
@@ -74,8 +75,9 @@ class StoredReply(Model):
     created_at: Mapped[Instant] = mapped_column()
 
 
-def once(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Run the view once for each key; without a key, or in a dry run, just run it."""
+def once(view: Callable[..., Any], secrets: Collection[str] = ()) -> Callable[..., Any]:
+    """Run the view once for each key; without a key, or in a dry run, just run it. Members that are `secrets` are shown
+    to the first request alone: the reply is stored, and given again, with null in their places."""
 
     @wraps(view)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -93,7 +95,7 @@ def once(view: Callable[..., Any]) -> Callable[..., Any]:
             return _replay(stored, fingerprint)
         answer = current_app.make_response(view(*args, **kwargs))
         if answer.status_code < 300:
-            _store(key, fingerprint, answer)
+            _store(key, fingerprint, answer, _without(secrets, answer.get_data()))
         return answer
 
     return wrapper
@@ -133,7 +135,11 @@ def _replay(stored: StoredReply, fingerprint: str) -> Response:
     return answer
 
 
-def _store(key: str, fingerprint: str, answer: Response) -> None:
+def _without(secrets: Collection[str], body: bytes) -> bytes:
+    return orjson.dumps(orjson.loads(body) | dict.fromkeys(secrets)) if secrets else body
+
+
+def _store(key: str, fingerprint: str, answer: Response, body: bytes) -> None:
     """Keep the reply, and let a few that are too old go: skipping locked ones, so that reapers never wait or meet."""
     now = clock.now()
     old = (
@@ -158,7 +164,7 @@ def _store(key: str, fingerprint: str, answer: Response) -> None:
             fingerprint=fingerprint,
             status=answer.status_code,
             headers={name: answer.headers[name] for name in _REPLAYED if name in answer.headers},
-            body=answer.get_data(),
+            body=body,
             created_at=now,
         )
         .add_cte(reaped)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
-from urllib.parse import unquote_to_bytes
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 import marshmallow as ma
 from flask import Request
@@ -13,6 +13,7 @@ from billing_api.errors import Fault, Invalid, Malformed, PayloadTooLarge, Unsup
 from billing_api.web.json import read
 
 MERGE_PATCH = "application/merge-patch+json"
+FORM = "application/x-www-form-urlencoded"
 MAX_FAULTS = 1000
 """An answer with a fault for each of a hundred thousand unknown members would be ten times the request."""
 _JSON_TYPES = frozenset({"application/json", MERGE_PATCH})
@@ -26,6 +27,9 @@ class StrictParser(FlaskParser):
 
     def load_json(self, req: Request, schema: ma.Schema) -> dict[str, Any]:
         return body_of(req)
+
+    def load_form(self, req: Request, schema: ma.Schema) -> dict[str, Any]:
+        return form_of(req)
 
     def load_merge_patch(self, req: Request, schema: ma.Schema) -> dict[str, Any]:
         return body_of(req)
@@ -96,6 +100,24 @@ def body_of(req: Request) -> dict[str, Any]:
             "The body must be a JSON object.", faults=[Fault("not-an-object", "An object belongs here.", "")]
         )
     return value
+
+
+def form_of(req: Request) -> dict[str, str]:
+    """The fields of a form, as a page or OAuth 2 sends it.
+
+    Raises:
+        UnsupportedMediaType: another type, charset or encoding.
+        Malformed: a field stands twice, or is not UTF-8.
+    """
+    if req.mimetype != FORM or req.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise UnsupportedMediaType(f"Send a form here: {FORM}.")
+    try:
+        fields = parse_qsl(_content(req).decode(), keep_blank_values=True, errors="strict", max_num_fields=100)
+    except ValueError:
+        raise Malformed("The form cannot be read as UTF-8 of at most 100 fields.") from None
+    if len(fields) > len(dict(fields)):
+        raise Malformed("A field of the form stands twice.")
+    return dict(fields)
 
 
 def _content(req: Request) -> bytes:

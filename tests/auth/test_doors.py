@@ -119,7 +119,12 @@ def test_a_member_that_a_client_may_not_set_is_refused(world: World, operation: 
 
 
 def test_every_operation_with_a_body_has_its_list_of_protected_members(app: Flask) -> None:
-    assert PROTECTED.keys() == {operation for operation, *_, described in operations(app) if "requestBody" in described}
+    assert PROTECTED.keys() == {
+        operation
+        for operation, *_, described in operations(app)
+        # In a form of OAuth 2 what is not known is passed over, as the RFC wants.
+        if "application/json" in described.get("requestBody", {}).get("content", {})
+    }
 
 
 @pytest.mark.parametrize("part", ["lines", "allowances", "charges"])
@@ -132,6 +137,8 @@ def test_computed_members_of_a_part_are_refused(world: World, part: str) -> None
 
 # What nobody is shown, whatever their role.
 
+SHOWS_SECRETS = {"api_keys_create"}
+"""Once, to whoever asked for it."""
 HIDDEN = {
     "password", "password_hash", "email_key", "number_key", "digest", "organization_id", "request", "series_id",
     "sequence_value", "number_period", "metadata_", "secret",
@@ -153,11 +160,11 @@ def test_no_answer_shows_what_is_kept_inside(world: World, role: str) -> None:
     world.owner.invoice()
     shown: set[str] = set()
     for operation, (method, path, body) in requests(world).items():
-        if operation != "contract_openapi":
+        if operation not in {"contract_openapi", *SHOWS_SECRETS}:
             answer = world.send(role, method, path, body)
             shown |= set(names_in(answer.get_json(silent=True)))
     assert len(shown) > 50
-    assert not shown & HIDDEN
+    assert shown & HIDDEN == set()
 
 
 def test_a_refusal_tells_the_scope_that_is_missing(world: World) -> None:

@@ -62,6 +62,6 @@ def test_the_contract_says_what_a_deed_asks_for(app: Flask) -> None:
     revise = paths["/v1/invoices/{invoice_id}/revise"]["post"]
     assert revise["x-required-scope"] == "invoices:write credit_notes:write"
     both = ["invoices:write", "credit_notes:write"]
-    assert revise["security"] == [{"accessToken": both}, {"sessionCookie": both}]
+    assert revise["security"] == [{"accessToken": both}, {"apiKey": both}, {"sessionCookie": both}]
     assert revise["description"].endswith("Needs the scopes `invoices:write` and `credit_notes:write`.")
     assert "`payments:write`" in paths["/v1/credit-notes"]["post"]["description"]

@@ -9,6 +9,7 @@ from werkzeug.test import TestResponse
 from tests.factories import PASSWORD, Tenant, line, sign_up
 
 LOGOUT, REFRESH, OWN_PASSWORD = "/v1/auth/logout", "/v1/auth/refresh", "/v1/me/password"
+TOKEN = "/v1/auth/token"
 SIGN_UP = {"organization_name": "New", "country": "DE", "currency": "EUR", "name": "Ada", "password": PASSWORD}
 
 
@@ -35,6 +36,7 @@ class World:
         self.owner.payment(credited)
         note = self.owner.post("/v1/credit-notes", {"invoice_id": credited["id"], "reason": "Returned"})
         self.note = (note.json or {})["id"]
+        self.key = self.owner.post("/v1/api-keys", {"name": "Shop", "scopes": ["customers:read"]}).json
         self.series = self.owner.get("/v1/number-series").json["data"][0]["links"]["self"]
 
     def somebody(self, who: str) -> Tenant:
@@ -49,6 +51,10 @@ class World:
         """Send a request as somebody; a refresh token, which is good once, is put in here."""
         if path == REFRESH:
             body = {"refresh_token": self.owner.colleague("viewer").refresh_token}
+        if path == TOKEN:
+            # Whoever asks names the client in the form, and their own credential is not looked at.
+            form = {"grant_type": "client_credentials", "client_id": self.key["id"]}
+            return self.app.test_client().post(path, data={**form, "client_secret": self.key["secret"]})
         if who == "anonymous":
             return self.app.test_client().open(path, method=method, json=body)
         answer = self.somebody(who).call(method, path, body)
@@ -67,6 +73,11 @@ def requests(world: World) -> dict[str, tuple[str, str, Any]]:
     note, credit = f"/v1/credit-notes/{world.note}", {"invoice_id": world.unpaid, "reason": "Returned"}
     new = f"{uuid.uuid4()}@example.com"
     return {
+        "api_keys_create": ("POST", "/v1/api-keys?dry_run=true", {"name": "New", "scopes": ["customers:read"]}),
+        "api_keys_read": ("GET", f"/v1/api-keys/{world.key['id']}", None),
+        "api_keys_revoke": ("DELETE", f"/v1/api-keys/{world.key['id']}?dry_run=true", None),
+        "api_keys_search": ("GET", "/v1/api-keys", None),
+        "api_keys_update": ("PATCH", f"/v1/api-keys/{world.key['id']}?dry_run=true", {"name": "New"}),
         "auth_change_password": ("PUT", OWN_PASSWORD, {"current_password": PASSWORD, "new_password": f"{PASSWORD} 2"}),
         "auth_end_other_sessions": ("DELETE", "/v1/me/sessions?dry_run=true", None),
         "auth_end_session": ("DELETE", f"/v1/me/sessions/{uuid.uuid4()}?dry_run=true", None),
@@ -114,6 +125,7 @@ def requests(world: World) -> dict[str, tuple[str, str, Any]]:
         "number_series_read": ("GET", world.series, None),
         "number_series_search": ("GET", "/v1/number-series", None),
         "number_series_update": ("PATCH", f"{world.series}?dry_run=true", {"reset": "yearly"}),
+        "oauth_issue": ("POST", TOKEN, None),
         "operations_index": ("GET", "/", None),
         "operations_key_set": ("GET", "/.well-known/jwks.json", None),
         "operations_live": ("GET", "/health/live", None),
@@ -170,6 +182,8 @@ OF_CREDIT_NOTES = (
 )  # fmt: skip
 OF_USERS = ("role", "status", "scope", "password_hash", "email_key", "user_id", "is_admin")
 PROTECTED = {
+    "api_keys_create": (*OF_ALL, "secret", "digest", "hint", "last_used_at", "revoked_at", "created_by_id"),
+    "api_keys_update": (*OF_ALL, "secret", "digest", "scopes", "expires_at", "revoked_at"),
     "auth_change_password": (*OF_ALL, *OF_USERS, "email", "session"),
     "auth_sign_up": (*OF_ALL, *OF_USERS),
     "auth_login": (*OF_ALL, *OF_USERS),

@@ -152,7 +152,30 @@ def give_session(case: Any) -> None:
     case.path_parameters["session_id"] = found.json()["credential"]["session_id"]
 
 
+def give_key(case: Any) -> None:
+    """An API key that holds."""
+    token, _ = buyer(case.operation.base_url)
+    body = {"name": "New", "scopes": ["customers:read"]}
+    case.path_parameters["key_id"] = post(case.operation.base_url, "/v1/api-keys", body, token)["id"]
+
+
+def give_client(case: Any) -> None:
+    """A client with its secret."""
+    token, _ = buyer(case.operation.base_url)
+    key = post(case.operation.base_url, "/v1/api-keys", {"name": "New", "scopes": ["customers:read"]}, token)
+    case.body = {"grant_type": "client_credentials", "client_id": key["id"], "client_secret": key["secret"]}
+
+
+def give_present_password(case: Any) -> None:
+    """The password that holds, and holds on: the next case logs in with it."""
+    password = os.environ["SCHEMATHESIS_PASSWORD"]
+    case.body = {"current_password": password, "new_password": password}
+
+
 GIVEN = {
+    "PUT /v1/me/password": give_present_password,
+    "key_id": give_key,
+    "POST /v1/auth/token": give_client,
     "session_id": give_session,
     "POST /v1/auth/login": give_password,
     "POST /v1/auth/refresh": give_refresh_token,

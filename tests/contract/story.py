@@ -16,6 +16,7 @@ def tell(client: FlaskClient, tenant: Tenant, document: dict[str, Any]) -> Itera
     """Every operation by its id, with an answer of its success; bodies are the examples of the document."""
     yield from _begin(client, tenant)
     yield from _organization(tenant, document)
+    yield from _api_keys(client, tenant, document)
     yield from _customers(tenant, document)
     yield from _number_series(tenant, document)
     yield from _catalogue(tenant, document)
@@ -78,6 +79,19 @@ def _begin(client: FlaskClient, tenant: Tenant) -> Iterator[Step]:
 def _organization(tenant: Tenant, document: dict[str, Any]) -> Iterator[Step]:
     yield "organization_update", tenant.patch("/v1/organization", examples(document, "organization_update")[0])
     yield "organization_read", tenant.get("/v1/organization")
+
+
+def _api_keys(client: FlaskClient, tenant: Tenant, document: dict[str, Any]) -> Iterator[Step]:
+    made = tenant.post("/v1/api-keys", examples(document, "api_keys_create")[0])
+    yield "api_keys_create", made
+    key = made.json or {}
+    form = {"grant_type": "client_credentials", "client_id": key["id"], "client_secret": key["secret"]}
+    yield "oauth_issue", client.post("/v1/auth/token", data=form)
+    path = f"/v1/api-keys/{key['id']}"
+    yield "api_keys_read", tenant.get(path)
+    yield "api_keys_update", tenant.patch(path, examples(document, "api_keys_update")[0])
+    yield "api_keys_search", tenant.get("/v1/api-keys?limit=1")
+    yield "api_keys_revoke", tenant.delete(path)
 
 
 def _customers(tenant: Tenant, document: dict[str, Any]) -> Iterator[Step]:

@@ -37,6 +37,7 @@ def furnished(app: Flask) -> Pair:
         credited = owner.invoice(customer_id=customer["id"], charges=[freight])
         body = {"invoice_id": credited["id"], "reason": f"{mark}-reason"}
         assert owner.post("/v1/credit-notes", body).status_code == 201
+        assert owner.post("/v1/api-keys", {"name": f"{mark}-key", "scopes": ["events:read"]}).status_code == 201
         stored = owner.post("/v1/customers", {"name": f"{mark}-stored"}, Idempotency_Key="the-same-key")
         assert stored.status_code == 201
     return owners

@@ -22,7 +22,7 @@ UNVISITED = {"auth_logout"}
 """It would end the walk."""
 SEEN = (
     "/v1/customers", "/v1/invoices", "/v1/payments", "/v1/refunds", "/v1/number-series", "/v1/organization",
-    "/v1/products", "/v1/tax-rates", "/v1/credit-notes",
+    "/v1/products", "/v1/tax-rates", "/v1/credit-notes", "/v1/api-keys",
     "/v1/events",
 )  # fmt: skip
 
@@ -43,6 +43,7 @@ def own_ids(tenant: Tenant) -> dict[str, list[str]]:
     return {
         "customer_id": [one["id"] for one in tenant.get("/v1/customers").json["data"]],
         "invoice_id": [one["id"] for one in tenant.get("/v1/invoices").json["data"]],
+        "key_id": [one["id"] for one in tenant.get("/v1/api-keys").json["data"]],
         "payment_id": [one["id"] for one in tenant.get("/v1/payments").json["data"]],
         "credit_note_id": [one["id"] for one in tenant.get("/v1/credit-notes").json["data"]],
         "refund_id": [one["id"] for one in tenant.get("/v1/refunds").json["data"]],
@@ -68,6 +69,8 @@ def body_for(path: str, ids: dict[str, str]) -> dict[str, Any]:
         return {"name": "intruder", "unit_price": "1"}
     if path.startswith("/v1/tax-rates"):
         return {"name": "intruder", "rate": "1"}
+    if path.startswith("/v1/api-keys"):
+        return {"name": "intruder"} if "{" in path else {"name": "intruder", "scopes": ["customers:read"]}
     return {"name": "intruder"} if path.startswith("/v1/customers") else {}
 
 

@@ -76,7 +76,7 @@ def test_a_table_whose_wall_was_taken_down_is_found(owner_cursor: Any, flaw: str
 
 def test_rows_are_revealed_across_tenants_for_a_named_secret_only(owner_cursor: Any) -> None:
     owner_cursor.execute("SELECT polrelid::regclass::text, polcmd::text FROM pg_policy WHERE polname <> 'tenant'")
-    assert sorted(owner_cursor.fetchall()) == [("refresh_tokens", "r"), ("users", "r")]
+    assert sorted(owner_cursor.fetchall()) == [("api_keys", "r"), ("refresh_tokens", "r"), ("users", "r")]
 
 
 def test_a_named_secret_reveals_one_row_and_lets_it_be_read_only(pair: Pair, service_cursor: Any) -> None:
@@ -173,7 +173,7 @@ def test_unique_rules_are_per_tenant(owner_cursor: Any) -> None:
         WHERE i.indisunique AND c.relnamespace = 'public'::regnamespace AND a.attname <> 'organization_id'
     """)
     found = {name for (name,) in owner_cursor} - {f"{table}.version_num" for table in BOOKKEEPING}
-    assert found == {"organizations.id", "users.email_key", "refresh_tokens.digest"}
+    assert found == {"organizations.id", "users.email_key", "refresh_tokens.digest", "api_keys.digest"}
 
 
 def _owner_of(table: str) -> str:

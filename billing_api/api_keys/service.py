@@ -1,0 +1,209 @@
+"""The life of an API key: made, used, renamed, revoked; and how a request's secret becomes a principal."""
+
+import datetime as dt
+import hashlib
+import hmac
+import re
+import secrets
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from billing_api import clock
+from billing_api.api_keys.models import ApiKey
+from billing_api.database import db, enter, find, reveal, savepoint, transaction
+from billing_api.domain.access import Principal
+from billing_api.errors import Fault, Forbidden, Invalid
+from billing_api.events.service import record
+from billing_api.unit_of_work import Actor, unit
+
+_FORM = re.compile(r"bk_[A-Za-z0-9_-]{43}")
+_HINT = 7
+"""So many of the first characters are shown; what is left cannot be guessed."""
+_NOTED_EACH = dt.timedelta(minutes=1)
+"""A key's use is written down so often by each process, and not with each request."""
+_REMEMBERED = 1_000
+"""So many keys a process knows at once."""
+
+
+class ScopeNotHeld(Forbidden):
+    """A key can do at most what the one who makes it may do. `errors` names the scopes that you do not have: leave them
+    out, or ask somebody with a higher role."""
+
+    code = "scope-not-held"
+    title = "A key cannot reach further than its maker"
+
+
+class ExpiryInPast(Invalid):
+    """The key would have expired before it was made. Give a later time, or none."""
+
+    code = "expiry-in-past"
+    title = "The expiry has passed already"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a process remembers of a key: whom it speaks for, and until when; not whether it was revoked."""
+
+    principal: Principal
+    expires_at: dt.datetime | None
+    noted_at: dt.datetime
+
+    @property
+    def has_expired(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= clock.now()
+
+    def lifetime_of_token(self, longest: dt.timedelta) -> dt.timedelta:
+        """How long a token holds that the key is exchanged for now: never longer than the key itself."""
+        return longest if self.expires_at is None else min(longest, self.expires_at - clock.now())
+
+
+_known: OrderedDict[str, Known] = OrderedDict()
+
+
+def create(values: Mapping[str, Any], maker: Principal) -> ApiKey:
+    """A new key; its `secret` is known this once.
+
+    Raises:
+        ScopeNotHeld: it would reach further than its maker.
+        ExpiryInPast: it would never be good.
+    """
+    beyond = [index for index, scope in enumerate(values["scopes"]) if not maker.may(scope)]
+    if beyond:
+        detail = "You do not have this scope."
+        raise ScopeNotHeld(faults=[Fault("scope-not-held", detail, f"/scopes/{index}") for index in beyond])
+    if values["expires_at"] is not None and values["expires_at"] <= clock.now():
+        raise ExpiryInPast(faults=[Fault("expiry-in-past", "A time to come belongs here.", "/expires_at")])
+    secret = f"bk_{secrets.token_urlsafe(32)}"
+    key = ApiKey(
+        name=values["name"],
+        hint=secret[:_HINT],
+        digest=_digest(secret),
+        scopes=sorted(set(values["scopes"])),
+        expires_at=values["expires_at"],
+        created_by_id=unit().actor.id,
+    )
+    db.session.add(key)
+    db.session.flush()
+    record("api_key.created", key, scopes=key.scopes)
+    key.secret = secret
+    return key
+
+
+def search(filters: Mapping[str, Any]) -> sa.Select[Any]:
+    """Keys; those that were revoked only when they are asked for."""
+    query = sa.select(ApiKey).where(ApiKey.organization_id == unit().tenant)
+    if filters["revoked"] == "any":
+        return query
+    return query.where(ApiKey.revoked_at.is_not(None) if filters["revoked"] == "true" else ApiKey.revoked_at.is_(None))
+
+
+def read(id: uuid.UUID) -> ApiKey:
+    """A key, revoked ones too. Raises NotFound."""
+    return find(ApiKey, id)
+
+
+def rename(
+    id: uuid.UUID, change: Callable[[ApiKey], Mapping[str, Any]], expected: Collection[int] | None = None
+) -> ApiKey:
+    """Give a key another name: nothing else of it changes."""
+    key = find(ApiKey, id, lock=True, expected=expected)
+    name = change(key)["name"]
+    if name != key.name:
+        key.name = name
+        record("api_key.updated", key, changed=["name"])
+    db.session.flush()
+    return key
+
+
+def revoke(id: uuid.UUID, expected: Collection[int] | None = None) -> None:
+    """Refuse the key, and every token that it was exchanged for, from the next request on."""
+    key = find(ApiKey, id, lock=True, expected=expected)
+    if key.revoked_at is None:
+        key.revoked_at = clock.now()
+        record("api_key.revoked", key)
+    db.session.flush()
+
+
+def principal_of(secret: str) -> Principal | None:
+    """Whom a key speaks for; None where it is unknown, has expired, or was revoked."""
+    known = _remembered(secret)
+    return known.principal if known else None
+
+
+def client(id: str, secret: str) -> Known | None:
+    """The key that is both this client and this secret, or None. It is looked up each time: no guard comes after."""
+    known = _looked_up(_digest(secret), clock.now()) if _FORM.fullmatch(secret) else None
+    if known is None or known.has_expired:
+        return None
+    return known if hmac.compare_digest(str(known.principal.actor_id).encode(), id.encode()) else None
+
+
+def _remembered(secret: str) -> Known | None:
+    """What is known of a key: looked up when it is new here, and again once a minute, when its use is written down.
+
+    In between a request costs no round trip of its own: the guard ahead of its first statement refuses a key that was
+    revoked meanwhile.
+    """
+    if not _FORM.fullmatch(secret):
+        return None
+    digest, now = _digest(secret), clock.now()
+    known = _known.get(digest)
+    if known is None or not dt.timedelta(0) <= now - known.noted_at < _NOTED_EACH:
+        known = _looked_up(digest, now)
+        _remember(digest, known)
+    return None if known is None or known.has_expired else known
+
+
+def _looked_up(digest: str, now: dt.datetime) -> Known | None:
+    with transaction():
+        reveal("api_key_digest", digest)
+        key = db.session.scalars(sa.select(ApiKey).where(ApiKey.digest == digest)).one_or_none()
+        if key is None or key.revoked_at is not None:
+            return None
+        principal = Principal(
+            organization_id=key.organization_id,
+            actor_type="api_key",
+            actor_id=key.id,
+            scopes=frozenset(key.scopes),
+            client_id=str(key.id),
+        )
+        known = Known(principal, key.expires_at, now)
+        if not known.has_expired:
+            enter(key.organization_id, Actor("api_key", key.id))
+            _note_use(key.id, now)
+        return known
+
+
+def _note_use(id: uuid.UUID, now: dt.datetime) -> None:
+    """Write down that a key is used. Not its version: it is no change of the key. Where the database takes no writes
+    just now, a request that reads goes on all the same."""
+    noted = (
+        sa.update(ApiKey)
+        .where(ApiKey.organization_id == unit().tenant, ApiKey.id == id)
+        .values(last_used_at=now, last_used_address=unit().client.address, updated_at=ApiKey.updated_at)
+    )
+    db.session.execute(sa.select(sa.literal(1)))
+    with suppress(DBAPIError), savepoint():
+        db.session.execute(noted)
+
+
+def _remember(digest: str, known: Known | None) -> None:
+    if known is None:
+        _known.pop(digest, None)
+        return
+    _known[digest] = known
+    _known.move_to_end(digest)
+    while len(_known) > _REMEMBERED:
+        _known.popitem(last=False)
+
+
+def _digest(secret: str) -> str:
+    # A secret of 256 random bits cannot be guessed from its digest; a slow hash would add nothing.
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,88 @@
+"""What OAuth 2 has in a form of its own: a client's credentials, and refusals of the token endpoint (RFC 6749)."""
+
+import base64
+import binascii
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import unquote_plus
+
+import orjson
+from flask import Response, request
+
+from billing_api.errors import BillingError, Fault, Malformed, Unauthenticated
+
+_NAMED = frozenset({"invalid-client", "invalid-scope", "unsupported-grant-type"})
+"""Codes that the RFC has too; whatever else is wrong with a request is an invalid one."""
+
+
+class InvalidClient(Unauthenticated):
+    """The client is unknown, or its secret is another one, has expired or was revoked. The client is the `id` of an API
+    key, and its secret the `secret` that was shown when it was made."""
+
+    code = "invalid-client"
+    title = "The client is not known with this secret"
+
+
+class InvalidScope(Malformed):
+    """The client asks for a scope that its API key does not have. Ask for fewer, or for none, which gives all."""
+
+    code = "invalid-scope"
+    title = "The client does not have this scope"
+
+
+class UnsupportedGrantType(Malformed):
+    """Only `client_credentials` is a grant here; people log in with `POST /v1/auth/login`."""
+
+    code = "unsupported-grant-type"
+    title = "This grant is not given here"
+
+
+def speaks_oauth(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Have the refusals of a view told as RFC 6749, section 5.2, wants them."""
+    view.tells = refusal  # type: ignore[attr-defined]  # read where errors become answers, and by the document
+    return view
+
+
+def refusal(error: BillingError) -> Response:
+    """A refusal in the form of RFC 6749."""
+    if error.code in _NAMED:
+        word, status = error.code.replace("-", "_"), error.status
+    elif error.status < 429:
+        word, status = "invalid_request", 400
+    else:
+        word, status = "server_error" if error.status == 500 else "temporarily_unavailable", error.status
+    places = [f"{(fault.pointer or '/')[1:]}: {fault.detail}" for fault in error.faults]
+    described = " ".join([error.detail, *places])
+    # The characters that section 5.2 allows.
+    plain = "".join(sign if " " <= sign <= "~" and sign not in '"\\' else "'" for sign in described)
+    answer = Response(orjson.dumps({"error": word, "error_description": plain}), status, mimetype="application/json")
+    answer.headers.update(error.headers)
+    answer.headers["Pragma"] = "no-cache"
+    if status == 401:
+        answer.headers["WWW-Authenticate"] = 'Basic realm="billing", charset="UTF-8"'
+    return answer
+
+
+def client_of(values: dict[str, Any]) -> tuple[str, str]:
+    """The client and its secret, from the header (RFC 6749, section 2.3.1) or from the form, and never from both.
+
+    Raises:
+        InvalidClient: there is none, or it cannot be read.
+        Malformed: there are two.
+    """
+    header, in_form = request.headers.get("Authorization"), values["client_id"] or values["client_secret"]
+    if header is None:
+        if not (values["client_id"] and values["client_secret"]):
+            raise InvalidClient()
+        return values["client_id"], values["client_secret"]
+    if in_form:
+        fault = Fault("several-credentials", "It stands in the header already.", "/client_id")
+        raise Malformed("A client names itself once.", faults=[fault])
+    scheme, _, encoded = header.partition(" ")
+    try:
+        name, colon, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        raise InvalidClient() from None
+    if scheme.lower() != "basic" or not colon:
+        raise InvalidClient()
+    return unquote_plus(name), unquote_plus(secret)

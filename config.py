@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -25,6 +26,9 @@ _OF_KUBERNETES = re.compile(r"\w+_SERVICE_(HOST|PORT(_\w+)?)|\w+_PORT_\d+_(TCP|U
 """What a cluster gives every process when one of its services is called billing or billing-something."""
 _OF_LINKS = re.compile(r"(tcp|udp|sctp)://.*")
 """The value of BILLING_PORT in such a cluster."""
+
+_ONE_ADDRESS = re.compile(r"[^@\s<>,;:\"]+@[A-Za-z0-9.-]+")
+"""The part before the @ and a domain in ASCII, as they stand in an envelope."""
 
 _SIZES = validate.Range(min=1, max=256)
 
@@ -75,6 +79,9 @@ class Config:
     graceful_seconds: int
     log_level: str
     metrics_token: str | None
+    smtp_url: str | None
+    """The server that takes mails; None means the log in development, and nobody in production."""
+    mail_from: str
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
@@ -160,6 +167,8 @@ class _Settings(Schema):
         validate=validate.OneOf(["debug", "info", "warning", "error"]),
     )
     metrics_token = fields.String(data_key="BILLING_METRICS_TOKEN", load_default=None)
+    smtp_url = fields.String(data_key="BILLING_SMTP_URL", load_default=None)
+    mail_from = fields.String(data_key="BILLING_MAIL_FROM", load_default="billing@localhost")
 
 
 Values = dict[str, Any]
@@ -212,6 +221,11 @@ def _relation_faults(values: Values, _: Mapping[str, str]) -> Faults:
         yield "BILLING_CORS_ORIGINS", f"not an origin such as https://app.example.com: {' '.join(bad)}"
     if values["secret_key"] and len(values["secret_key"].encode()) < SECRET_BYTES:
         yield "BILLING_SECRET_KEY", f"needs at least {SECRET_BYTES} bytes; `openssl rand -hex 32` makes them"
+    if values["smtp_url"] and not _is_mail_server(values["smtp_url"]):
+        text = "must be smtp://user:password@host:port, or smtps://; in a password @ is written %40, / %2F"
+        yield "BILLING_SMTP_URL", text
+    if values["mail_from"] and not _ONE_ADDRESS.fullmatch(parseaddr(values["mail_from"])[1]):
+        yield "BILLING_MAIL_FROM", "must be an address such as Billing <billing@example.com>"
     statement_ms = values["statement_timeout_ms"]
     if statement_ms and (values["lock_timeout_ms"] or 0) > statement_ms:
         yield "BILLING_LOCK_TIMEOUT_MS", f"must be at most BILLING_STATEMENT_TIMEOUT_MS, which is {statement_ms}"
@@ -224,6 +238,8 @@ def _production_faults(values: Values, given: Mapping[str, str]) -> Faults:
     for name in ("BILLING_SECRET_KEY", "BILLING_JWT_KEYS", "BILLING_PUBLIC_URL", "DATABASE_URL"):
         if name not in given:
             yield name, "must be given in production"
+    if "BILLING_SMTP_URL" in given and "BILLING_MAIL_FROM" not in given:
+        yield "BILLING_MAIL_FROM", "must be given in production, where BILLING_SMTP_URL is"
     secret = values["secret_key"] or ""
     if len(secret.encode()) >= SECRET_BYTES and (secret.lower() == EXAMPLE_SECRET or len(set(secret)) < 8):
         yield "BILLING_SECRET_KEY", "is a known example; make one with `openssl rand -hex 32`"
@@ -265,3 +281,14 @@ def _is_address(url: str) -> bool:
         return bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
+
+
+def _is_mail_server(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        is_place = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    # A second @ would make the end of the password a part of the host, and be told in messages.
+    is_bare = parts.path in {"", "/"} and not (parts.query or parts.fragment) and parts.netloc.count("@") <= 1
+    return parts.scheme in {"smtp", "smtps"} and is_place and is_bare and url.isprintable()

@@ -96,6 +96,8 @@ def _settings(config: Config, secret: str) -> dict[str, object]:
         "BILLING_CORS_ORIGINS": config.cors_origins,
         "BILLING_PUBLIC_URL": config.public_url,
         "BILLING_METRICS_TOKEN": config.metrics_token,
+        "BILLING_SMTP_URL": config.smtp_url,
+        "BILLING_MAIL_FROM": config.mail_from,
         "BILLING_METRICS_DIR": os.environ.get("PROMETHEUS_MULTIPROC_DIR"),
         "BILLING_INSTANCE": str(config.instance),
         "BILLING_RUN_DIR": str(config.instance / "run"),

@@ -191,9 +191,8 @@ def announce() -> bool:
 
 
 def reveal(name: str, value: str) -> None:
-    """Make the one row visible whose secret is named, across tenants: a user by e-mail, a refresh token by digest.
-
-    The policies of `users` and `refresh_tokens` compare with this setting; nothing else reads it.
+    """Make rows visible across tenants: the one whose secret is named, as a user by e-mail, or those that a job of the
+    worker looks for, as mails that are due. What one policy compares with this setting is all that reads it.
     """
     db.session.execute(sa.select(sa.func.set_config(f"app.{name}", value, True)))
 

@@ -16,6 +16,7 @@ from billing_api.auth.models import User
 from billing_api.auth.service import open_session
 from billing_api.database import db, enter, find, transaction
 from billing_api.domain.emails import fold
+from billing_api.mail import service as outbox
 from billing_api.web import tokens
 
 PASSWORD = "a long enough password"
@@ -101,6 +102,13 @@ class Tenant:
         """A payment of an issued invoice: all that is due, unless an amount is given."""
         body = {"amount": invoice["amount_due"], "method": "bank_transfer", **values}
         return created(self.post(f"/v1/invoices/{invoice['id']}/payments", body))
+
+    def mail(self, text: str = "a text", *, recipient: str = "", subject: str = "A subject") -> uuid.UUID:
+        """A mail that waits in the outbox; to an address of its own unless one is given."""
+        recipient = recipient or f"reader{next(_numbers)}@example.com"
+        with self.app.app_context(), transaction():
+            enter(self.organization_id)
+            return outbox.post("test", recipient, subject, text).id
 
     def invoice_body(self, **values: Any) -> dict[str, Any]:
         if "customer_id" not in values:

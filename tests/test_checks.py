@@ -19,6 +19,7 @@ def furnished(app: Flask) -> Tenant:
     tenant = sign_up(app)
     customer = tenant.customer(email="buyer@example.com")["id"]
     assert tenant.post("/v1/customers", {"name": "Stored"}, Idempotency_Key="a-key").status_code == 201
+    tenant.mail()
     tenant.tax_rate()
     tenant.product(tax_category="S", tax_rate="19")
     tenant.invoice(customer_id=customer)

@@ -155,6 +155,39 @@ def test_the_limit_for_locks_is_at_most_that_for_statements() -> None:
     assert Config.from_env({}).lock_timeout_ms == 2000
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mail.example.com", "http://mail.example.com", "smtp://", "smtp://host:port", "smtp://host:0",
+        "smtp://user:hunter2@x@host", "smtp://user:hunter2/x@host", "smtp://host/path", "smtp://host?hunter2=x",
+        "smtp://host:25\r\nX", "smtp://[::1",
+    ],
+)  # fmt: skip
+def test_what_is_no_mail_server_is_refused_without_its_password(url: str) -> None:
+    (told,) = faults(BILLING_SMTP_URL=url)
+    assert told.startswith("BILLING_SMTP_URL: must be smtp://")
+    assert "hunter2" not in told
+
+
+@pytest.mark.parametrize(
+    "url", ["smtp://localhost", "smtps://user:p%40ss%2Fword@mail.example.com:465", "smtp://[::1]:25"]
+)
+def test_a_mail_server_is_taken_as_it_was_given(url: str) -> None:
+    assert Config.from_env({"BILLING_SMTP_URL": url}).smtp_url == url
+
+
+@pytest.mark.parametrize("sender", ["Billing", "Billing <billing>", "a@b@c", "a b@example.com", "a@exämple.com"])
+def test_a_sender_is_one_address(sender: str) -> None:
+    assert [fault.partition(":")[0] for fault in faults(BILLING_MAIL_FROM=sender)] == ["BILLING_MAIL_FROM"]
+
+
+def test_production_asks_who_its_mails_are_from() -> None:
+    told = faults(**PRODUCTION, BILLING_SMTP_URL="smtp://mail.example.com")
+    assert [fault.partition(":")[0] for fault in told] == ["BILLING_MAIL_FROM"]
+    given = {"BILLING_SMTP_URL": "smtp://mail.example.com", "BILLING_MAIL_FROM": "Billing <billing@example.com>"}
+    assert Config.from_env({**PRODUCTION, **given}).mail_from == "Billing <billing@example.com>"
+
+
 @pytest.mark.parametrize("missing", sorted(PRODUCTION.keys() - {"BILLING_ENV"}))
 def test_production_asks_for_each_secret_and_address(missing: str) -> None:
     told = faults(**{name: value for name, value in PRODUCTION.items() if name != missing})

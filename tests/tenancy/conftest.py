@@ -40,6 +40,7 @@ def furnished(app: Flask) -> Pair:
         assert owner.post("/v1/api-keys", {"name": f"{mark}-key", "scopes": ["events:read"]}).status_code == 201
         stored = owner.post("/v1/customers", {"name": f"{mark}-stored"}, Idempotency_Key="the-same-key")
         assert stored.status_code == 201
+        owner.mail(f"{mark}-text")
     return owners
 
 

@@ -1,5 +1,6 @@
 """The wall between tenants as the database itself keeps it: policies, rights, references and unique rules."""
 
+import re
 import uuid
 from typing import Any
 
@@ -9,6 +10,7 @@ from flask import Flask
 from psycopg2 import sql
 
 from billing_api.database import Base, db, transaction
+from config import ROOT
 from tests.schema import BOOKKEEPING, bare_tables, counted, references, tenant_tables
 from tests.tenancy.conftest import Pair
 
@@ -74,9 +76,30 @@ def test_a_table_whose_wall_was_taken_down_is_found(owner_cursor: Any, flaw: str
     owner_cursor.execute("ROLLBACK")
 
 
-def test_rows_are_revealed_across_tenants_for_a_named_secret_only(owner_cursor: Any) -> None:
-    owner_cursor.execute("SELECT polrelid::regclass::text, polcmd::text FROM pg_policy WHERE polname <> 'tenant'")
-    assert sorted(owner_cursor.fetchall()) == [("api_keys", "r"), ("refresh_tokens", "r"), ("users", "r")]
+def test_rows_are_seen_across_tenants_for_a_named_secret_or_job_only_and_never_changed(owner_cursor: Any) -> None:
+    owner_cursor.execute(
+        "SELECT polrelid::regclass::text, polname::text, polcmd::text FROM pg_policy WHERE polname <> 'tenant'"
+    )
+    assert sorted(owner_cursor.fetchall()) == [
+        ("api_keys", "revealed", "r"),
+        ("mails", "queued", "r"),
+        ("refresh_tokens", "revealed", "r"),
+        ("users", "revealed", "r"),
+    ]
+
+
+def test_each_look_across_tenants_is_made_in_one_place() -> None:
+    calls = re.compile(r"(?<!def )\breveal\((f?\"[^\"]*\")")
+    found = {
+        path.relative_to(ROOT / "billing_api").as_posix(): calls.findall(path.read_text(encoding="utf-8"))
+        for path in (ROOT / "billing_api").rglob("*.py")
+    }
+    assert {path: names for path, names in found.items() if names} == {
+        "api_keys/service.py": ['"api_key_digest"'],
+        "auth/service.py": ['"email"'],
+        "auth/sessions.py": ['"token_digest"'],
+        "mail/service.py": ['"queue"'],
+    }
 
 
 def test_a_named_secret_reveals_one_row_and_lets_it_be_read_only(pair: Pair, service_cursor: Any) -> None:

@@ -1,0 +1,1 @@
+"""The outbox: mails that are sent once the fact that they tell of is committed."""

@@ -22,9 +22,27 @@ def wall(table: str, *, column: str = "organization_id", reveal: str | None = No
         op.execute(f"CREATE POLICY revealed ON {table} FOR SELECT USING ({reveal})")
 
 
+def reap(table: str, since: str) -> None:
+    """Let the reaper find, across tenants, the rows of a table whose time is over: `since` is an SQL expression, and
+    the setting of the policy the instant before which it has to be. What it finds it deletes inside the tenant."""
+    setting = f"nullif(current_setting('app.reaped_{table}', true), '')::timestamptz"
+    op.execute(f"CREATE POLICY reaped ON {table} FOR SELECT USING ({since} < {setting})")
+
+
 def grant(table: str, rights: str = "SELECT, INSERT, UPDATE, DELETE") -> None:
     """Give the service's role these rights, where it is another role than the owner."""
+    if role := _service():
+        op.execute(f'GRANT {rights} ON {table} TO "{role}"')
+
+
+def revoke(table: str, rights: str) -> None:
+    """Take these rights from the service's role again, on the way down."""
+    if role := _service():
+        op.execute(f'REVOKE {rights} ON {table} FROM "{role}"')
+
+
+def _service() -> str | None:
+    """The service's role, where it is another than the owner."""
     role = make_url(current_app.config["SQLALCHEMY_DATABASE_URI"]).username
     owner = op.get_bind().exec_driver_sql("SELECT current_user").scalar()
-    if role and role != owner:
-        op.execute(f'GRANT {rights} ON {table} TO "{role}"')
+    return role if role != owner else None

@@ -72,6 +72,7 @@ class RefreshToken(Owned, Model):
         owned_by("sessions", "session_id"),
         sa.UniqueConstraint("digest"),
         sa.Index("ix_refresh_tokens_organization_id_session_id", "organization_id", "session_id"),
+        sa.Index("ix_refresh_tokens_expires_at", "expires_at"),
     )
 
     session_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid)

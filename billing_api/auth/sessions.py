@@ -4,6 +4,7 @@ import datetime as dt
 import hashlib
 import secrets
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -99,6 +100,9 @@ def refresh(token: str, terms: Terms) -> Grant:
         InvalidRefreshToken, RefreshTokenInExchange, RefreshTokenReused
     """
     held = _held(token)
+    # Expired, it may be deleted at any moment, with its session.
+    if held.expires_at <= clock.now():
+        raise InvalidRefreshToken()
     was_unused = held.used_at is None
     enter(held.organization_id)
     # The lock of the session is what makes one of many first; what stood before it is only a hint.
@@ -106,7 +110,7 @@ def refresh(token: str, terms: Terms) -> Grant:
     db.session.refresh(held)
     user = find(User, session.user_id)
     unit().actor = Actor("user", user.id)
-    if session.ended_at is not None or user.status != "active" or held.expires_at <= clock.now():
+    if session.ended_at is not None or user.status != "active":
         raise InvalidRefreshToken()
     if session.carrier != terms.carrier:
         # What a cookie keeps from the scripts of a page must not be had in a body.
@@ -178,6 +182,31 @@ def end_all(user_id: uuid.UUID, reason: str, *, but: uuid.UUID | None = None) ->
     for session in db.session.scalars(query).all():
         if session.id != but:
             _end(session, reason)
+
+
+def forget(tokens: Collection[uuid.UUID], before: dt.datetime) -> int:
+    """Delete those of these refresh tokens of the entered organization that expired before then, and each session with
+    its last one; how many tokens were deleted.
+
+    A session in which somebody is at work is left for another time.
+    """
+    tenant = unit().tenant
+    of_tokens = sa.select(RefreshToken.session_id).where(
+        RefreshToken.organization_id == tenant, RefreshToken.id.in_(tokens), RefreshToken.expires_at < before
+    )
+    idle = sa.select(Session.id).where(Session.organization_id == tenant, Session.id.in_(of_tokens))
+    sessions = db.session.scalars(idle.with_for_update(skip_locked=True)).all()
+    gone = sa.delete(RefreshToken).where(
+        RefreshToken.organization_id == tenant,
+        RefreshToken.id.in_(tokens),
+        RefreshToken.session_id.in_(sessions),
+        RefreshToken.expires_at < before,
+    )
+    left = sa.exists().where(RefreshToken.organization_id == tenant, RefreshToken.session_id == Session.id)
+    over = sa.delete(Session).where(Session.organization_id == tenant, Session.id.in_(sessions), ~left)
+    count = len(db.session.scalars(gone.returning(RefreshToken.id)).all())
+    db.session.execute(over.execution_options(synchronize_session=False))
+    return count
 
 
 def _new_token(session: Session, lifetime: dt.timedelta) -> str:

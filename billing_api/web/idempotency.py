@@ -63,6 +63,7 @@ class StoredReply(Model):
         sa.CheckConstraint("length(key) BETWEEN 1 AND 255", name="key_length"),
         sa.CheckConstraint("status BETWEEN 200 AND 299", name="status_is_success"),
         sa.Index("ix_idempotency_keys_organization_id_created_at", "organization_id", "created_at"),
+        sa.Index("ix_idempotency_keys_created_at", "created_at"),
     )
 
     organization_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid, sa.ForeignKey("organizations.id"), primary_key=True)
@@ -144,7 +145,7 @@ def _store(key: str, fingerprint: str, answer: Response, body: bytes) -> None:
     now = clock.now()
     old = (
         sa.select(StoredReply.actor_id, StoredReply.key)
-        .where(StoredReply.created_at < now - KEPT)
+        .where(StoredReply.organization_id == unit().tenant, StoredReply.created_at < now - KEPT)
         .limit(_REAPED_AT_ONCE)
         .with_for_update(skip_locked=True)
         .cte("old")

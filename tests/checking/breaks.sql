@@ -368,7 +368,7 @@ ALTER TABLE refunds ADD CONSTRAINT late CHECK (amount > 1) NOT VALID
 -- reference-leads-somewhere, with invoice-revision
 UPDATE invoices SET revision_of_id = gen_random_uuid() WHERE status = 'void'
 
--- reference-leads-somewhere, with event-object
+-- reference-leads-somewhere
 DELETE FROM sessions
 
 -- credit-note-totals

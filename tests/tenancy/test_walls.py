@@ -82,7 +82,10 @@ def test_rows_are_seen_across_tenants_for_a_named_secret_or_job_only_and_never_c
     )
     assert sorted(owner_cursor.fetchall()) == [
         ("api_keys", "revealed", "r"),
+        ("idempotency_keys", "reaped", "r"),
         ("mails", "queued", "r"),
+        ("mails", "reaped", "r"),
+        ("refresh_tokens", "reaped", "r"),
         ("refresh_tokens", "revealed", "r"),
         ("users", "revealed", "r"),
     ]
@@ -99,6 +102,7 @@ def test_each_look_across_tenants_is_made_in_one_place() -> None:
         "auth/service.py": ['"email"'],
         "auth/sessions.py": ['"token_digest"'],
         "mail/service.py": ['"queue"'],
+        "reaping.py": ['f"reaped_{leftover.table}"'],
     }
 
 

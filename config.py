@@ -108,6 +108,10 @@ class Config:
         return self.env == "production"
 
     @property
+    def is_development(self) -> bool:
+        return self.env == "development"
+
+    @property
     def run_dir(self) -> Path:
         """What is true of the running service only: its lock, its metrics, `draining` while it is being stopped."""
         return self.instance / "run"

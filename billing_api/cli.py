@@ -31,6 +31,7 @@ from billing_api.role_check import UnsafeRole
 from billing_api.serving import ServingError
 from billing_api.serving import serve as run_service
 from billing_api.web import tokens
+from billing_api.worker import work
 from config import Config, ConfigError
 
 UNUSED_DATABASE = "postgresql+psycopg2://nobody@127.0.0.1:1/none"
@@ -62,20 +63,42 @@ def commands(context: click.Context) -> None:
     context.obj = ScriptInfo(create_app=_open_app)
 
 
-@commands.command()
-@click.option(
+def _parent(_context: click.Context, _option: click.Parameter, pid: int | None) -> int | None:
+    return os.getppid() if pid == -1 else pid
+
+
+_die_with_parent = click.option(
     "--die-with-parent",
     "parent",
     is_flag=False,
     flag_value=-1,
     type=int,
     metavar="[PID]",
+    callback=_parent,
     help="Stop when the process that started this one ends, in whatever way it does.",
 )
-def serve(parent: int | None) -> None:
+
+
+@commands.command()
+@_die_with_parent
+@click.option(
+    "--worker/--no-worker",
+    "with_worker",
+    default=None,
+    help="Run a worker beside it, which is started again when it ends; in development unless told otherwise.",
+)
+def serve(parent: int | None, with_worker: bool | None) -> None:
     """Run the service, with a private PostgreSQL unless DATABASE_URL is set."""
-    parent = os.getppid() if parent == -1 else parent
-    sys.exit(run_service(Config.from_env(os.environ), parent=parent))
+    sys.exit(run_service(Config.from_env(os.environ), parent=parent, with_worker=with_worker))
+
+
+@commands.command()
+@_die_with_parent
+@click.option("--once", is_flag=True, help="Do what is to be done now, and end.")
+@with_appcontext
+def worker(parent: int | None, once: bool) -> None:
+    """Send mails, and delete what is over: stored replies, sessions, mails. Several may run at once."""
+    work(_app(), once=once, parent=parent)
 
 
 @commands.command()

@@ -15,6 +15,7 @@ from types import FrameType
 from flask import Flask
 
 from billing_api import create_app, demo
+from billing_api.attendant import Attendant
 from billing_api.database import db
 from billing_api.embedded import EmbeddedPostgres
 from billing_api.processes import Lock, die_with, end, holder, spawn
@@ -43,12 +44,14 @@ class _Farewell:
     patience: float
 
 
-def serve(config: Config, *, parent: int | None = None) -> int:
+def serve(config: Config, *, parent: int | None = None, with_worker: bool | None = None) -> int:
     """Run the service until it is told to stop.
 
     SIGTERM: readiness says 503 for `drain_seconds`, then every request that was sent is answered, then the end.
     SIGINT (Ctrl-C): the same without the first part. SIGQUIT, or the death of `parent` (a process id): at once.
     SIGHUP: new workers take over from the old; where it means that the terminal went away, as SIGQUIT.
+
+    `with_worker` runs a `billing-api worker` beside it; unless it is said, in development only, where nobody else does.
 
     Returns:
         The exit code: 0 after a signal.
@@ -58,11 +61,11 @@ def serve(config: Config, *, parent: int | None = None) -> int:
     """
     if parent is not None and not die_with(parent, signal.SIGQUIT):
         raise ServingError("the process that started this one has ended")
-    return _Supervisor(config, parent).run()
+    return _Supervisor(config, parent, config.is_development if with_worker is None else with_worker).run()
 
 
 class _Supervisor:
-    def __init__(self, config: Config, parent: int | None) -> None:
+    def __init__(self, config: Config, parent: int | None, with_worker: bool) -> None:
         self._config = config
         self._parent = parent
         self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()
@@ -70,6 +73,7 @@ class _Supervisor:
         self._asked_by: int | None = None
         self._postgres: EmbeddedPostgres | None = None
         self._gunicorn: subprocess.Popen[bytes] | None = None
+        self._worker = Attendant(os.getpid()) if with_worker else None
 
     def run(self) -> int:
         lock_file = self._config.run_dir / "lock"
@@ -123,16 +127,15 @@ class _Supervisor:
         metrics = self._config.run_dir / "metrics"
         shutil.rmtree(metrics, ignore_errors=True)
         metrics.mkdir(parents=True)
-        environment = os.environ | {
-            "DATABASE_URL": str(self._config.database_url),
-            "INSTANCE": str(self._config.instance),
-            "PROMETHEUS_MULTIPROC_DIR": str(metrics),
-        }
-        # The workers answer as the service's role and need not know the owner's password.
-        environment.pop("MIGRATION_DATABASE_URL", None)
+        environment = self._environment() | {"PROMETHEUS_MULTIPROC_DIR": str(metrics)}
         command = [sys.executable, "-m", "gunicorn", "-c", "python:billing_api.gunicorn_settings", "wsgi:app"]
         # Killed outright when we are killed: what it leaves unfinished the database rolls back.
         self._gunicorn = spawn(command, death=signal.SIGKILL, env=environment, cwd=ROOT)
+
+    def _environment(self) -> dict[str, str]:
+        """What the children are given. They work as the service's role and need not know the owner's password."""
+        given = {name: text for name, text in os.environ.items() if name != "MIGRATION_DATABASE_URL"}
+        return given | {"DATABASE_URL": str(self._config.database_url), "INSTANCE": str(self._config.instance)}
 
     def _greet(self, app: Flask) -> None:
         """Say where everything is; in development only, because it shows a password and a token."""
@@ -184,6 +187,12 @@ class _Supervisor:
                 return
             self._check_gunicorn()
             self._keep_postgres()
+            self._keep_worker()
+
+    def _keep_worker(self) -> None:
+        # Not before the service answers, whose start it would slow down.
+        if self._worker and (self._config.run_dir / "serving").exists():
+            self._worker.keep(self._environment())
 
     def _keep_postgres(self) -> None:
         if self._postgres and (code := self._postgres.poll()) is not None and self._postgres.revive():
@@ -198,6 +207,8 @@ class _Supervisor:
         }
         way = ways.get(signal.Signals(signum), _Farewell(0, signal.SIGQUIT, 1.5))
         (config.run_dir / "draining").touch()
+        if self._worker:
+            self._worker.tell()
         if self._pause(way.drain):
             self._tell_gunicorn(way.signum)
             self._pause(way.patience)
@@ -223,9 +234,13 @@ class _Supervisor:
             self._gunicorn.send_signal(signum)
 
     def _end_at_once(self) -> None:
-        """Whatever still runs ends within five seconds: gunicorn first, so that it does not miss its database."""
+        """Whatever still runs ends within five seconds: the database last, so that nobody misses it."""
+        if self._worker:
+            self._worker.tell()
         if self._gunicorn:
             end(self._gunicorn, (signal.SIGQUIT, 1.0))
+        if self._worker:
+            self._worker.end()
         if self._postgres:
             self._postgres.stop()
         for mark in ("draining", "serving"):

@@ -102,6 +102,11 @@ class Service:
         except OSError:
             return 0
 
+    def worker(self) -> set[int]:
+        """The worker beside the service, once it has been started."""
+        children = [pid for pid, parent in running().items() if parent == self.process.pid]
+        return {pid for pid in children if b"\0worker\0" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+
     def eventually(self, path: str, status: int, seconds: float = 20.0) -> bool:
         return eventually(lambda: self.get(path) == status, seconds)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from billing_api.postgres_cluster import read_place
-from tests.service_processes import COMMAND, Service, await_end, family, instance, running, serve, service
+from tests.service_processes import COMMAND, Service, await_end, eventually, family, instance, running, serve, service
 
 __all__ = ["instance", "serve", "service"]
 
@@ -22,14 +22,16 @@ STARTER = "import subprocess, sys, time; subprocess.Popen(sys.argv[1:]); time.sl
 
 
 def test_nothing_outlives_a_kill_of_the_top_process(service: Service) -> None:
+    assert eventually(lambda: bool(service.worker()))
     members = family(service.process.pid)
-    assert len(members) > 5, "the supervisor, gunicorn, its workers, PostgreSQL"
+    assert len(members) > 6, "the supervisor, gunicorn, its workers, the worker that sends mails, PostgreSQL"
     service.process.kill()
     assert await_end(members) == set()
     assert service.get("/health/live") == 0
 
 
 def test_ctrl_c_ends_everything_without_a_word_of_complaint(service: Service) -> None:
+    assert eventually(lambda: bool(service.worker()))
     members = family(service.process.pid)
     before = service.output.read_text()
     os.killpg(service.process.pid, signal.SIGINT)

@@ -24,6 +24,8 @@ PERIODS = [
 VERSIONS = ["version = 0", "version = -1"]
 
 CASES = {
+    "ck_api_keys_has_scopes": ["scopes = '{}'"],
+    "ck_api_keys_version_positive": VERSIONS,
     "ck_credit_note_adjustments_amounts_in_range": too_far("amount", "net"),
     "ck_credit_note_adjustments_position_not_negative": ["position = -1"],
     "ck_credit_note_lines_amounts_in_range": too_far("amount", "allowance_total", "charge_total", "net", "gross"),
@@ -200,6 +202,7 @@ CASES = {
     "ck_refunds_currency_form": ["currency = 'eur'"],
     "ck_refunds_method_known": ["method = 'barter'"],
     "ck_refunds_source_type_known": ["source_type = 'gift'"],
+    "ck_sessions_carrier_known": ["carrier = 'header'"],
     "ck_sessions_end_has_reason": ["ended_at = now(), end_reason = NULL", "ended_at = NULL, end_reason = 'logout'"],
     "ck_sources_amount_range": ["amount = -1", "amount = 1000000000000001"],
     "ck_sources_currency_form": ["currency = 'eur'"],

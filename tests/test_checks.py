@@ -20,6 +20,7 @@ def furnished(app: Flask) -> Tenant:
     customer = tenant.customer(email="buyer@example.com")["id"]
     assert tenant.post("/v1/customers", {"name": "Stored"}, Idempotency_Key="a-key").status_code == 201
     tenant.mail()
+    assert tenant.post("/v1/api-keys", {"name": "A shop", "scopes": ["events:read"]}).status_code == 201
     tenant.tax_rate()
     tenant.product(tax_category="S", tax_rate="19")
     tenant.invoice(customer_id=customer)
@@ -108,6 +109,10 @@ def test_nothing_but_the_check_refuses_it(cursor: Any, furnished: Tenant, name: 
             "sessions SET ended_at = ended_at + interval '1 day'",
             "sessions SET ended_at = now(), end_reason = 'logout'",
         ),
+        ("given_for_good", "api_keys SET scopes = scopes || '{owners:write}'", None),
+        ("given_for_good", "api_keys SET expires_at = '2100-01-01'", None),
+        ("given_for_good", "api_keys SET digest = digest || 'x'", None),
+        ("given_for_good", "api_keys SET revoked_at = NULL", "api_keys SET revoked_at = now()"),
         ("spent_for_good", "refresh_tokens SET used_at = NULL", "refresh_tokens SET used_at = now()"),
     ],
 )

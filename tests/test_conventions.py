@@ -9,7 +9,7 @@ from flask import Flask
 from billing_api.embedded import Addresses
 from tests.schema import connected, references, tenant_tables
 
-NOT_BY_TENANT = {"pk_organizations", "uq_users_email_key", "uq_refresh_tokens_digest"}
+NOT_BY_TENANT = {"pk_organizations", "uq_users_email_key", "uq_refresh_tokens_digest", "uq_api_keys_digest"}
 """What is one over the whole service: the tenant itself, a user's address, the digest of a secret."""
 OF_REAPERS = {"ix_idempotency_keys_created_at", "ix_refresh_tokens_expires_at"}
 """What is looked for over all tenants, because it is over; the deletion goes by the key, inside the tenant."""
@@ -136,6 +136,7 @@ def test_every_key_is_a_uuid_of_version_7(tenant: Any, cursor: Any) -> None:
     assert tenant.post("/v1/credit-notes", {"invoice_id": credited["id"], "reason": "None"}).status_code == 201
     tenant.product(tax_rate_id=tenant.tax_rate()["id"])
     tenant.mail()
+    assert tenant.post("/v1/api-keys", {"name": "A shop", "scopes": ["events:read"]}).status_code == 201
     seen = 0
     for table in tenant_tables(cursor):
         cursor.execute("SELECT FROM pg_attribute WHERE attrelid = %s::regclass AND attname = 'id'", [table])

@@ -171,20 +171,6 @@ def test_only_the_name_of_a_key_changes(tenant: Tenant) -> None:
     assert {fault["pointer"] for fault in refused.json["errors"]} == {"/scopes", "/expires_at"}
 
 
-def test_the_database_itself_refuses_to_give_a_key_more(tenant: Tenant, addresses: Addresses) -> None:
-    key = made(tenant)
-    tenant.delete(f"{PATH}/{key['id']}")
-    for change in (
-        "scopes = scopes || '{owners:write}'",
-        "revoked_at = NULL",
-        "expires_at = '2100-01-01'",
-        "digest = 'x'",
-    ):
-        statement = f"UPDATE api_keys SET {change} WHERE id = %s"  # noqa: S608 - our own
-        with connected(addresses.owner) as cursor, pytest.raises(Exception, match="does not go back"):
-            cursor.execute(statement, [key["id"]])
-
-
 def test_its_use_is_written_down_once_a_minute_and_is_no_new_version(client: FlaskClient, tenant: Tenant) -> None:
     with time_machine.travel(clock.now(), tick=False) as time:
         key = made(tenant)

@@ -22,7 +22,7 @@ from billing_api import create_app
 from billing_api.auth import passwords
 from billing_api.embedded import Addresses, throw_away
 from config import Config, driver_url
-from tests.factories import Tenant, sign_up
+from tests.factories import PASSWORD, Tenant, sign_up
 from tests.live_service import LiveService, serving
 from tests.races import Ledger
 from tests.spoilt import broken
@@ -43,10 +43,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _hasty_passwords() -> Iterator[None]:
-    """Thousands of organizations sign up in these tests: hashing at full strength would be a fifth of their time."""
+    """Thousands of organizations sign up in these tests: hashing at full strength would be a fifth of their time, and
+    their one password need not be judged each time."""
     hasty = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    judged = passwords._judged
+
+    def judge(password: str, words: list[str]) -> tuple[int, str]:
+        return (passwords._FEWEST_GUESSES, "") if password == PASSWORD else judged(password, words)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passwords, "_hasher", hasty)
+        patch.setattr(passwords, "_judged", judge)
         patch.setattr(passwords, "_nobody", hasty.hash("the password of a user who does not exist"))
         yield
 

@@ -1,10 +1,17 @@
-"""Passwords: Argon2id, and no way to learn from the answer's time whether a user exists."""
+"""Passwords: Argon2id, none that are guessed early, and an answer whose time does not tell whether a user exists."""
 
+import re
 import threading
 import unicodedata
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
+from zxcvbn import zxcvbn
+
+from billing_api.errors import Fault, Invalid
+
+LONGEST_BYTES = 1024
+"""What is longer is refused before it is hashed; some letters become eighteen others when they are made normal."""
 
 # 19 MiB and two passes: the first choice of the OWASP password storage cheat sheet (2025) for Argon2id.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
@@ -12,22 +19,82 @@ _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 _at_once = threading.BoundedSemaphore(2)
 _nobody = _hasher.hash("the password of a user who does not exist")
 
+_FEWEST_GUESSES = 10**8
+"""zxcvbn calls what takes more guesses safe from whoever must ask the service for each; it takes in every word of the
+three thousand most used ones, doubled, repeated, or filled up with one character."""
+_JUDGED = 48
+"""So many characters are looked at: the time that it takes grows faster than the text, and so long a beginning that is
+good makes the whole good."""
+# zxcvbn keeps the words of the one call in a table that all calls share.
+_judging = threading.Lock()
+
+
+class PasswordTooWeak(Invalid):
+    """The password would be among the first to be guessed: it is a common one, repeats itself, follows the keyboard, or
+    is made of your own name, address or organization. Take several words that have nothing to do with each other, or
+    let a password manager make one."""
+
+    code = "password-too-weak"
+    title = "The password is too easy to guess"
+
+
+class PasswordTooLong(Invalid):
+    """The password is longer than 1,024 bytes in UTF-8, after its letters were brought into their normal form (NFKC).
+    Take a shorter one: nobody guesses one of 128 plain letters."""
+
+    code = "password-too-long"
+    title = "The password is too long"
+
 
 def digest(password: str) -> str:
-    """The hash to keep of a password."""
+    """The hash to keep of a password. Raises PasswordTooLong."""
+    normal = _normal(password)
     with _at_once:
-        return _hasher.hash(_normal(password))
+        return _hasher.hash(normal)
 
 
 def matches(stored: str | None, password: str) -> bool:
-    """Whether the password is the one that was hashed; without a stored hash exactly as slow, and False."""
+    """Whether the password is the one that was hashed; without a stored hash exactly as slow, and False. Raises
+    PasswordTooLong."""
+    normal = _normal(password)
     with _at_once:
         try:
-            return _hasher.verify(stored or _nobody, _normal(password)) and stored is not None
+            return _hasher.verify(stored or _nobody, normal) and stored is not None
         except (Argon2Error, InvalidHashError):
             return False
 
 
-def _normal(password: str) -> str:
+def refuse_weak(password: str, *words: str, pointer: str = "/password") -> None:
+    """Refuse a new password that is guessed early; `words` are those that everybody would try with this person: their
+    address, their name, their organization.
+
+    Raises:
+        PasswordTooWeak, PasswordTooLong
+    """
+    normal = _normal(password, pointer)
+    guesses, advice = _judged(normal[:_JUDGED], _tried(words))
+    if guesses < _FEWEST_GUESSES:
+        raise PasswordTooWeak(advice, faults=[Fault("password-too-weak", advice, pointer)])
+
+
+def _judged(password: str, words: list[str]) -> tuple[int, str]:
+    """After how many guesses it is found, as an estimate, and what to do about it."""
+    with _judging:
+        found = zxcvbn(password, words)
+    said = [found["feedback"]["warning"], "Take several words that have nothing to do with you or with each other."]
+    return int(found["guesses"]), " ".join(filter(None, said))
+
+
+def _tried(words: tuple[str, ...]) -> list[str]:
+    """Each of them whole, without its spaces, and in its parts."""
+    parts = [part for word in words for part in re.split(r"\W+", word) if len(part) > 2]
+    return [*words, *(re.sub(r"\W+", "", word) for word in words), *parts]
+
+
+def _normal(password: str, pointer: str = "/password") -> str:
     # NIST SP 800-63B, 3.1.1.2: the same password typed on two systems must be the same bytes.
-    return unicodedata.normalize("NFKC", password)
+    normal = unicodedata.normalize("NFKC", password)
+    if len(normal.encode()) > LONGEST_BYTES:
+        detail = f"A password has at most {LONGEST_BYTES:,} bytes."
+        raise PasswordTooLong(detail, faults=[Fault("password-too-long", detail, pointer)])
+    return normal

@@ -35,7 +35,13 @@ class WrongPassword(Invalid):
 
 
 def sign_up(values: dict[str, Any], terms: Terms) -> Grant:
-    """Found an organization with its owner, who is logged in at once. A taken address is refused (EmailRegistered)."""
+    """Found an organization with its owner, who is logged in at once.
+
+    Raises:
+        PasswordTooWeak: it would be guessed early.
+        EmailRegistered: the address is taken.
+    """
+    passwords.refuse_weak(values["password"], values["email"], values["name"], values["organization_name"])
     # Hashed before the first statement, so that no connection is held meanwhile.
     password_hash = passwords.digest(values["password"])
     organization_id, user_id = uuid7(), uuid7()
@@ -85,6 +91,7 @@ def change_password(principal: Principal, present: str, new: str, terms: Terms) 
 
     Raises:
         WrongPassword: the present one is another.
+        PasswordTooWeak: the new one would be guessed early.
         NeedsPerson: the principal is none.
     """
     user_id, around = sessions.person(principal), unit()
@@ -94,6 +101,7 @@ def change_password(principal: Principal, present: str, new: str, terms: Terms) 
         known = find(User, user_id)
     if not passwords.matches(known.password_hash, present):
         raise WrongPassword(faults=[Fault("wrong-password", "It is another one.", "/current_password")])
+    passwords.refuse_weak(new, known.email, known.name, pointer="/new_password")
     password_hash = passwords.digest(new)
     user = find(User, user_id, lock=True)
     if user.password_hash != known.password_hash:

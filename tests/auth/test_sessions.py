@@ -123,7 +123,7 @@ def test_composed_and_decomposed_letters_are_one_address_and_one_password(client
 
 
 def test_a_password_is_not_cut_off(client: FlaskClient, tenant: Tenant) -> None:
-    email, password = f"long.{tenant.email}", "p" * 100
+    email, password = f"long.{tenant.email}", "correct horse battery staple " * 4
     assert client.post("/v1/auth/sign-up", json={**SIGN_UP, "email": email, "password": password}).status_code == 201
     assert login(client, email, password[:-1] + "q").status_code == 401
     assert login(client, email, password).status_code == 200

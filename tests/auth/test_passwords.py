@@ -1,0 +1,134 @@
+"""Which passwords are taken: long ones that are not guessed early, each to its last character."""
+
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+from zxcvbn.frequency_lists import FREQUENCY_LISTS
+
+from billing_api.auth import passwords
+from billing_api.auth.passwords import PasswordTooWeak, refuse_weak
+from tests import sharing
+from tests.auth.world import SIGN_UP
+from tests.factories import Tenant
+
+tenant = sharing.tenant
+FULL_WIDTH = "".join(chr(ord(letter) + 0xFEE0) for letter in "password1234")
+"""The same letters as they are typed on a Japanese keyboard."""
+MOST_USED = list(FREQUENCY_LISTS["passwords"])[:3000]
+
+
+@pytest.fixture
+def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What reaches Argon2."""
+    found: list[str] = []
+    hasher = passwords._hasher
+
+    class Noting:
+        def hash(self, password: str) -> str:
+            found.append(password)
+            return hasher.hash(password)
+
+        def verify(self, stored: str, password: str) -> bool:
+            found.append(password)
+            return hasher.verify(stored, password)
+
+    monkeypatch.setattr(passwords, "_hasher", Noting())
+    return found
+
+
+def sign_up(client: FlaskClient, email: str, password: str, **values: Any) -> TestResponse:
+    return client.post("/v1/auth/sign-up", json={**SIGN_UP, "email": email, "password": password, **values})
+
+
+def login(client: FlaskClient, email: str, password: str) -> TestResponse:
+    return client.post("/v1/auth/login", json={"email": email, "password": password})
+
+
+def is_weak(password: str, *words: str) -> bool:
+    try:
+        refuse_weak(password, *words)
+    except PasswordTooWeak:
+        return True
+    return False
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "passwordpassword", "password1234", "PASSWORD1234", "P@ssw0rd2024!", "qwertyuiop12", "123456789012",
+        "aaaaaaaaaaaa", "abababababababab", "iloveyou!!!!", FULL_WIDTH, "trustno1trustno1",
+        "01234567890123456789", "Liddell2026!", "DifferenceEngines", "founder@weak.example", "x" * 128,
+    ],
+)  # fmt: skip
+def test_a_password_that_is_guessed_early_is_refused_before_it_is_hashed(
+    client: FlaskClient, hashed: list[str], password: str
+) -> None:
+    named = {"name": "Alice Liddell", "organization_name": "Difference Engines"}
+    answer = sign_up(client, "founder@weak.example", password, **named)
+    assert (answer.status_code, answer.json["code"]) == (422, "password-too-weak")
+    assert [fault["pointer"] for fault in answer.json["errors"]] == ["/password"]
+    assert "several words" in answer.json["detail"]
+    assert password not in answer.text
+    assert hashed == []
+
+
+@pytest.mark.parametrize("password", ["correct horse battery staple", "x7#kQz!9mLp2", "un mot de passe très long"])
+def test_a_password_that_is_hard_to_guess_is_taken(password: str) -> None:
+    assert not is_weak(password, "ada@example.com", "Ada Lovelace", "Analytical Engines")
+
+
+def test_without_the_rule_a_common_password_would_be_taken(
+    client: FlaskClient, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passwords, "refuse_weak", lambda *_: None)
+    assert sign_up(client, f"weak.{tenant.email}", "password1234").status_code == 201
+
+
+def variants(word: str) -> list[str]:
+    """A common password as it becomes long enough: repeated, or filled up."""
+    if len(word) >= 12:
+        return [word]
+    return [word * -(-12 // len(word)), word.ljust(12, "!")]
+
+
+@pytest.mark.parametrize("step", [40, pytest.param(1, marks=pytest.mark.slow)])
+def test_the_three_thousand_most_used_passwords_are_refused_however_they_are_made_long_enough(step: int) -> None:
+    long_ones = [word for word in MOST_USED if len(word) >= 12]
+    assert len(long_ones) == 12
+    assert [one for word in [*long_ones, *MOST_USED[::step]] for one in variants(word) if not is_weak(one)] == []
+
+
+def test_seventy_bytes_that_differ_at_the_end_differ(client: FlaskClient, tenant: Tenant) -> None:
+    password, email = "correct horse battery staple, and seven more words to fill up a line.", f"long.{tenant.email}"
+    assert len(password.encode()) == 69
+    assert sign_up(client, email, f"{password}a").status_code == 201
+    assert login(client, email, f"{password}b").status_code == 401
+    assert login(client, email, password).status_code == 401
+    assert login(client, email, f"{password}a").status_code == 200
+
+
+def test_all_of_a_hundred_and_twenty_eight_characters_count(client: FlaskClient, tenant: Tenant) -> None:
+    password, email = ("correct horse battery staple " * 5)[:127], f"longest.{tenant.email}"
+    assert sign_up(client, email, f"{password}ä").status_code == 201
+    assert login(client, email, f"{password}a").status_code == 401
+    assert login(client, email, f"{password}ä").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["\N{ARABIC LIGATURE SALLALLAHOU ALAYHE WASALLAM}" * 60, "\N{GRINNING FACE}" * 257],
+    ids=["60 letters that are 1,080", "257 letters of four bytes"],
+)
+def test_more_than_a_kilobyte_is_refused_before_it_is_hashed(
+    client: FlaskClient, tenant: Tenant, hashed: list[str], password: str
+) -> None:
+    """In the form in which it would be hashed: one letter may stand for eighteen."""
+    for email in (tenant.email, f"nobody.{tenant.email}"):
+        answer = login(client, email, password)
+        assert (answer.status_code, answer.json["code"]) == (422, "password-too-long")
+        assert [fault["pointer"] for fault in answer.json["errors"]] == ["/password"]
+    if len(password) <= 128:
+        assert sign_up(client, f"much.{tenant.email}", password).json["code"] == "password-too-long"
+    assert hashed == []

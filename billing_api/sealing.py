@@ -1,9 +1,10 @@
-"""Secrets that must be read again, such as the seed of a second factor.
+"""Secrets that must be read again, such as the seed of a second factor, and names that must only be known again.
 
 They are sealed with the service's secret key before they are kept, so that the database alone gives none of them away.
 """
 
 import base64
+import hmac
 
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives import hashes
@@ -28,7 +29,16 @@ def unseal(sealed: str, purpose: str) -> str:
         raise BrokenSeal(f"what was sealed for {purpose} cannot be read with this BILLING_SECRET_KEY") from None
 
 
+def fingerprint(text: str, purpose: str) -> bytes:
+    """What the text is known again by (HMAC, RFC 2104), and what tells nobody without the secret key which it was."""
+    return hmac.digest(_key(f"fingerprint of {purpose}"), text.encode(), "sha256")
+
+
 def _box(purpose: str) -> Fernet:
-    # A key of its own for each purpose (RFC 5869), so that what was sealed for one cannot be passed off for another.
+    return Fernet(base64.urlsafe_b64encode(_key(purpose)))
+
+
+def _key(purpose: str) -> bytes:
+    # One of its own for each purpose (RFC 5869), so that what was sealed for one cannot be passed off for another.
     derived = HKDF(hashes.SHA256(), 32, salt=None, info=f"billing-api {purpose}".encode())
-    return Fernet(base64.urlsafe_b64encode(derived.derive(current_app.config["SECRET_KEY"].encode())))
+    return derived.derive(current_app.config["SECRET_KEY"].encode())

@@ -26,8 +26,8 @@ OPERATIONS = ("health", "docs")
 STAGES = {
     "models": ("models", "parts", "import_checks", "life_checks", "breakdown"),
     "service": (
-        "service", "queries", "passwords", "sessions", "drafting", "resolving", "rows", "finalization", "explaining",
-        "adoption",
+        "service", "queries", "passwords", "sessions", "lockout", "drafting", "resolving", "rows", "finalization",
+        "explaining", "adoption",
         "product_service", "tax_rate_service", "lookup", "terms", "scheduling", "audit", "actions", "issued",
         "settlement", "preceding", "copying", "balance", "credits", "revision", "statements", "taxation",
     ),

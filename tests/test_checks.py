@@ -11,7 +11,7 @@ from psycopg2 import sql
 from billing_api.embedded import Addresses
 from tests.check_cases import CASES
 from tests.factories import Tenant, line, sign_up
-from tests.schema import connected
+from tests.schema import TENANTLESS, connected
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +33,8 @@ def furnished(app: Flask) -> Tenant:
     some = {"lines": [{"invoice_line_id": credited["lines"][0]["id"], "quantity": "1"}]}
     assert tenant.post("/v1/credit-notes", {**body, **some}).status_code == 201
     assert tenant.post("/v1/credit-notes", body).status_code == 201
+    failed = tenant.client.post("/v1/auth/login", json={"email": f"nobody.{tenant.email}", "password": "wrong"})
+    assert failed.status_code == 401
     # A counter that stands at its first value cannot go back for another reason too.
     return tenant
 
@@ -64,8 +66,9 @@ def leave_alone(cursor: Any, name: str | None, table: str) -> None:
 
 def change(cursor: Any, tenant: Tenant, table: str, case: str, *, rows: int) -> int:
     owner = "id" if table == "organizations" else "organization_id"
-    some = f"SELECT ctid FROM {table} WHERE {owner} = %s LIMIT %s"  # noqa: S608 - our own tables
-    cursor.execute(f"UPDATE {table} SET {case} WHERE ctid IN ({some})", [str(tenant.organization_id), rows])  # noqa: S608
+    mine = "true" if table in TENANTLESS else f"{owner} = '{tenant.organization_id}'"
+    some = f"SELECT ctid FROM {table} WHERE {mine} LIMIT %s"  # noqa: S608 - our own tables
+    cursor.execute(f"UPDATE {table} SET {case} WHERE ctid IN ({some})", [rows])  # noqa: S608
     return int(cursor.rowcount)
 
 

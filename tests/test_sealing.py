@@ -3,7 +3,7 @@
 import pytest
 from flask import Flask
 
-from billing_api.sealing import BrokenSeal, seal, unseal
+from billing_api.sealing import BrokenSeal, fingerprint, seal, unseal
 
 
 def test_what_is_sealed_can_be_read_again(app: Flask) -> None:
@@ -31,3 +31,11 @@ def test_another_key_opens_nothing(app: Flask, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setitem(app.config, "SECRET_KEY", "another key of thirty-two bytes or more")
         with pytest.raises(BrokenSeal, match="BILLING_SECRET_KEY"):
             unseal(sealed, "mail")
+
+
+def test_a_fingerprint_is_known_again_for_its_purpose_only(app: Flask) -> None:
+    with app.app_context():
+        assert fingerprint("ada@example.com", "mail") == fingerprint("ada@example.com", "mail")
+        assert len(fingerprint("", "mail")) == 32
+        others = {fingerprint("ida@example.com", "mail"), fingerprint("ada@example.com", "login")}
+        assert fingerprint("ada@example.com", "mail") not in others

@@ -1,8 +1,10 @@
 """Users, their sessions, and the refresh tokens that keep a session alive."""
 
+import datetime as dt
 import uuid
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing_api.database import Instant, Model, Owned, Timestamped, Versioned, on_violation, owned_by
@@ -80,6 +82,24 @@ class RefreshToken(Owned, Model):
     created_at: Mapped[Instant] = mapped_column()
     expires_at: Mapped[Instant] = mapped_column()
     used_at: Mapped[Instant | None] = mapped_column()
+
+
+class LoginAttempts(Model):
+    """The failed attempts at one address, which may be nobody's: it belongs to no tenant, and is told by a fingerprint.
+    A success takes the row away."""
+
+    __tablename__ = "login_attempts"
+    __table_args__ = (
+        sa.CheckConstraint("length(subject) = 32", name="subject_is_fingerprint"),
+        sa.CheckConstraint("cardinality(failed_at) BETWEEN 1 AND 10", name="last_ten"),
+        sa.CheckConstraint("in_row >= cardinality(failed_at)", name="all_in_row"),
+    )
+
+    subject: Mapped[bytes] = mapped_column(sa.LargeBinary, primary_key=True)
+    failed_at: Mapped[list[dt.datetime]] = mapped_column(postgresql.ARRAY(sa.TIMESTAMP(timezone=True)))
+    """When the last of them were, up to ten, the oldest first."""
+    in_row: Mapped[int] = mapped_column(sa.Integer)
+    """How many there were since the last success."""
 
 
 on_violation(

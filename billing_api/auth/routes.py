@@ -43,13 +43,14 @@ def sign_up(values: dict[str, Any]) -> Any:
 
 
 @blueprint.route("/auth/login", methods=["POST"])
-@public(401)
+@public(401, 429)
 @blueprint.arguments(LoginInput())
 @blueprint.response(200, GrantOutput())
 def login(values: dict[str, Any]) -> dict[str, Any]:
     """Log in
 
-    A refusal is the same for every reason.
+    A refusal is the same for every reason. Ten failures in 15 minutes close the address until they are over; after a
+    hundred in a row it takes a new password.
     """
     return _granted(service.login(values["email"], values["password"], _terms(values)))
 

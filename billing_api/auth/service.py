@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from uuid_utils.compat import uuid7
 
-from billing_api.auth import passwords, sessions
+from billing_api.auth import lockout, passwords, sessions
 from billing_api.auth.models import User
 from billing_api.auth.sessions import Grant, Terms
 from billing_api.database import db, enter, find, reveal, transaction
@@ -72,9 +72,11 @@ def login(email: str, password: str, terms: Terms) -> Grant:
 
     Raises:
         InvalidCredentials: for whatever reason.
+        TooManyAttempts: the password was not looked at.
     """
     # A unit of its own, so that no connection is held while the password is hashed.
     with transaction(read_only=False):
+        lockout.count(email)
         known = _by_email(email)
     if not passwords.matches(known.password_hash if known else None, password) or known is None:
         raise InvalidCredentials()
@@ -83,6 +85,7 @@ def login(email: str, password: str, terms: Terms) -> Grant:
     user = find(User, known.id, lock=True)
     if user.status != "active" or user.password_hash != known.password_hash:
         raise InvalidCredentials()
+    lockout.forget(email)
     return sessions.start(organizations.current(), user, terms)
 
 
@@ -91,6 +94,7 @@ def change_password(principal: Principal, present: str, new: str, terms: Terms) 
 
     Raises:
         WrongPassword: the present one is another.
+        TooManyAttempts: the present one was not looked at.
         PasswordTooWeak: the new one would be guessed early.
         NeedsPerson: the principal is none.
     """
@@ -99,6 +103,7 @@ def change_password(principal: Principal, present: str, new: str, terms: Terms) 
     with transaction():
         enter(around.tenant, around.actor, guard=around.guard)
         known = find(User, user_id)
+        lockout.count(known.email)
     if not passwords.matches(known.password_hash, present):
         raise WrongPassword(faults=[Fault("wrong-password", "It is another one.", "/current_password")])
     passwords.refuse_weak(new, known.email, known.name, pointer="/new_password")
@@ -108,6 +113,7 @@ def change_password(principal: Principal, present: str, new: str, terms: Terms) 
         raise WrongPassword(faults=[Fault("wrong-password", "It was changed just now.", "/current_password")])
     user.password_hash = password_hash
     record("user.password_changed", user)
+    lockout.forget(user.email)
     sessions.end_all(user.id, "password changed")
     return sessions.start(organizations.current(), user, terms)
 

@@ -11,7 +11,7 @@ from psycopg2 import sql
 
 from billing_api.database import Base, db, transaction
 from config import ROOT
-from tests.schema import BOOKKEEPING, bare_tables, counted, references, tenant_tables
+from tests.schema import BOOKKEEPING, TENANTLESS, bare_tables, counted, references, tenant_tables
 from tests.tenancy.conftest import Pair
 
 ENTER = "SELECT set_config('app.organization_id', %s, false)"
@@ -39,7 +39,7 @@ def test_with_a_tenant_every_table_shows_its_rows_only(pair: Pair, owner_cursor:
 
 def test_a_query_that_forgets_the_tenant_finds_nothing_and_an_insert_fails(app: Flask, pair: Pair) -> None:
     customer = pair[0].customer()
-    models = [mapper.class_ for mapper in Base.registry.mappers]
+    models = [one.class_ for one in Base.registry.mappers if one.class_.__tablename__ not in TENANTLESS]
     assert len(models) >= 14
     with app.app_context():
         for model in models:
@@ -74,6 +74,17 @@ def test_a_table_whose_wall_was_taken_down_is_found(owner_cursor: Any, flaw: str
     owner_cursor.execute(flaw)
     assert bare_tables(owner_cursor) == bare
     owner_cursor.execute("ROLLBACK")
+
+
+def test_what_belongs_to_no_tenant_names_none(owner_cursor: Any, service_cursor: Any) -> None:
+    owner_cursor.execute(
+        "SELECT relname, attname::text FROM pg_attribute JOIN pg_class c ON c.oid = attrelid "
+        "WHERE relname = ANY (%s) AND attnum > 0 AND NOT attisdropped ORDER BY relname, attnum",
+        [list(TENANTLESS)],
+    )
+    assert owner_cursor.fetchall() == [("login_attempts", name) for name in ("subject", "failed_at", "in_row")]
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+        service_cursor.execute("UPDATE login_attempts SET subject = subject")
 
 
 def test_rows_are_seen_across_tenants_for_a_named_secret_or_job_only_and_never_changed(owner_cursor: Any) -> None:
@@ -200,7 +211,8 @@ def test_unique_rules_are_per_tenant(owner_cursor: Any) -> None:
         WHERE i.indisunique AND c.relnamespace = 'public'::regnamespace AND a.attname <> 'organization_id'
     """)
     found = {name for (name,) in owner_cursor} - {f"{table}.version_num" for table in BOOKKEEPING}
-    assert found == {"organizations.id", "users.email_key", "refresh_tokens.digest", "api_keys.digest"}
+    one_of_all = {"users.email_key", "refresh_tokens.digest", "api_keys.digest", "login_attempts.subject"}
+    assert found == {"organizations.id", *one_of_all}
 
 
 def _owner_of(table: str) -> str:

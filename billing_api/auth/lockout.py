@@ -1,0 +1,90 @@
+"""How often a secret may be guessed: ten times in fifteen minutes, and never more than a hundred times in a row.
+
+An attempt is counted before it is judged, so that of many at once not one goes uncounted. Addresses that nobody has are
+counted like all others, and none is kept as it is: what stands in the table names nobody without the secret key.
+"""
+
+import datetime as dt
+import math
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from billing_api import clock
+from billing_api.auth.models import LoginAttempts
+from billing_api.database import db
+from billing_api.domain.emails import fold
+from billing_api.errors import TooManyRequests
+from billing_api.sealing import fingerprint
+
+MOST = 10
+WITHIN = dt.timedelta(minutes=15)
+MOST_IN_ROW = 100
+KEPT = dt.timedelta(days=30)
+
+
+class TooManyAttempts(TooManyRequests):
+    """Too many attempts to log in with this address have failed; it is the same whether somebody has the address or
+    not. Wait for as long as `Retry-After` says. After a hundred failures in a row only a new password opens the address
+    again. Sessions that are open go on."""
+
+    code = "too-many-attempts"
+    title = "Too many failed attempts"
+
+
+def count(email: str) -> None:
+    """Count an attempt as failed, before its secret is looked at; who succeeds is to `forget` it.
+
+    It holds the row to the end of the unit of work. Where guesses must not wait for each other, commit before the hash;
+    where it is counted in the unit of a request, the refusal must be one that `keeps`.
+
+    Raises:
+        TooManyAttempts: this one is not to be looked at; it was not counted.
+    """
+    now = clock.now()
+    counted = db.session.execute(_counting(_subject(email), now)).first()
+    if counted is None:
+        held = db.session.get(LoginAttempts, _subject(email))
+        raise TooManyAttempts(headers={"Retry-After": str(_seconds_to_wait(held, now))})
+
+
+def forget(email: str) -> None:
+    """The attempts at this address are of no account any more: a secret was right, or the password is a new one."""
+    db.session.execute(sa.delete(LoginAttempts).where(LoginAttempts.subject == _subject(email)))
+
+
+def stale() -> sa.ColumnElement[bool]:
+    """Attempts so old that they hold nobody up; an address that was closed for good stays so."""
+    newest = LoginAttempts.failed_at[sa.func.cardinality(LoginAttempts.failed_at)]
+    return sa.and_(newest < clock.now() - KEPT, LoginAttempts.in_row < MOST_IN_ROW)
+
+
+def _counting(subject: bytes, now: dt.datetime) -> Any:
+    """One statement, so that of many at once each sees what the others have counted; it gives no row for an address
+    that is closed."""
+    times, in_row = LoginAttempts.failed_at, LoginAttempts.in_row
+    # All but the oldest where there are as many as are looked at: that one decides how long to wait.
+    kept = sa.case((sa.func.cardinality(times) < MOST, times), else_=times[2:MOST])
+    is_open = sa.and_(in_row < MOST_IN_ROW, sa.or_(sa.func.cardinality(times) < MOST, times[1] <= now - WITHIN))
+    return (
+        postgresql.insert(LoginAttempts)
+        .values(subject=subject, failed_at=[now], in_row=1)
+        .on_conflict_do_update(
+            index_elements=[LoginAttempts.subject],
+            set_={"failed_at": sa.func.array_append(kept, now), "in_row": in_row + 1},
+            where=is_open,
+        )
+        .returning(in_row)
+    )
+
+
+def _seconds_to_wait(held: LoginAttempts | None, now: dt.datetime) -> int:
+    """Until the oldest of the last ten does not count any more; where no wait helps, the longest one."""
+    if held is None or held.in_row >= MOST_IN_ROW:
+        return int(WITHIN.total_seconds())
+    return max(1, math.ceil((held.failed_at[0] + WITHIN - now).total_seconds()))
+
+
+def _subject(email: str) -> bytes:
+    return fingerprint(fold(email), "login attempts")

@@ -1,0 +1,195 @@
+"""Guessing passwords: how often it may go wrong, alike for addresses that somebody has and that nobody has."""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from billing_api import clock
+from billing_api.auth import lockout, passwords
+from billing_api.auth.models import LoginAttempts
+from billing_api.database import db, transaction
+from billing_api.domain.emails import fold
+from billing_api.embedded import Addresses
+from tests.factories import PASSWORD, Tenant
+from tests.live_service import LiveService, together
+from tests.schema import connected
+
+WRONG = "another long password"
+QUARTER = dt.timedelta(minutes=15)
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[dt.timedelta], None]:
+    """Let the clock go on by so much; it stands still between."""
+    at = clock.now()
+
+    def go(by: dt.timedelta) -> None:
+        nonlocal at
+        at += by
+        monkeypatch.setattr(clock, "now", lambda: at)
+
+    go(dt.timedelta())
+    return go
+
+
+@pytest.fixture
+def verified(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The passwords that were hashed to be compared."""
+    found: list[str] = []
+    matches = passwords.matches
+
+    def noting(stored: str | None, password: str) -> bool:
+        found.append(password)
+        return matches(stored, password)
+
+    monkeypatch.setattr(passwords, "matches", noting)
+    return found
+
+
+def guess(client: FlaskClient, email: str, password: str = WRONG) -> TestResponse:
+    return client.post("/v1/auth/login", json={"email": email, "password": password})
+
+
+def guesses(client: FlaskClient, email: str, times: int) -> Counter[int]:
+    return Counter(guess(client, email).status_code for _ in range(times))
+
+
+def test_the_eleventh_guess_in_a_quarter_of_an_hour_is_not_looked_at(
+    client: FlaskClient, tenant: Tenant, verified: list[str]
+) -> None:
+    assert guesses(client, tenant.email, 10) == {401: 10}
+    verified.clear()
+    closed = guess(client, tenant.email, PASSWORD)
+    assert (closed.status_code, closed.json["code"]) == (429, "too-many-attempts")
+    assert 890 <= int(closed.headers["Retry-After"]) <= 900
+    assert verified == []
+
+
+def test_an_address_that_nobody_has_is_closed_alike(client: FlaskClient, tenant: Tenant, verified: list[str]) -> None:
+    seen = []
+    for email in (tenant.email, f"nobody.{tenant.email}", tenant.colleague("viewer", status="disabled").email):
+        assert guesses(client, email, 10) == {401: 10}
+        answer = guess(client, email)
+        told = {name: value for name, value in answer.headers.items() if name not in {"X-Request-Id", "Date"}}
+        told["Retry-After"] = "900" if int(told["Retry-After"]) > 890 else told["Retry-After"]
+        seen.append((answer.status_code, told, {**answer.json, "request_id": None}))
+    assert seen == seen[:1] * 3
+    assert len(verified) == 30
+
+
+def test_the_spelling_of_an_address_gives_no_further_guesses(client: FlaskClient, tenant: Tenant) -> None:
+    assert guesses(client, tenant.email, 10) == {401: 10}
+    assert guesses(client, tenant.email.upper(), 2) == {429: 2}
+
+
+def test_sessions_go_on_while_the_address_is_closed(client: FlaskClient, tenant: Tenant) -> None:
+    guesses(client, tenant.email, 11)
+    assert tenant.get("/v1/me").status_code == 200
+    renewed = client.post("/v1/auth/refresh", json={"refresh_token": tenant.refresh_token})
+    assert renewed.status_code == 200
+
+
+def test_the_window_slides(client: FlaskClient, tenant: Tenant, later: Callable[[dt.timedelta], None]) -> None:
+    assert guesses(client, tenant.email, 4) == {401: 4}
+    later(dt.timedelta(minutes=10))
+    assert guesses(client, tenant.email, 7) == {401: 6, 429: 1}
+    closed = guess(client, tenant.email)
+    assert int(closed.headers["Retry-After"]) == 300
+    later(dt.timedelta(minutes=5))
+    assert guesses(client, tenant.email, 5) == {401: 4, 429: 1}
+
+
+def test_what_is_refused_does_not_put_off_the_end(
+    client: FlaskClient, tenant: Tenant, later: Callable[[dt.timedelta], None]
+) -> None:
+    guesses(client, tenant.email, 10)
+    later(QUARTER - dt.timedelta(seconds=1))
+    assert guess(client, tenant.email).headers["Retry-After"] == "1"
+    later(dt.timedelta(seconds=1))
+    assert guess(client, tenant.email, PASSWORD).status_code == 200
+
+
+def test_a_success_begins_the_count_anew(client: FlaskClient, tenant: Tenant) -> None:
+    assert guesses(client, tenant.email, 9) == {401: 9}
+    assert guess(client, tenant.email, PASSWORD).status_code == 200
+    assert guesses(client, tenant.email, 11) == {401: 10, 429: 1}
+
+
+def test_after_a_hundred_in_a_row_only_a_new_password_opens_the_address(
+    app: Flask, client: FlaskClient, tenant: Tenant, later: Callable[[dt.timedelta], None]
+) -> None:
+    for _ in range(10):
+        assert guesses(client, tenant.email, 10) == {401: 10}
+        later(QUARTER)
+    later(dt.timedelta(days=365))
+    closed = guess(client, tenant.email, PASSWORD)
+    assert (closed.status_code, closed.headers["Retry-After"]) == (429, "900")
+    with app.app_context(), transaction():
+        lockout.forget(tenant.email)
+    assert guess(client, tenant.email, PASSWORD).status_code == 200
+
+
+def attempts(app: Flask, email: str) -> tuple[int, int, bool] | None:
+    """How many times are kept, how many failures there were in a row, and whether they are stale."""
+    with app.app_context(), transaction(read_only=True):
+        columns = (sa.func.cardinality(LoginAttempts.failed_at), LoginAttempts.in_row, lockout.stale())
+        found = db.session.execute(sa.select(*columns).where(LoginAttempts.subject == lockout._subject(email))).first()
+        return found and tuple(found)
+
+
+def test_attempts_are_stale_after_thirty_days_unless_the_address_is_closed_for_good(
+    app: Flask, client: FlaskClient, tenant: Tenant, later: Callable[[dt.timedelta], None]
+) -> None:
+    guesses(client, tenant.email, 10)
+    later(QUARTER)
+    guesses(client, tenant.email, 2)
+    assert attempts(app, tenant.email) == (10, 12, False)
+    later(dt.timedelta(days=30, seconds=1))
+    assert attempts(app, tenant.email) == (10, 12, True)
+    with app.app_context(), transaction():
+        db.session.execute(
+            sa.update(LoginAttempts).where(LoginAttempts.subject == lockout._subject(tenant.email)).values(in_row=100)
+        )
+    assert attempts(app, tenant.email) == (10, 100, False)
+    assert guess(client, tenant.email, PASSWORD).status_code == 429
+
+
+def test_no_address_stands_in_the_table(client: FlaskClient, tenant: Tenant, addresses: Addresses) -> None:
+    guess(client, tenant.email)
+    with connected(addresses.owner) as cursor:
+        cursor.execute("SELECT string_agg(encode(subject, 'escape'), ' '), count(*) FROM login_attempts")
+        text, rows = cursor.fetchone()
+    assert rows
+    assert fold(tenant.email).partition("@")[0] not in text
+
+
+def test_a_fingerprint_is_of_one_key_and_one_purpose(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    with app.app_context():
+        first = lockout._subject("ada@example.com")
+        assert lockout._subject("ADA@EXAMPLE.COM") == first
+        assert lockout._subject("ida@example.com") != first
+        monkeypatch.setitem(app.config, "SECRET_KEY", "another key of thirty-two bytes or more")
+        assert lockout._subject("ada@example.com") != first
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["known", "unknown"])
+def test_of_sixty_four_guesses_at_once_ten_are_looked_at(live: LiveService, tenant: Tenant, is_known: bool) -> None:
+    """Plant the flaw by counting after the hash: those that are hashed at the same time all pass."""
+    body = {"email": tenant.email if is_known else f"nobody.{tenant.email}", "password": WRONG}
+    replies = together([lambda: live.send("POST", "/v1/auth/login", body)] * 64)
+    assert Counter(reply.status for reply in replies) == {401: 10, 429: 54}
+    assert all("Retry-After" in reply.headers for reply in replies if reply.status == 429)
+
+
+def test_without_the_count_every_guess_is_looked_at(
+    client: FlaskClient, tenant: Tenant, verified: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lockout, "count", lambda _: None)
+    assert guesses(client, tenant.email, 12) == {401: 12}
+    assert len(verified) == 12

@@ -31,6 +31,7 @@ _ONE_ADDRESS = re.compile(r"[^@\s<>,;:\"]+@[A-Za-z0-9.-]+")
 """The part before the @ and a domain in ASCII, as they stand in an envelope."""
 
 _SIZES = validate.Range(min=1, max=256)
+_COUNTS = validate.Range(min=0, max=10_000_000)
 
 
 class ConfigError(Exception):
@@ -70,6 +71,10 @@ class Config:
     """Host headers that are answered; empty means any, which is safe because no link is built from it."""
     trusted_proxies: int
     """How many proxies stand in front, whose X-Forwarded-* are believed."""
+    rate_limit: int
+    """How many requests a minute one credential may make of one worker; 0 means any number."""
+    rate_limit_address: int
+    """The same for one client address, of requests without a good credential."""
     access_token_seconds: int
     refresh_token_seconds: int
     statement_timeout_ms: int
@@ -143,6 +148,8 @@ class _Settings(Schema):
     trusted_proxies = fields.Integer(
         data_key="BILLING_TRUSTED_PROXIES", load_default=0, validate=validate.Range(min=0, max=8)
     )
+    rate_limit = fields.Integer(data_key="BILLING_RATE_LIMIT", load_default=6000, validate=_COUNTS)
+    rate_limit_address = fields.Integer(data_key="BILLING_RATE_LIMIT_ADDRESS", load_default=600, validate=_COUNTS)
     access_token_seconds = fields.Integer(
         data_key="BILLING_ACCESS_TOKEN_SECONDS", load_default=900, validate=validate.Range(min=1, max=86_400)
     )

@@ -36,7 +36,7 @@ from billing_api.organizations.routes import blueprint as organizations
 from billing_api.payments.routes import blueprint as payments
 from billing_api.reports.routes import blueprint as reports
 from billing_api.role_check import watch_role
-from billing_api.web import document, errors, headers, observation, tokens
+from billing_api.web import document, errors, headers, observation, rate_limits, tokens
 from billing_api.web.api import Api
 from billing_api.web.app import BillingApi
 from billing_api.web.json import write
@@ -74,6 +74,7 @@ def create_app(config: Config) -> Flask:
     tokens.init_app(app, secrets, config.public_url)
     observation.init_app(app)
     headers.init_app(app)
+    rate_limits.init_app(app)
     errors.init_app(app)
     _bind_resources(app)
     return app
@@ -95,6 +96,8 @@ def _settings(config: Config, secret: str) -> dict[str, object]:
         "BILLING_REFRESH_TOKEN_SECONDS": config.refresh_token_seconds,
         "BILLING_CORS_ORIGINS": config.cors_origins,
         "BILLING_PUBLIC_URL": config.public_url,
+        "BILLING_RATE_LIMIT": config.rate_limit,
+        "BILLING_RATE_LIMIT_ADDRESS": config.rate_limit_address,
         "BILLING_METRICS_TOKEN": config.metrics_token,
         "BILLING_SMTP_URL": config.smtp_url,
         "BILLING_MAIL_FROM": config.mail_from,

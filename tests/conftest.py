@@ -106,6 +106,9 @@ def config(addresses: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Co
             "DATABASE_URL": addresses.service,
             "MIGRATION_DATABASE_URL": addresses.owner,
             "BILLING_CORS_ORIGINS": "https://app.example.com",
+            # The tests are one address.
+            "BILLING_RATE_LIMIT_ADDRESS": "1000000",
+            "BILLING_RATE_LIMIT": "1000000",
         }
     )
 

@@ -161,6 +161,8 @@ def serving(config: Config, log: Path, **settings: str) -> Iterator[LiveService]
         "DATABASE_URL": str(config.database_url),
         "MIGRATION_DATABASE_URL": str(config.migration_database_url),
         "BILLING_PUBLIC_URL": config.public_url,
+        "BILLING_RATE_LIMIT": str(config.rate_limit),
+        "BILLING_RATE_LIMIT_ADDRESS": str(config.rate_limit_address),
         # A line for each request would be the test's own load.
         "BILLING_LOG_LEVEL": "error",
         **settings,

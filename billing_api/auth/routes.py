@@ -43,7 +43,7 @@ def sign_up(values: dict[str, Any]) -> Any:
 
 
 @blueprint.route("/auth/login", methods=["POST"])
-@public(401, 429)
+@public(401)
 @blueprint.arguments(LoginInput())
 @blueprint.response(200, GrantOutput())
 def login(values: dict[str, Any]) -> dict[str, Any]:

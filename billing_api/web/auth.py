@@ -10,6 +10,7 @@ from billing_api import database
 from billing_api.domain.access import SCOPES, Principal, role_of
 from billing_api.errors import Forbidden
 from billing_api.unit_of_work import Actor
+from billing_api.web import rate_limits
 from billing_api.web.app import SAFE
 from billing_api.web.credentials import authenticate
 from billing_api.web.idempotency import once
@@ -35,13 +36,13 @@ def requires(
 ) -> Callable[[View], View]:
     """Open a view to principals with all of these scopes; none asks for any good credential.
 
-    A POST behind it honours Idempotency-Key, unless it `stores` nothing (a preview); members that
-    it `shows_once` are not stored. What has no version `matches` no
-    If-Match. A write `asks_first` the database whether its credential still holds, unless it has long work to do before
-    that, during which it must hold no connection. `refusals` are statuses that it answers with beside those that follow
-    from its form.
+    A POST behind it honours Idempotency-Key, unless it `stores` nothing (a preview); what it `shows_once` is not stored
+    with its reply. What has no version `matches` no If-Match. A write `asks_first` the database whether its credential
+    still holds, unless it has long work to do before that, during which it must hold no connection. `refusals` are
+    statuses that it answers with beside those that follow from its form.
 
-    The view raises Unauthenticated (401) without a good credential, InsufficientScope (403) without the scopes.
+    The view raises Unauthenticated (401) without a good credential, RateLimited (429) with one that asks too often,
+    InsufficientScope (403) without the scopes.
     """
     if unknown := set(scopes) - SCOPES:
         raise LookupError(f"there is no scope {', '.join(sorted(unknown))}")
@@ -51,7 +52,9 @@ def requires(
 
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            admit(authenticate(), *scopes, asks_first=asks_first)
+            principal = authenticate()
+            rate_limits.count(principal)
+            admit(principal, *scopes, asks_first=asks_first)
             return inner(*args, **kwargs) if request.method == "POST" else view(*args, **kwargs)
 
         guarded.required_scopes = scopes  # type: ignore[attr-defined]  # read by the document and by the test of doors

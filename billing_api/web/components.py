@@ -108,6 +108,25 @@ HEADERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "string", "example": 'Bearer error="invalid_token"'},
     },
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "string", "example": "1"}},
+    "RateLimit-Policy": {
+        "description": (
+            "The limit that the request was counted under: `default` for a credential, `address` without a good one; "
+            "`q` requests in `w` seconds. Of `/v1` only, and not where the limit is off."
+        ),
+        "schema": {
+            "type": "string",
+            "pattern": '^"(default|address)";q=[0-9]+;w=60$',
+            "example": '"default";q=6000;w=60',
+        },
+    },
+    "RateLimit": {
+        "description": "How many requests are left (`r`), and in how many seconds all are there again (`t`).",
+        "schema": {
+            "type": "string",
+            "pattern": '^"(default|address)";r=[0-9]+;t=[0-9]+$',
+            "example": '"default";r=5999;t=60',
+        },
+    },
     "Accept-Patch": {
         "description": "The media types of patches that this address understands (RFC 5789).",
         "schema": {"type": "string", "example": "application/merge-patch+json, application/json"},
@@ -120,6 +139,7 @@ _OF_STATUS = {
     429: ("Retry-After",),
     503: ("Retry-After",),
 }
+OF_LIMITS = ("RateLimit-Policy", "RateLimit")
 _ALWAYS = {("WWW-Authenticate", 401), ("Retry-After", 429), ("Retry-After", 503)}
 """Headers that an answer with this status never lacks."""
 
@@ -253,7 +273,7 @@ def _response(status: int, kinds: list[type[BillingError]]) -> dict[str, Any]:
     taken_over = {code: FAULT_CODES[code].title for code in _EXAMPLES.get(status, {}) if code in FAULT_CODES}
     return {
         "description": "; ".join(title for _, title in sorted(refused.items())) + ".",
-        "headers": {"X-Request-Id": header("X-Request-Id")}
+        "headers": {name: header(name) for name in ("X-Request-Id", *OF_LIMITS)}
         | {name: _header(name, status) for name in _OF_STATUS.get(status, ())},
         "content": {
             PROBLEM_JSON: {

@@ -97,10 +97,10 @@ def operation(resource: str, view: Callable[..., Any], path: str, method: str) -
         # With spaces between them, as OAuth 2 writes several (RFC 6749, section 3.3).
         described["x-required-scope"] = " ".join(scopes)
     for code in _answered(view):
-        headers = {name: header(name) for name in _headers(view, method, code)}
+        headers = {name: header(name) for name in (*_headers(view, method, code), *_counted(path))}
         described["responses"][str(code)] = {"headers": headers, **_table(view, described["operationId"])}
     if _is_conditional(view, method):
-        headers = {name: header(name) for name in ("X-Request-Id", "ETag")}
+        headers = {name: header(name) for name in ("X-Request-Id", "ETag", *_counted(path))}
         described["responses"]["304"] = {"description": components.NOT_MODIFIED, "headers": headers}
     if _has_free_text(view, path):
         described["responses"]["414"] = components.LINE_TOO_LONG
@@ -213,8 +213,8 @@ def _refused(view: Callable[..., Any], path: str, method: str) -> Iterator[int]:
         yield 503
         return
     if path.startswith("/v1/"):
-        # Only these ask the database, and only these look at Accept.
-        yield from (406, 503)
+        # Only these ask the database, look at Accept, and are counted.
+        yield from (406, 429, 503)
     if getattr(view, "is_guarded", False):
         yield 401
         if getattr(view, "required_scopes", ()):
@@ -246,6 +246,11 @@ def _table(view: Callable[..., Any], operation_id: str) -> dict[str, Any]:
     shown = answer_of(operation_id, "application/json")
     example = {"example": csv.answer(schema, shown["example"]).get_data(as_text=True)} if shown else {}
     return {"content": {csv.CSV: {**components.TABLE, **example}}}
+
+
+def _counted(path: str) -> tuple[str, ...]:
+    """The headers of what is counted under a limit."""
+    return components.OF_LIMITS if path.startswith("/v1/") else ()
 
 
 def _headers(view: Callable[..., Any], method: str, status: int) -> Iterator[str]:

@@ -212,6 +212,7 @@ def test_every_write_says_how_it_is_repeated_tried_and_guarded(operations: list[
             wanted |= {"Dry-Run"} if "dry_run" in parameters else set()
             wanted |= {"Idempotency-Replayed"} if "Idempotency-Key" in parameters else set()
             wanted |= {"Accept-Patch"} if one.method == "PATCH" else set()
+            wanted |= {"RateLimit", "RateLimit-Policy"} if one.path.startswith("/v1/") else set()
             if headers - {"X-Request-Id"} != wanted:
                 yield f"{status}: {sorted(wanted ^ (headers - {'X-Request-Id'}))}"
             if one.method == "GET" and is_object and not ({"If-None-Match"} <= parameters.keys() and one.answer(304)):

@@ -1,0 +1,166 @@
+"""How many requests a minute: each credential has its own measure, and who has none shares that of their address.
+
+Each worker counts for itself, in its memory: a limit is there to keep one client from taking everything, and a count
+that all workers shared would cost each request a round trip. Health, metrics and documentation are not counted.
+"""
+
+import ipaddress
+import math
+from contextlib import suppress
+from dataclasses import dataclass
+from threading import Lock, Timer
+
+from flask import Flask, Response, current_app, g, request
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+
+from billing_api import clock
+from billing_api.domain.access import Principal
+from billing_api.errors import TooManyRequests
+from billing_api.web.errors import problem
+
+WINDOW_SECONDS = 60
+_SHARED_BITS = 64
+"""Whoever has one address of IPv6 has as a rule all that begin with the same 64 bits."""
+
+
+class RateLimited(TooManyRequests):
+    """More requests in this minute than one credential may make, or, without a good one, than one address may. Nothing
+    was done. Wait for as long as `Retry-After` says; `RateLimit` tells with every answer how many are left."""
+
+    code = "rate-limited"
+    title = "Too many requests in this minute"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a client stands under a policy after a request of theirs."""
+
+    policy: str
+    quota: int
+    remaining: int
+    seconds: int
+    is_over: bool
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """draft-ietf-httpapi-ratelimit-headers, sections 3 and 4."""
+        return {
+            "RateLimit-Policy": f'"{self.policy}";q={self.quota};w={WINDOW_SECONDS}',
+            "RateLimit": f'"{self.policy}";r={self.remaining};t={self.seconds}',
+        }
+
+    def refusal(self) -> RateLimited:
+        return RateLimited(headers={"Retry-After": str(self.seconds)})
+
+
+class _NoTimer(Timer):
+    """In place of the library's, which starts a thread for each request of a quiet minute: a millisecond each."""
+
+    def is_alive(self) -> bool:
+        return True
+
+
+class _Memory(MemoryStorage):
+    """Counts in memory, of which those that are over are cleared once in a window, by a request."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.timer = _NoTimer(0, lambda: None)
+        self._cleared_at = clock.now()
+
+    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
+        if (clock.now() - self._cleared_at).total_seconds() > WINDOW_SECONDS:
+            self._cleared_at = clock.now()
+            for old, ends in list(self.expirations.items()):
+                if ends <= self._cleared_at.timestamp():
+                    self.clear(old)
+        return super().incr(key, expiry, amount)
+
+
+class _Counter:
+    """The counts of one process. They are begun with its first request and not before: the memory of the process that
+    all workers are forked from would be copied, with the locks as they stand, and without the thread that clears it."""
+
+    def __init__(self) -> None:
+        self._strategy: FixedWindowRateLimiter | None = None
+        self._beginning = Lock()
+
+    def hit(self, policy: str, quota: int, *names: str) -> Standing:
+        with self._beginning:
+            if self._strategy is None:
+                self._strategy = FixedWindowRateLimiter(_Memory())
+        limit = RateLimitItemPerMinute(quota, namespace=policy)
+        is_within = self._strategy.hit(limit, *names)
+        ends, remaining = self._strategy.get_window_stats(limit, *names)
+        seconds = math.ceil(ends - clock.now().timestamp())
+        return Standing(policy, quota, max(0, remaining), min(max(1, seconds), WINDOW_SECONDS), not is_within)
+
+
+def init_app(app: Flask) -> None:
+    """Count whoever comes to a public door before it opens, and everybody else at the latest with their answer."""
+    app.extensions["rate_limits"] = _Counter()
+    app.before_request(_count_stranger)
+    app.after_request(_tell)
+
+
+def count(principal: Principal) -> None:
+    """Count a request of this credential, once, however often it has to be run. Raises RateLimited."""
+    quota = current_app.config["BILLING_RATE_LIMIT"]
+    if not quota or "standing" in g:
+        return
+    names = (str(principal.organization_id), str(principal.actor_id))
+    g.standing = _counter().hit("default", quota, *names)
+    if g.standing.is_over:
+        raise g.standing.refusal()
+
+
+def address_block(address: str | None) -> str:
+    """What is counted as one address: of IPv6 the first 64 bits."""
+    with suppress(ValueError):
+        found = ipaddress.ip_address((address or "").partition("%")[0])
+        if isinstance(found, ipaddress.IPv6Address):
+            mapped = found.ipv4_mapped
+            return str(mapped or ipaddress.ip_network((found.packed, _SHARED_BITS), strict=False))
+        return str(found)
+    return (address or "")[:_SHARED_BITS]
+
+
+def _count_stranger() -> None:
+    g.pop("standing", None)
+    view = current_app.view_functions.get(request.endpoint or "")
+    if _is_counted() and getattr(view, "is_public", False):
+        _count_address()
+        if "standing" in g and g.standing.is_over:
+            raise g.standing.refusal()
+
+
+def _tell(answer: Response) -> Response:
+    """The headers of the policy that the request was counted under. One whose credential was refused, or not even
+    looked at, counts for its address now."""
+    if not _is_counted():
+        return answer
+    if answer.status_code == 401 and getattr(g.get("standing"), "policy", None) != "address":
+        g.pop("standing", None)
+    if "standing" not in g:
+        _count_address()
+        if "standing" in g and g.standing.is_over:
+            answer = problem(g.standing.refusal())
+    if "standing" in g:
+        answer.headers.update(g.standing.headers)
+    return answer
+
+
+def _count_address() -> None:
+    if quota := current_app.config["BILLING_RATE_LIMIT_ADDRESS"]:
+        g.standing = _counter().hit("address", quota, address_block(request.remote_addr))
+
+
+def _is_counted() -> bool:
+    return request.path.startswith("/v1/") and request.method != "OPTIONS"
+
+
+def _counter() -> _Counter:
+    found: _Counter = current_app.extensions["rate_limits"]
+    return found

@@ -36,7 +36,7 @@ from billing_api.organizations.routes import blueprint as organizations
 from billing_api.payments.routes import blueprint as payments
 from billing_api.reports.routes import blueprint as reports
 from billing_api.role_check import watch_role
-from billing_api.web import document, errors, headers, observation, rate_limits, tokens
+from billing_api.web import document, errors, headers, observation, rate_limits, slow_doors, tokens
 from billing_api.web.api import Api
 from billing_api.web.app import BillingApi
 from billing_api.web.json import write
@@ -74,6 +74,7 @@ def create_app(config: Config) -> Flask:
     tokens.init_app(app, secrets, config.public_url)
     observation.init_app(app)
     headers.init_app(app)
+    slow_doors.init_app(app)
     rate_limits.init_app(app)
     errors.init_app(app)
     _bind_resources(app)
@@ -112,7 +113,7 @@ def _database_settings(config: Config) -> dict[str, object]:
     return {
         "SQLALCHEMY_DATABASE_URI": config.database_url,
         "SQLALCHEMY_ENGINE_OPTIONS": {
-            "pool_size": config.threads,
+            "pool_size": config.threads + slow_doors.THREADS,
             "max_overflow": 0,
             "pool_timeout": 3,
             "json_serializer": write,

@@ -21,6 +21,7 @@ from prometheus_client.multiprocess import mark_process_dead
 
 from billing_api.database import forget_connections
 from billing_api.processes import die_with
+from billing_api.web import slow_doors
 from billing_api.web.observation import LibraryLines
 from config import ROOT, Config
 
@@ -40,23 +41,29 @@ class PoliteWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     The kernel accepts connections before we do. gunicorn's own worker stops looking at that queue when it is asked to
     stop, and holds it open until its last request is done: who stands there waits, and is then reset.
 
-    It also answers whether it lives when all of its threads are waiting for the database, and gives no thread to a
-    client that has sent nothing yet.
+    It also answers whether it lives when all of its threads are waiting for the database, gives no thread to a client
+    that has sent nothing yet, and lets those who log in wait for each other and for nobody else.
     """
 
     def init_process(self) -> None:
         self._vital = ThreadPoolExecutor(1, thread_name_prefix="vital")
+        self._slow = ThreadPoolExecutor(slow_doors.THREADS, thread_name_prefix="slow")
         super().init_process()
 
     def enqueue_req(self, conn: TConn) -> None:
-        words = _words(conn.sock)
+        words = _words(conn)
         if words is None and self.alive and not conn.initialized:
             self._await_words(conn)
         elif words and _is_vital(words):
-            done = self._vital.submit(self.handle, conn)
-            done.add_done_callback(lambda future: self.method_queue.defer(self.finish_request, conn, future))
+            self._hand_over(conn, self._vital)
+        elif words and slow_doors.is_slow(words):
+            self._hand_over(conn, self._slow)
         else:
             super().enqueue_req(conn)
+
+    def _hand_over(self, conn: TConn, threads: ThreadPoolExecutor) -> None:
+        done = threads.submit(self.handle, conn)
+        done.add_done_callback(lambda future: self.method_queue.defer(self.finish_request, conn, future))
 
     def _await_words(self, conn: TConn) -> None:
         """Let the main loop wait, as gunicorn does itself after a thread has waited for five seconds."""
@@ -93,14 +100,17 @@ def _is_vital(words: bytes) -> bool:
     return words.startswith(_VITAL) and words.endswith(b"\r\n\r\n") and not _BODY.search(words)
 
 
-def _words(client: socket.socket) -> bytes | None:
-    """What a client has sent so far, as much as a head may be; None when it has sent nothing yet."""
+def _words(conn: TConn) -> bytes | None:
+    """What a client has sent so far, as much as a head may be; None when it has sent nothing yet. What was read
+    together with its last request comes first."""
+    read: bytes = conn.parser.unreader.buf.getvalue() if conn.parser else b""
     try:
-        return client.recv(_HEAD_BYTES, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        unread: bytes = conn.sock.recv(_HEAD_BYTES, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        return read + unread
     except BlockingIOError:
-        return None
+        return read or None
     except OSError:
-        return b""
+        return read
 
 
 class LineLogger(Logger):  # type: ignore[misc]  # gunicorn has no types

@@ -264,4 +264,4 @@ def test_three_times_more_clients_than_connections_all_are_answered_and_nothing_
     assert seen[503] * 100 <= seen[200]
     open_now = "SELECT count(*) FROM pg_stat_activity WHERE usename = %s"
     assert operate(f"{open_now} AND state LIKE 'idle in transaction%%'") == [(0,)]
-    assert operate(open_now)[0][0] <= 16, "two workers with eight connections each"
+    assert operate(open_now)[0][0] <= 20, "two workers with ten connections each"

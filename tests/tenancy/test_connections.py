@@ -17,6 +17,7 @@ from flask import Flask
 from billing_api import create_app, database
 from billing_api.database import db
 from billing_api.embedded import Addresses
+from billing_api.web.slow_doors import THREADS
 from config import Config
 from tests.factories import Tenant, sign_up
 from tests.schema import connected
@@ -29,7 +30,7 @@ class Narrow:
     """The application on two connections, which tell each tenant that is left on one when it is taken again."""
 
     def __init__(self, config: Config) -> None:
-        self.app = create_app(replace(config, threads=2, lock_timeout_ms=100))
+        self.app = create_app(replace(config, threads=2 - THREADS, lock_timeout_ms=100))
         self.left: list[str] = []
         with self.app.app_context():
             self.engine = db.engine

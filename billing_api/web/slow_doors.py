@@ -1,0 +1,58 @@
+"""The doors behind which a password is hashed have a queue and two threads of their own in each worker.
+
+A flood of logins waits there, and every other request finds its threads as on any other day.
+"""
+
+import datetime as dt
+import re
+from urllib.parse import unquote_to_bytes
+
+from flask import Flask, request
+
+from billing_api import clock
+from billing_api.errors import Unavailable
+from billing_api.web.arrival import arrived_at
+
+THREADS = 2
+"""As many hashes as a worker computes at once."""
+PATIENCE = dt.timedelta(seconds=10)
+"""Whoever has stood in the queue for so long has mostly gone; to hash for them would keep all behind them waiting."""
+
+_METHODS = (b"POST ", b"PUT ")
+_DOORS = (b"POST /v1/auth/", b"PUT /v1/me/password")
+_QUICK = re.compile(rb"POST /v1/auth/(refresh|logout)(\?|$)")
+_ABSOLUTE = re.compile(rb"[a-z][a-z0-9+.-]*://[^/?#]*", re.IGNORECASE)
+"""How the target of a request may begin besides its path (RFC 9112, section 3.2.2)."""
+
+
+class TooManyWaiting(Unavailable):
+    """So many are logging in or signing up at this moment that this request has waited for too long. Nothing was done;
+    wait for as long as `Retry-After` says and send it again."""
+
+    code = "too-many-waiting"
+    title = "Too many are waiting at this door"
+
+
+def init_app(app: Flask) -> None:
+    """Refuse who has waited for too long, before anything is done for them."""
+    app.before_request(_refuse_late)
+
+
+def is_slow(words: bytes) -> bool:
+    """Whether a request that begins with these words may be for one of these doors, however its address is written.
+
+    One whose first line comes in pieces may be: else it would be let in before it has said where it wants to go.
+    """
+    line, end, _ = words.partition(b"\n")
+    if not end:
+        return any(method.startswith(line) or line.startswith(method) for method in _METHODS)
+    method, _, rest = line.partition(b" ")
+    target = unquote_to_bytes(_ABSOLUTE.sub(b"", rest.split(b" ", 1)[0], count=1))
+    asked = method + b" " + target
+    return asked.startswith(_DOORS) and not _QUICK.match(asked)
+
+
+def _refuse_late() -> None:
+    line = f"{request.method} {request.path} HTTP/1.1\n".encode()
+    if is_slow(line) and clock.now() - arrived_at() > PATIENCE:
+        raise TooManyWaiting(retry_after=5)

@@ -30,8 +30,7 @@ _OF_LINKS = re.compile(r"(tcp|udp|sctp)://.*")
 _ONE_ADDRESS = re.compile(r"[^@\s<>,;:\"]+@[A-Za-z0-9.-]+")
 """The part before the @ and a domain in ASCII, as they stand in an envelope."""
 
-_SIZES = validate.Range(min=1, max=256)
-_COUNTS = validate.Range(min=0, max=10_000_000)
+_MOST_COUNTED = 10_000_000
 
 
 class ConfigError(Exception):
@@ -122,64 +121,49 @@ class Config:
         return self.instance / "run"
 
 
+def _text(name: str, default: str | None = None, *choices: str) -> fields.String:
+    """A setting that is text, or one of a few words."""
+    allowed = validate.OneOf(choices) if choices else None
+    return fields.String(data_key=name, load_default=default, validate=allowed)
+
+
+def _number(name: str, default: int | None, least: int, most: int | None) -> fields.Integer:
+    """A setting that is a whole number within bounds."""
+    return fields.Integer(data_key=name, load_default=default, validate=validate.Range(least, most))
+
+
 class _Settings(Schema):
-    """The environment's form. Names of fields are those of `Config`; `data_key` is the variable."""
+    """The environment's form. Names of fields are those of `Config`; beside each stands its variable."""
 
     class Meta:
         unknown = EXCLUDE
 
-    env = fields.String(
-        data_key="BILLING_ENV",
-        load_default="development",
-        validate=validate.OneOf(["development", "test", "production"]),
-    )
-    instance = fields.String(data_key="INSTANCE", load_default=str(ROOT / "instance"))
-    bind = fields.String(data_key="BILLING_BIND", load_default=None)
-    port = fields.Integer(data_key="PORT", load_default=8000, validate=validate.Range(min=1, max=65535))
-    workers = fields.Integer(data_key="WORKERS", load_default=2, validate=_SIZES)
-    threads = fields.Integer(data_key="BILLING_THREADS", load_default=8, validate=_SIZES)
-    database_url = fields.String(data_key="DATABASE_URL", load_default=None)
-    migration_database_url = fields.String(data_key="MIGRATION_DATABASE_URL", load_default=None)
-    secret_key = fields.String(data_key="BILLING_SECRET_KEY", load_default=None)
-    jwt_keys = fields.String(data_key="BILLING_JWT_KEYS", load_default=None)
-    public_url = fields.String(data_key="BILLING_PUBLIC_URL", load_default=None)
-    cors_origins = fields.String(data_key="BILLING_CORS_ORIGINS", load_default="")
-    trusted_hosts = fields.String(data_key="BILLING_TRUSTED_HOSTS", load_default="")
-    trusted_proxies = fields.Integer(
-        data_key="BILLING_TRUSTED_PROXIES", load_default=0, validate=validate.Range(min=0, max=8)
-    )
-    rate_limit = fields.Integer(data_key="BILLING_RATE_LIMIT", load_default=6000, validate=_COUNTS)
-    rate_limit_address = fields.Integer(data_key="BILLING_RATE_LIMIT_ADDRESS", load_default=600, validate=_COUNTS)
-    access_token_seconds = fields.Integer(
-        data_key="BILLING_ACCESS_TOKEN_SECONDS", load_default=900, validate=validate.Range(min=1, max=86_400)
-    )
-    refresh_token_seconds = fields.Integer(
-        data_key="BILLING_REFRESH_TOKEN_SECONDS", load_default=30 * 86_400, validate=validate.Range(min=60)
-    )
-    statement_timeout_ms = fields.Integer(
-        data_key="BILLING_STATEMENT_TIMEOUT_MS",
-        load_default=3000,
-        validate=validate.Range(min=100, max=LONGEST_STATEMENT_MS),
-    )
-    lock_timeout_ms = fields.Integer(
-        data_key="BILLING_LOCK_TIMEOUT_MS",
-        load_default=None,
-        validate=validate.Range(min=50, max=LONGEST_STATEMENT_MS),
-    )
-    drain_seconds = fields.Float(
-        data_key="BILLING_DRAIN_SECONDS", load_default=1.0, validate=validate.Range(min=0, max=60)
-    )
-    graceful_seconds = fields.Integer(
-        data_key="BILLING_GRACEFUL_SECONDS", load_default=25, validate=validate.Range(min=1, max=300)
-    )
-    log_level = fields.String(
-        data_key="BILLING_LOG_LEVEL",
-        load_default="info",
-        validate=validate.OneOf(["debug", "info", "warning", "error"]),
-    )
-    metrics_token = fields.String(data_key="BILLING_METRICS_TOKEN", load_default=None)
-    smtp_url = fields.String(data_key="BILLING_SMTP_URL", load_default=None)
-    mail_from = fields.String(data_key="BILLING_MAIL_FROM", load_default="billing@localhost")
+    env = _text("BILLING_ENV", "development", "development", "test", "production")
+    instance = _text("INSTANCE", str(ROOT / "instance"))
+    bind = _text("BILLING_BIND")
+    port = _number("PORT", 8000, 1, 65535)
+    workers = _number("WORKERS", 2, 1, 256)
+    threads = _number("BILLING_THREADS", 8, 1, 256)
+    database_url = _text("DATABASE_URL")
+    migration_database_url = _text("MIGRATION_DATABASE_URL")
+    secret_key = _text("BILLING_SECRET_KEY")
+    jwt_keys = _text("BILLING_JWT_KEYS")
+    public_url = _text("BILLING_PUBLIC_URL")
+    cors_origins = _text("BILLING_CORS_ORIGINS", "")
+    trusted_hosts = _text("BILLING_TRUSTED_HOSTS", "")
+    trusted_proxies = _number("BILLING_TRUSTED_PROXIES", 0, 0, 8)
+    rate_limit = _number("BILLING_RATE_LIMIT", 6000, 0, _MOST_COUNTED)
+    rate_limit_address = _number("BILLING_RATE_LIMIT_ADDRESS", 600, 0, _MOST_COUNTED)
+    access_token_seconds = _number("BILLING_ACCESS_TOKEN_SECONDS", 900, 1, 86_400)
+    refresh_token_seconds = _number("BILLING_REFRESH_TOKEN_SECONDS", 30 * 86_400, 60, None)
+    statement_timeout_ms = _number("BILLING_STATEMENT_TIMEOUT_MS", 3000, 100, LONGEST_STATEMENT_MS)
+    lock_timeout_ms = _number("BILLING_LOCK_TIMEOUT_MS", None, 50, LONGEST_STATEMENT_MS)
+    drain_seconds = fields.Float(data_key="BILLING_DRAIN_SECONDS", load_default=1.0, validate=validate.Range(0, 60))
+    graceful_seconds = _number("BILLING_GRACEFUL_SECONDS", 25, 1, 300)
+    log_level = _text("BILLING_LOG_LEVEL", "info", "debug", "info", "warning", "error")
+    metrics_token = _text("BILLING_METRICS_TOKEN")
+    smtp_url = _text("BILLING_SMTP_URL")
+    mail_from = _text("BILLING_MAIL_FROM", "billing@localhost")
 
 
 Values = dict[str, Any]

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 import structlog
 
 from billing_api import clock
-from billing_api.auth import sessions
+from billing_api.auth import lockout, sessions
 from billing_api.auth.models import RefreshToken
 from billing_api.database import db, enter, reveal, transaction
 from billing_api.mail.models import KEPT as MAILS_KEPT
@@ -78,9 +78,23 @@ def reap(goes_on: Callable[[], bool] = lambda: True) -> dict[str, int]:
             if found < AT_ONCE or not gone:
                 break
         counts[leftover.table] = count
+    counts["login_attempts"] = _forget_attempts(goes_on)
+    for table, count in counts.items():
         if count:
-            log.info("reaped", table=leftover.table, rows=count)
+            log.info("reaped", table=table, rows=count)
     return counts
+
+
+def _forget_attempts(goes_on: Callable[[], bool]) -> int:
+    """Those of login belong to no tenant, so no policy stands between them and the reaper."""
+    count = 0
+    while goes_on():
+        with transaction():
+            gone = lockout.forget_old(AT_ONCE)
+        count += gone
+        if gone < AT_ONCE:
+            break
+    return count
 
 
 def _batch(leftover: Leftover, goes_on: Callable[[], bool]) -> tuple[int, int]:

@@ -54,10 +54,21 @@ def forget(email: str) -> None:
     db.session.execute(sa.delete(LoginAttempts).where(LoginAttempts.subject == _subject(email)))
 
 
-def stale() -> sa.ColumnElement[bool]:
-    """Attempts so old that they hold nobody up; an address that was closed for good stays so."""
+def forget_old(at_most: int) -> int:
+    """Delete attempts so old that they hold nobody up; an address that was closed for good stays so.
+
+    Returns:
+        How many addresses they were, `at_most` so many at once. Those at which somebody is at work are left.
+    """
     newest = LoginAttempts.failed_at[sa.func.cardinality(LoginAttempts.failed_at)]
-    return sa.and_(newest < clock.now() - KEPT, LoginAttempts.in_row < MOST_IN_ROW)
+    old = (
+        sa.select(LoginAttempts.subject)
+        .where(newest < clock.now() - KEPT, LoginAttempts.in_row < MOST_IN_ROW)
+        .limit(at_most)
+        .with_for_update(skip_locked=True)
+    )
+    gone = sa.delete(LoginAttempts).where(LoginAttempts.subject.in_(old)).returning(LoginAttempts.subject)
+    return len(db.session.scalars(gone.execution_options(synchronize_session=False)).all())
 
 
 def _counting(subject: bytes, now: dt.datetime) -> Any:

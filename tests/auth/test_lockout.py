@@ -17,6 +17,7 @@ from billing_api.auth.models import LoginAttempts
 from billing_api.database import db, transaction
 from billing_api.domain.emails import fold
 from billing_api.embedded import Addresses
+from billing_api.reaping import reap
 from tests.auth.test_sessions import VARYING
 from tests.factories import PASSWORD, Tenant
 from tests.live_service import LiveService, together
@@ -137,29 +138,33 @@ def test_after_a_hundred_in_a_row_only_a_new_password_opens_the_address(
     assert guess(client, tenant.email, PASSWORD).status_code == 200
 
 
-def attempts(app: Flask, email: str) -> tuple[int, int, bool] | None:
-    """How many times are kept, how many failures there were in a row, and whether they are stale."""
+def attempts(app: Flask, email: str) -> tuple[int, int] | None:
+    """How many times are kept, and how many failures there were in a row."""
     with app.app_context(), transaction(read_only=True):
-        columns = (sa.func.cardinality(LoginAttempts.failed_at), LoginAttempts.in_row, lockout.stale())
+        columns = (sa.func.cardinality(LoginAttempts.failed_at), LoginAttempts.in_row)
         found = db.session.execute(sa.select(*columns).where(LoginAttempts.subject == lockout._subject(email))).first()
         return found and tuple(found)
 
 
-def test_attempts_are_stale_after_thirty_days_unless_the_address_is_closed_for_good(
-    app: Flask, client: FlaskClient, tenant: Tenant, later: Callable[[dt.timedelta], None]
+def test_attempts_are_deleted_after_thirty_days_unless_the_address_is_closed_for_good(
+    app: Flask, client: FlaskClient, tenant: Tenant, other: Tenant, later: Callable[[dt.timedelta], None]
 ) -> None:
-    guesses(client, tenant.email, 10)
+    for one in (tenant, other):
+        guesses(client, one.email, 10)
     later(QUARTER)
     guesses(client, tenant.email, 2)
-    assert attempts(app, tenant.email) == (10, 12, False)
-    later(dt.timedelta(days=30, seconds=1))
-    assert attempts(app, tenant.email) == (10, 12, True)
     with app.app_context(), transaction():
-        db.session.execute(
-            sa.update(LoginAttempts).where(LoginAttempts.subject == lockout._subject(tenant.email)).values(in_row=100)
-        )
-    assert attempts(app, tenant.email) == (10, 100, False)
-    assert guess(client, tenant.email, PASSWORD).status_code == 429
+        held = sa.update(LoginAttempts).where(LoginAttempts.subject == lockout._subject(other.email))
+        db.session.execute(held.values(in_row=100))
+    later(dt.timedelta(days=30) - dt.timedelta(seconds=1))
+    with app.app_context():
+        reap()
+        assert attempts(app, tenant.email) == (10, 12)
+        later(dt.timedelta(seconds=2))
+        assert reap()["login_attempts"] >= 1
+    assert attempts(app, tenant.email) is None
+    assert attempts(app, other.email) == (10, 100)
+    assert guess(client, other.email, PASSWORD).status_code == 429
 
 
 def test_no_address_stands_in_the_table(client: FlaskClient, tenant: Tenant, addresses: Addresses) -> None:

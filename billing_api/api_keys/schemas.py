@@ -10,10 +10,12 @@ from billing_api.web.bodies import Body, Several
 from billing_api.web.fields import LINKS, Choice, Id, Instant, Schema, Text
 from billing_api.web.pagination import PageQuery, sort_field
 
+_A_SCOPE = "A scope belongs here, such as invoices:read; `GET /v1/me` names yours."
+
 
 def scopes_field(**kwargs: Any) -> Several:
     """What a key may do."""
-    return Several(Choice(*sorted(SCOPES)), len(SCOPES), 1, required=True, **kwargs)
+    return Several(Choice(*sorted(SCOPES), hint=_A_SCOPE), len(SCOPES), 1, required=True, **kwargs)
 
 
 class ApiKeyEdit(Body):

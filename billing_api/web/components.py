@@ -66,22 +66,6 @@ PROBLEM = {
     },
 }
 
-OAUTH_ERROR = {
-    "type": "object",
-    "required": ["error", "error_description"],
-    "properties": {
-        "error": {
-            "type": "string",
-            "description": "A code of RFC 6749, section 5.2.",
-            "enum": [
-                "invalid_client", "invalid_request", "invalid_scope", "unsupported_grant_type",
-                "temporarily_unavailable", "server_error",
-            ],
-        },
-        "error_description": {"type": "string", "description": "For a person."},
-    },
-}  # fmt: skip
-
 _TRUE = {"type": "string", "enum": ["true"]}
 HEADERS: dict[str, dict[str, Any]] = {
     "X-Request-Id": {
@@ -132,7 +116,7 @@ HEADERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "string", "example": "application/merge-patch+json, application/json"},
     },
 }
-_OF_STATUS = {
+OF_STATUS = {
     401: ("WWW-Authenticate",),
     403: ("WWW-Authenticate",),
     409: ("Retry-After",),
@@ -247,18 +231,6 @@ def refusals() -> dict[str, dict[str, Any]]:
     return {_name(status): _response(status, members) for status, members in sorted(kinds.items())}
 
 
-def oauth_refusal(status: int) -> dict[str, Any]:
-    """The response of the token endpoint when it refuses (RFC 6749, section 5.2)."""
-    codes = {401: "invalid_client", 400: "invalid_request", 500: "server_error"}
-    example = {"error": codes.get(status, "temporarily_unavailable"), "error_description": "In words, for a person."}
-    return {
-        "description": "Refused, in the form of RFC 6749.",
-        "headers": {"X-Request-Id": header("X-Request-Id")}
-        | {name: header(name) for name in _OF_STATUS.get(status, ())},
-        "content": {"application/json": {"schema": OAUTH_ERROR, "example": example}},
-    }
-
-
 def codes() -> list[str]:
     """Every code of a refusal or a fault that has a page, in alphabetical order."""
     return sorted(FAULT_CODES.keys() | {kind.code for kind in tree() if kind.__doc__})
@@ -274,7 +246,7 @@ def _response(status: int, kinds: list[type[BillingError]]) -> dict[str, Any]:
     return {
         "description": "; ".join(title for _, title in sorted(refused.items())) + ".",
         "headers": {name: header(name) for name in ("X-Request-Id", *OF_LIMITS)}
-        | {name: _header(name, status) for name in _OF_STATUS.get(status, ())},
+        | {name: _header(name, status) for name in OF_STATUS.get(status, ())},
         "content": {
             PROBLEM_JSON: {
                 "schema": {"$ref": "#/components/schemas/Problem"},

@@ -8,7 +8,7 @@ from apispec import APISpec
 from apispec.ext.marshmallow.common import resolve_schema_instance
 from flask_smorest.utils import deepupdate
 
-from billing_api.web import components, csv
+from billing_api.web import components, csv, oauth
 from billing_api.web.answers import answer_of
 from billing_api.web.components import header, refusal
 from billing_api.web.parser import FORM, MERGE_PATCH
@@ -115,7 +115,7 @@ def operation(resource: str, view: Callable[..., Any], path: str, method: str) -
 
 def _told(view: Callable[..., Any], status: int) -> dict[str, Any]:
     """The response with which a view refuses."""
-    return components.oauth_refusal(status) if hasattr(view, "tells") else refusal(status)
+    return oauth.described(status) if hasattr(view, "tells") else refusal(status)
 
 
 def _examples(schema: Any, attribute: str = "examples") -> dict[str, Any]:

@@ -10,9 +10,26 @@ import orjson
 from flask import Response, request
 
 from billing_api.errors import BillingError, Fault, Malformed, Unauthenticated
+from billing_api.web.components import OF_STATUS, header
 
 _NAMED = frozenset({"invalid-client", "invalid-scope", "unsupported-grant-type"})
 """Codes that the RFC has too; whatever else is wrong with a request is an invalid one."""
+
+_ERROR = {
+    "type": "object",
+    "required": ["error", "error_description"],
+    "properties": {
+        "error": {
+            "type": "string",
+            "description": "A code of RFC 6749, section 5.2.",
+            "enum": [
+                "invalid_client", "invalid_request", "invalid_scope", "unsupported_grant_type",
+                "temporarily_unavailable", "server_error",
+            ],
+        },
+        "error_description": {"type": "string", "description": "For a person."},
+    },
+}  # fmt: skip
 
 
 class InvalidClient(Unauthenticated):
@@ -52,9 +69,9 @@ def refusal(error: BillingError) -> Response:
     else:
         word, status = "server_error" if error.status == 500 else "temporarily_unavailable", error.status
     places = [f"{(fault.pointer or '/')[1:]}: {fault.detail}" for fault in error.faults]
-    described = " ".join([error.detail, *places])
+    words = " ".join([error.detail, *places])
     # The characters that section 5.2 allows.
-    plain = "".join(sign if " " <= sign <= "~" and sign not in '"\\' else "'" for sign in described)
+    plain = "".join(sign if " " <= sign <= "~" and sign not in '"\\' else "'" for sign in words)
     answer = Response(orjson.dumps({"error": word, "error_description": plain}), status, mimetype="application/json")
     answer.headers.update(error.headers)
     answer.headers["Pragma"] = "no-cache"
@@ -86,3 +103,15 @@ def client_of(values: dict[str, Any]) -> tuple[str, str]:
     if scheme.lower() != "basic" or not colon:
         raise InvalidClient()
     return unquote_plus(name), unquote_plus(secret)
+
+
+def described(status: int) -> dict[str, Any]:
+    """The response of the token endpoint when it refuses, for the OpenAPI document."""
+    codes = {401: "invalid_client", 400: "invalid_request", 500: "server_error"}
+    example = {"error": codes.get(status, "temporarily_unavailable"), "error_description": "In words, for a person."}
+    return {
+        "description": "Refused, in the form of RFC 6749.",
+        "headers": {"X-Request-Id": header("X-Request-Id")}
+        | {name: header(name) for name in OF_STATUS.get(status, ())},
+        "content": {"application/json": {"schema": _ERROR, "example": example}},
+    }

@@ -96,6 +96,7 @@ def test_a_token_of_another_deployment_is_refused(
     client: FlaskClient, config: Config, forger: Forger, tmp_path: Path
 ) -> None:
     """Even one with the same issuer, audience, key id and claims."""
+    keys.make(tmp_path / "keys" / f"{forger.header['kid']}.pem")
     theirs = keys.load(replace(config, instance=tmp_path, jwt_keys=tmp_path / "keys"))
     assert theirs.signer == forger.header["kid"]
     assert_refused(client, f"Bearer {forger.signed(key=theirs.signing[theirs.signer])}")

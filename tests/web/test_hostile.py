@@ -125,6 +125,15 @@ def _still_inside(tenant: Tenant) -> Iterator[None]:
     assert tenant.get("/v1/me").status_code == 200
 
 
+OF_OAUTH = {"/v1/auth/token"}
+"""Refuses in a form of its own (RFC 6749)."""
+
+
+def told_as_oauth(answer: TestResponse) -> None:
+    assert answer.mimetype == "application/json"
+    assert answer.json.keys() == {"error", "error_description"}
+
+
 def check(operation: Operation, name: str, answer: TestResponse) -> None:
     """What holds for every answer. The name of the attack is told where it does not."""
     told = f"{operation.method} {operation.rule}: {name}: {answer.status_code} {answer.text[:300]}"
@@ -134,7 +143,7 @@ def check(operation: Operation, name: str, answer: TestResponse) -> None:
     assert answer.headers["X-Request-Id"], told
     if answer.status_code >= 400:
         try:
-            problem_of(answer)
+            told_as_oauth(answer) if operation.rule in OF_OAUTH else problem_of(answer)
         except AssertionError as error:
             raise AssertionError(told) from error
     elif answer.status_code not in {204, 304} and not PAGES.fullmatch(operation.rule):

@@ -26,6 +26,12 @@ VERSIONS = ["version = 0", "version = -1"]
 CASES = {
     "ck_api_keys_has_scopes": ["scopes = '{}'"],
     "ck_api_keys_version_positive": VERSIONS,
+    "ck_audit_entries_action_form": ["action = 'login'", "action = 'Login.refused'", "action = 'login.refused '"],
+    "ck_audit_entries_actor_named": ["actor_type = 'system', actor_id = id", "actor_type = 'user', actor_id = NULL"],
+    "ck_audit_entries_actor_type_known": ["actor_type = 'nobody'"],
+    "ck_audit_entries_object_named": [
+        "object_type = 'user', object_id = NULL", "object_type = NULL, object_id = id",
+    ],
     "ck_credit_note_adjustments_amounts_in_range": too_far("amount", "net"),
     "ck_credit_note_adjustments_position_not_negative": ["position = -1"],
     "ck_credit_note_lines_amounts_in_range": too_far("amount", "allowance_total", "charge_total", "net", "gross"),

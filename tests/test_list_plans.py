@@ -58,6 +58,14 @@ INSERT INTO events ({columns}) SELECT {columns} FROM (SELECT (jsonb_populate_rec
 ))).* FROM events one, generate_series(1, %(rows)s) n, (SELECT array_agg(gen_random_uuid()) known
     FROM generate_series(1, 2000)) ids WHERE one.object_id = %(id)s AND one.type = 'invoice.created') made
 """
+AUDIT = """
+INSERT INTO audit_entries ({columns}) SELECT {columns} FROM (SELECT (jsonb_populate_record(one, jsonb_build_object(
+    'id', gen_random_uuid(), 'actor_id', (ids.known)[1 + n %% 500], 'object_type', 'user',
+    'object_id', (ids.known)[1 + n * 7919 %% 2000], 'created_at', one.created_at - n * interval '7 minutes',
+    'action', CASE WHEN n %% 5000 = 0 THEN 'user.disabled' WHEN n %% 50 = 1 THEN 'login.refused' ELSE one.action END
+))).* FROM audit_entries one, generate_series(1, %(rows)s) n, (SELECT array_agg(gen_random_uuid()) known
+    FROM generate_series(1, 2000)) ids WHERE one.id = %(id)s) made
+"""
 CATALOGUE = """
 INSERT INTO {table} ({columns}) SELECT {columns} FROM (SELECT (jsonb_populate_record(one, jsonb_build_object(
     'id', gen_random_uuid(), 'name', 'Name ' || md5(n::text), 'external_id', 'E' || n, 'sku', 'S' || n / 2,
@@ -108,6 +116,7 @@ def filled(app: Flask, addresses: Addresses) -> Tenant:
     note = {"invoice_id": invoice["id"], "reason": "Returned"}
     credited = created(tenant.post("/v1/credit-notes", note))["id"]
     entry = tenant.get("/v1/ledger/entries").json["data"][0]["id"]
+    noted = tenant.get("/v1/audit-log?action=session.created").json["data"][0]["id"]
     given = {"rows": ROWS, "tenant": str(tenant.organization_id)}
     database = make_url(addresses.owner).database
     superuser = make_url(addresses.superuser).set(drivername="postgresql", database=database)
@@ -118,6 +127,7 @@ def filled(app: Flask, addresses: Addresses) -> Tenant:
             ("customers", CUSTOMERS, invoice["customer_id"]),
             ("invoices", INVOICES, invoice["id"]),
             ("events", EVENTS, invoice["id"]),
+            ("audit_entries", AUDIT, noted),
             ("products", CATALOGUE, product["id"]),
             ("tax_rates", CATALOGUE, product["tax_rate_id"]),
             ("sources", MONEY, payment["id"]),
@@ -202,6 +212,13 @@ EVENT_QUERIES = [
     "object_id={object}&type=invoice.created,invoice.paid",
     "object_id={customer}",
 ]
+AUDIT_QUERIES = [
+    "sort=created_at", "sort=-created_at", "action=session.created", "action=user.disabled", "action=login.refused",
+    "action=user.disabled,nothing.happened", "action=user.disabled,login.refused,session.created&sort=created_at",
+    "action=nothing.happened", "actor_id={actor}", "actor_id={actor}&action=login.refused", "object_id={object}",
+    "object_id={object}&sort=created_at", "created_from={recently}", "created_to={recently}",
+    "created_from=2000-01-01T00:00:00Z&action=login.refused", "created_to=2026-10-01T00:00:00Z",
+]  # fmt: skip
 
 DATES = ["{}_from=2021-03-01&{}_to=2021-03-03", "{}_to=2020-01-02", "{}_from=2020-01-01", "sort={}", "sort=-{}"]
 MONEY_QUERIES = [
@@ -227,6 +244,7 @@ TABLES = {
     "ledger/entries": "ledger_entries",
     "tax-rates": "tax_rates",
     "credit-notes": "sources",
+    "audit-log": "audit_entries",
 }
 """Where a list begins to read, unless the table has its name."""
 
@@ -236,6 +254,7 @@ TABLES = {
     [("invoices", query) for query in INVOICE_QUERIES]
     + [("customers", query) for query in CUSTOMER_QUERIES]
     + [("events", query) for query in EVENT_QUERIES]
+    + [("audit-log", query) for query in AUDIT_QUERIES]
     + [("products", query) for query in PRODUCT_QUERIES]
     + [("tax-rates", query) for query in CATALOGUE_QUERIES]
     + [("payments", query) for query in PAYMENT_QUERIES]
@@ -248,13 +267,16 @@ def test_a_list_reads_about_as_many_rows_as_it_shows(big: Tenant, resource: str,
     found = template or big.get("/v1/invoices?limit=1").json["data"]
     # The newest is the one that all others were made of.
     rate = big.get("/v1/tax-rates?limit=1").json["data"][0]["id"]
+    entry = big.get("/v1/audit-log?sort=created_at&limit=1").json["data"][0] if resource == "audit-log" else {}
     one = big.get("/v1/events?after=15000&limit=1").json["data"][0]["object"]["id"] if resource == "events" else ""
+    one = entry["object"]["id"] if entry else one
     recently = found[0]["updated_at"][:10] + "T00:00:00Z"
     paid = big.get("/v1/payments?limit=1").json["data"][0]
     named = {
         "payment": paid["id"],
         "invoice": paid["allocations"][0]["invoice_id"],
         "customer": found[0]["customer_id"],
+        "actor": entry["actor"]["id"] if entry else "",
     }
     query = query.format(**named, recently=recently, object=one, rate=rate)
     plan = plan_of(big, f"/v1/{resource}?{query}", TABLES.get(resource, resource))

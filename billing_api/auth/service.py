@@ -5,8 +5,10 @@ import uuid
 from typing import Any
 
 import sqlalchemy as sa
+from prometheus_client import Counter
 from uuid_utils.compat import uuid7
 
+from billing_api.audit_log.service import note, note_nothing
 from billing_api.auth import lockout, passwords, sessions
 from billing_api.auth.models import User
 from billing_api.auth.sessions import Grant, Terms
@@ -32,6 +34,9 @@ class WrongPassword(Invalid):
 
     code = "wrong-password"
     title = "The present password is another one"
+
+
+refused_logins = Counter("billing_refused_logins_total", "Logins refused, and why", ["reason"])
 
 
 def sign_up(values: dict[str, Any], terms: Terms) -> Grant:
@@ -64,6 +69,7 @@ def sign_up(values: dict[str, Any], terms: Terms) -> Grant:
     db.session.add(user)
     db.session.flush()
     record("user.created", user, role=user.role)
+    note("user.created", user, role=user.role)
     return sessions.start(organization, user, terms)
 
 
@@ -79,7 +85,9 @@ def login(email: str, password: str, terms: Terms) -> Grant:
         lockout.count(email)
         known = _by_email(email)
     if not passwords.matches(known.password_hash if known else None, password) or known is None:
-        raise InvalidCredentials()
+        raise _refused(known, "wrong password")
+    if known.status != "active":
+        raise _refused(known, "disabled")
     enter(known.organization_id, Actor("user", known.id))
     # Whoever changes the password or disables the user locks them too, and then ends the sessions that there are.
     user = find(User, known.id, lock=True)
@@ -127,7 +135,8 @@ def open_session(email: str, lifetime: dt.timedelta) -> Grant:
     user = _by_email(email)
     if user is None:
         raise NotFound("No user has this e-mail address.")
-    enter(user.organization_id, Actor("user", user.id))
+    # As the system and not as the user, who does not know of it.
+    enter(user.organization_id)
     return sessions.start(organizations.current(), user, Terms("body", lifetime))
 
 
@@ -151,6 +160,19 @@ def user_of(principal: Principal) -> User | None:
 def organization_of(_principal: Principal) -> Organization:
     """The organization that a credential speaks for: the one that the unit of work has entered with it."""
     return organizations.current()
+
+
+def _refused(known: User | None, reason: str) -> InvalidCredentials:
+    """The refusal of a login, which its organization can read about; in a unit of its own, because the refusal undoes
+    the one at hand. An address that nobody has belongs to no organization, and takes as long."""
+    refused_logins.labels(reason if known else "unknown address").inc()
+    with transaction():
+        if known is None:
+            note_nothing()
+        else:
+            enter(known.organization_id)
+            note("login.refused", known, reason=reason)
+    return InvalidCredentials()
 
 
 def _by_email(email: str) -> User | None:

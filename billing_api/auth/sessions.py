@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from uuid_utils.compat import uuid7
 
 from billing_api import clock
+from billing_api.audit_log.service import note
 from billing_api.auth.models import RefreshToken, Session, User
 from billing_api.database import db, enter, find, reveal
 from billing_api.domain.access import Principal, scope_text
@@ -87,6 +88,7 @@ def start(organization: Organization, user: User, terms: Terms) -> Grant:
     db.session.add(session)
     db.session.flush()
     record("session.created", session, user_id=str(user.id))
+    note("session.created", session, user_id=str(user.id))
     return Grant(organization, user, session, _new_token(session, terms.lifetime))
 
 
@@ -119,6 +121,7 @@ def refresh(token: str, terms: Terms) -> Grant:
         if was_unused or unit().started_at <= held.used_at:
             _await_more_twins(held)
             raise RefreshTokenInExchange()
+        note("session.refresh_reused", session, user_id=str(user.id))
         _end(session, "refresh token reused")
         raise RefreshTokenReused()
     grant = Grant(organizations.current(), user, session, _new_token(session, terms.lifetime))
@@ -245,6 +248,7 @@ def _await_more_twins(spent: RefreshToken) -> None:
 def _end(session: Session, reason: str) -> None:
     session.ended_at, session.end_reason = clock.now(), reason
     record("session.ended", session, user_id=str(session.user_id), reason=reason)
+    note("session.ended", session, user_id=str(session.user_id), reason=reason)
     db.session.flush()
 
 

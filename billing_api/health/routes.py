@@ -45,6 +45,7 @@ blueprint = Blueprint("operations", __name__, description="What runs the service
 
 PLACES = {
     "api_keys": "/v1/api-keys",
+    "audit_log": "/v1/audit-log",
     "change_password": "/v1/me/password",
     "credit_note_preview": "/v1/credit-notes/preview",
     "credit_notes": "/v1/credit-notes",

@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from billing_api.audit_log.service import note
 from billing_api.database import db
 from billing_api.errors import NotFound, PreconditionFailed
 from billing_api.events.models import EventCounter
@@ -46,6 +47,7 @@ def found(id: uuid.UUID, *, name: str, country: str, currency: str, time_zone: s
     db.session.add(EventCounter(organization_id=id))
     db.session.flush()
     record("organization.created", organization)
+    note("organization.created", organization)
     for prepare in _on_founded:
         prepare(organization)
     return organization
@@ -79,5 +81,6 @@ def edit(change: Callable[[Organization], dict[str, Any]], expected: Collection[
         setattr(organization, name, values[name])
     if changed:
         record("organization.updated", organization, changed=changed)
+        note("organization.updated", organization, changed=changed)
     db.session.flush()
     return organization

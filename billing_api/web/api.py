@@ -117,7 +117,10 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest
                     return Response(status=204)
                 dump = get_appcontext().get("result_dump")
                 if csv.is_tabular(schema):
-                    answer = csv.answer(schema, dump) if csv.is_wanted(request) else answer
+                    if csv.is_wanted(request):
+                        answer = csv.answer(schema, dump)
+                        if request.method == "GET":
+                            g.export = csv.exported(request, schema, dump)
                     answer.vary.add("Accept")
                 return _tag(answer, dump)
 

@@ -8,7 +8,9 @@ from sqlalchemy.exc import DBAPIError
 from werkzeug.routing import MapAdapter
 
 from billing_api import clock
-from billing_api.database import Overtaken, transaction
+from billing_api.database import Overtaken, enter, transaction
+from billing_api.unit_of_work import UnitOfWork
+from billing_api.web import csv
 from billing_api.web.arrival import arrived_at, client
 from billing_api.web.errors import is_passing
 from billing_api.web.json import ExactJson
@@ -57,6 +59,8 @@ class BillingApi(Flask):
         ) as here:
             here.started_at, here.client = arrived_at(), client()
             answer = self.make_response(super().dispatch_request())
+        if export := g.pop("export", None):
+            _tell_export(export, here)
         if is_dry_run and answer.status_code < 400:
             answer.headers["Dry-Run"] = "true"
             answer.headers.pop("Location", None)
@@ -68,3 +72,11 @@ class BillingApi(Flask):
         answer.status_code = 204
         answer.headers.pop("Content-Type", None)
         return answer
+
+
+def _tell_export(export: csv.Export, read: UnitOfWork) -> None:
+    """In a unit of its own, because reads write nothing; and before the answer, so that nothing leaves untold."""
+    with transaction(request_id=read.request_id) as here:
+        here.client = read.client
+        enter(read.tenant, read.actor)
+        csv.tell(export)

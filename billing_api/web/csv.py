@@ -7,7 +7,9 @@ are left out. Where items have lists of their own that are rows, what stands aro
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 import orjson
@@ -24,8 +26,36 @@ _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - spreadsheets read these too
 """What a text begins with that a spreadsheet may take for a formula."""
 
+_PLACE = re.compile(r"<(?:\w+:)?(\w+)>")
+"""Where an id stands in a rule of the router."""
+
 Path = tuple[str, ...]
 Level = tuple[str, list[Path]]
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What is given out as a table: of which address, with what ids in it, by which parameters, and how many items."""
+
+    path: str
+    ids: dict[str, str]
+    parameters: list[str]
+    items: int
+
+
+_on_export: list[Callable[[Export], None]] = []
+
+
+def on_export(tell: Callable[[Export], None]) -> Callable[[Export], None]:
+    """Have each table told, before it leaves, to a resource that the edge does not know."""
+    _on_export.append(tell)
+    return tell
+
+
+def tell(export: Export) -> None:
+    """Tell those who asked for it, in the unit of work at hand."""
+    for listener in _on_export:
+        listener(export)
 
 
 def is_tabular(schema: object) -> TypeGuard[Schema]:
@@ -53,6 +83,13 @@ def answer(schema: Schema, dump: Mapping[str, Any]) -> Response:
     response = Response(text.getvalue().encode())
     response.headers["Content-Type"] = f"{CSV}; charset=utf-8; header=present"
     return response
+
+
+def exported(request: Request, schema: Schema, dump: Mapping[str, Any]) -> Export:
+    """What an answer gives out; the values of parameters stay out of it, for they may be somebody's address."""
+    rule = request.url_rule.rule if request.url_rule else ""
+    ids = {name: str(id) for name, id in (request.view_args or {}).items() if isinstance(id, uuid.UUID)}
+    return Export(_PLACE.sub(r"{\1}", rule), ids, sorted({*request.args}), len(dump[schema.rows[0]]))
 
 
 def header(schema: Schema) -> list[str]:

@@ -37,6 +37,7 @@ class World:
         note = self.owner.post("/v1/credit-notes", {"invoice_id": credited["id"], "reason": "Returned"})
         self.note = (note.json or {})["id"]
         self.key = self.owner.post("/v1/api-keys", {"name": "Shop", "scopes": ["customers:read"]}).json
+        self.entry = self.owner.get("/v1/audit-log").json["data"][0]["id"]
         self.series = self.owner.get("/v1/number-series").json["data"][0]["links"]["self"]
 
     def somebody(self, who: str) -> Tenant:
@@ -81,6 +82,8 @@ def requests(world: World) -> dict[str, tuple[str, str, Any]]:
         "auth_change_password": ("PUT", OWN_PASSWORD, {"current_password": PASSWORD, "new_password": f"{PASSWORD} 2"}),
         "auth_end_other_sessions": ("DELETE", "/v1/me/sessions?dry_run=true", None),
         "auth_end_session": ("DELETE", f"/v1/me/sessions/{uuid.uuid4()}?dry_run=true", None),
+        "audit_log_read": ("GET", f"/v1/audit-log/{world.entry}", None),
+        "audit_log_search": ("GET", "/v1/audit-log", None),
         "auth_login": ("POST", "/v1/auth/login", {"email": world.owner.email, "password": PASSWORD}),
         "auth_logout": ("POST", LOGOUT, None),
         "auth_me": ("GET", "/v1/me", None),

@@ -25,6 +25,9 @@ def tell(client: FlaskClient, tenant: Tenant, document: dict[str, Any]) -> Itera
     yield from _credit_notes(tenant, document)
     yield from _reports(tenant)
     yield "events_list", tenant.get("/v1/events?limit=1")
+    logged = tenant.get("/v1/audit-log?limit=1")
+    yield "audit_log_search", logged
+    yield "audit_log_read", tenant.get((logged.json or {})["data"][0]["links"]["self"])
     yield "auth_logout", tenant.post("/v1/auth/logout")
     yield from _leave(client, tenant)
 

@@ -23,7 +23,7 @@ UNVISITED = {"auth_logout"}
 SEEN = (
     "/v1/customers", "/v1/invoices", "/v1/payments", "/v1/refunds", "/v1/number-series", "/v1/organization",
     "/v1/products", "/v1/tax-rates", "/v1/credit-notes", "/v1/api-keys",
-    "/v1/events",
+    "/v1/events", "/v1/audit-log",
 )  # fmt: skip
 
 
@@ -42,6 +42,7 @@ def own_ids(tenant: Tenant) -> dict[str, list[str]]:
     """What a tenant owns, by the name of the path parameter that takes it."""
     return {
         "customer_id": [one["id"] for one in tenant.get("/v1/customers").json["data"]],
+        "entry_id": [one["id"] for one in tenant.get("/v1/audit-log?limit=2").json["data"]],
         "invoice_id": [one["id"] for one in tenant.get("/v1/invoices").json["data"]],
         "key_id": [one["id"] for one in tenant.get("/v1/api-keys").json["data"]],
         "payment_id": [one["id"] for one in tenant.get("/v1/payments").json["data"]],

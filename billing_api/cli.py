@@ -25,6 +25,7 @@ from billing_api.embedded import EmbeddedError
 from billing_api.errors import BillingError
 from billing_api.import_command import imports
 from billing_api.keys_command import commands as keys
+from billing_api.organization_command import organizations
 from billing_api.postgres_cluster import one_line
 from billing_api.provisioning import DatabaseAway, lent, may_hold_issued, standing_at
 from billing_api.role_check import UnsafeRole
@@ -167,6 +168,7 @@ def check(as_json: bool) -> None:
 
 commands.add_command(imports)
 commands.add_command(keys)
+commands.add_command(organizations)
 
 
 @click.pass_context

@@ -3,7 +3,6 @@
 import datetime as dt
 import json
 import sys
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,10 +11,9 @@ from typing import BinaryIO, TextIO
 import click
 from flask.cli import with_appcontext
 
-from billing_api.auth import service as auth
-from billing_api.database import transaction
 from billing_api.importing import Interrupted, Job, Kind, Reject, Tally, of_customers, of_invoices, records, run
 from billing_api.intake import UnreadableFile
+from billing_api.organization_command import NAMED, named
 
 SHOWN = 50
 """So many rejected records are told on the screen where no file takes them."""
@@ -24,9 +22,6 @@ _FIRST = b'{"line": '
 """How a file of rejected records begins."""
 
 _FILE = click.argument("path", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-_ORGANIZATION = click.option(
-    "--organization", required=True, metavar="ID|EMAIL", help="Its id, or the e-mail address of one of its users."
-)
 _DRY_RUN = click.option("--dry-run", is_flag=True, help="Only try; each batch is judged by itself, and undone.")
 _REJECTS = click.option(
     "--rejects",
@@ -62,7 +57,7 @@ def imports() -> None:
 
 @imports.command("customers")
 @_FILE
-@_ORGANIZATION
+@NAMED
 @_DRY_RUN
 @_REJECTS
 @with_appcontext
@@ -76,7 +71,7 @@ def import_customers(path: Path, organization: str, dry_run: bool, rejects: Path
 
 @imports.command("invoices")
 @_FILE
-@_ORGANIZATION
+@NAMED
 @_DRY_RUN
 @_REJECTS
 @click.option(
@@ -99,7 +94,7 @@ def import_invoices(
 
 def _import(what: str, path: Path, kind: Kind, organization: str, *, dry_run: bool, rejects: Path | None) -> None:
     _spare(path, rejects)
-    organization_id = _organization(organization)
+    organization_id = named(organization)
     try:
         with path.open("rb") as file, _report(rejects) as report, _progress(file, path, what) as bar:
             job = Job(kind, organization_id, dry_run, report.tell, bar)
@@ -110,14 +105,6 @@ def _import(what: str, path: Path, kind: Kind, organization: str, *, dry_run: bo
         raise click.ClickException(f"{error.filename or path}: {error.strerror or error}") from None
     _sum_up(what, tally, report, dry_run=dry_run)
     sys.exit(1 if tally.rejected else 0)
-
-
-def _organization(text: str) -> uuid.UUID:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        with transaction():
-            return auth.employer_of(text)
 
 
 def _spare(path: Path, rejects: Path | None) -> None:

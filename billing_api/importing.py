@@ -151,6 +151,7 @@ def run(job: Job, found: Iterable[Record]) -> Tally:
 
     Raises:
         NotFound: there is no such organization.
+        OrganizationClosed
         Invalid: what is asked of the whole cannot be, such as an opening date in the future.
         Interrupted: the database cannot be had, for longer than the pauses of the job.
     """
@@ -173,7 +174,7 @@ def run(job: Job, found: Iterable[Record]) -> Tally:
 
 def _organization(id: uuid.UUID) -> Organization:
     try:
-        return organizations.current()
+        return organizations.open_one()
     except NotFound:
         raise NotFound(f"There is no organization with the id {id}.") from None
 

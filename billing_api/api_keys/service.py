@@ -21,6 +21,7 @@ from billing_api.database import db, enter, find, reveal, savepoint, transaction
 from billing_api.domain.access import Principal
 from billing_api.errors import Fault, Forbidden, Invalid
 from billing_api.events.service import record
+from billing_api.organizations import service as organizations
 from billing_api.unit_of_work import Actor, unit
 
 _FORM = re.compile(r"bk_[A-Za-z0-9_-]{43}")
@@ -174,9 +175,11 @@ def _looked_up(digest: str, now: dt.datetime) -> Known | None:
             scopes=frozenset(key.scopes),
             client_id=str(key.id),
         )
+        enter(key.organization_id, Actor("api_key", key.id))
+        if organizations.current().closed_at is not None:
+            return None
         known = Known(principal, key.expires_at, now)
         if not known.has_expired:
-            enter(key.organization_id, Actor("api_key", key.id))
             _note_use(key.id, now)
         return known
 
@@ -189,7 +192,6 @@ def _note_use(id: uuid.UUID, now: dt.datetime) -> None:
         .where(ApiKey.organization_id == unit().tenant, ApiKey.id == id)
         .values(last_used_at=now, last_used_address=unit().client.address, updated_at=ApiKey.updated_at)
     )
-    db.session.execute(sa.select(sa.literal(1)))
     with suppress(DBAPIError), savepoint():
         db.session.execute(noted)
 

@@ -88,6 +88,8 @@ def login(email: str, password: str, terms: Terms) -> Grant:
         raise _refused(known, "wrong password")
     if known.status != "active":
         raise _refused(known, "disabled")
+    if _is_closed(known.organization_id):
+        raise _refused(known, "organization closed")
     enter(known.organization_id, Actor("user", known.id))
     # Whoever changes the password or disables the user locks them too, and then ends the sessions that there are.
     user = find(User, known.id, lock=True)
@@ -131,13 +133,14 @@ def open_session(email: str, lifetime: dt.timedelta) -> Grant:
 
     Raises:
         NotFound: there is no such user.
+        OrganizationClosed
     """
     user = _by_email(email)
     if user is None:
         raise NotFound("No user has this e-mail address.")
     # As the system and not as the user, who does not know of it.
     enter(user.organization_id)
-    return sessions.start(organizations.current(), user, Terms("body", lifetime))
+    return sessions.start(organizations.open_one(), user, Terms("body", lifetime))
 
 
 def employer_of(email: str) -> uuid.UUID:
@@ -160,6 +163,13 @@ def user_of(principal: Principal) -> User | None:
 def organization_of(_principal: Principal) -> Organization:
     """The organization that a credential speaks for: the one that the unit of work has entered with it."""
     return organizations.current()
+
+
+def _is_closed(organization_id: uuid.UUID) -> bool:
+    """Whether the organization is closed; asked before the unit at hand begins, so that a refusal can be noted."""
+    with transaction(read_only=True):
+        enter(organization_id)
+        return organizations.current().closed_at is not None
 
 
 def _refused(known: User | None, reason: str) -> InvalidCredentials:

@@ -112,7 +112,8 @@ def refresh(token: str, terms: Terms) -> Grant:
     db.session.refresh(held)
     user = find(User, session.user_id)
     unit().actor = Actor("user", user.id)
-    if session.ended_at is not None or user.status != "active":
+    organization = organizations.current()
+    if organization.closed_at is not None or session.ended_at is not None or user.status != "active":
         raise InvalidRefreshToken()
     if session.carrier != terms.carrier:
         # What a cookie keeps from the scripts of a page must not be had in a body.
@@ -124,7 +125,7 @@ def refresh(token: str, terms: Terms) -> Grant:
         note("session.refresh_reused", session, user_id=str(user.id))
         _end(session, "refresh token reused")
         raise RefreshTokenReused()
-    grant = Grant(organizations.current(), user, session, _new_token(session, terms.lifetime))
+    grant = Grant(organization, user, session, _new_token(session, terms.lifetime))
     # As late as can be: what was sent up to here cannot have seen the successor.
     held.used_at = clock.now()
     return grant

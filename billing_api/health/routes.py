@@ -67,6 +67,7 @@ PLACES = {
     "number_series": "/v1/number-series",
     "openapi": "/openapi.json",
     "organization": "/v1/organization",
+    "organization_close": "/v1/organization/close",
     "payments": "/v1/payments",
     "problem": "/problems/{code}",
     "products": "/v1/products",

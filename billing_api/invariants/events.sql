@@ -7,6 +7,13 @@ LEFT JOIN event_counters c ON c.organization_id = o.id
 LEFT JOIN (SELECT organization_id, count(*), max(sequence) AS last FROM events GROUP BY 1) e ON e.organization_id = o.id
 WHERE c.last_sequence IS NULL OR coalesce(e.count, 0) <> coalesce(e.last, 0) OR coalesce(e.last, 0) <> c.last_sequence
 
+-- event-of-closing: The last fact of an organization that is closed is its closing, and of no other.
+SELECT o.id, o.id, format('closed %s, and the last fact is %s', coalesce(o.closed_at::text, 'never'), e.type)
+FROM organizations o
+JOIN event_counters c ON c.organization_id = o.id
+JOIN events e ON e.organization_id = o.id AND e.sequence = c.last_sequence
+WHERE (o.closed_at IS NOT NULL) <> (e.type = 'organization.closed')
+
 -- event-of-issue: Every issued invoice and credit note was stated once, with its number, and nothing else was.
 SELECT organization_id, id, format('%s stated %s times', i.number, coalesce(e.count, 0))
 FROM (

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from billing_api.database import Key, Model, Versioned
+from billing_api.database import Instant, Key, Model, Versioned
 
 
 class Organization(Versioned, Model):
@@ -44,3 +44,4 @@ class Organization(Versioned, Model):
     books_locked_until: Mapped[dt.date | None] = mapped_column(sa.Date)
     cancellation_mode: Mapped[str] = mapped_column(sa.Text)
     require_if_match: Mapped[bool] = mapped_column(default=False)
+    closed_at: Mapped[Instant | None] = mapped_column()

@@ -5,7 +5,7 @@ from typing import Any
 
 from billing_api.organizations import service
 from billing_api.organizations.models import Organization
-from billing_api.organizations.schemas import OrganizationInput, OrganizationOutput
+from billing_api.organizations.schemas import CloseInput, OrganizationInput, OrganizationOutput
 from billing_api.web.api import Blueprint
 from billing_api.web.auth import requires
 from billing_api.web.preconditions import expected_version
@@ -36,3 +36,17 @@ def update(change: Callable[[Organization], dict[str, Any]]) -> Organization:
     Issued documents keep the seller as it was when they were issued.
     """
     return service.edit(change, expected_version())
+
+
+@blueprint.route("/close", methods=["POST"])
+@requires("owners:write")
+@blueprint.arguments(CloseInput())
+@blueprint.response(200, OrganizationOutput())
+def close(body: dict[str, Any]) -> Organization:
+    """Close the organization
+
+    At once and for everybody: access and refresh tokens, keys and logins are refused from now on, also those of whoever
+    closes it, and nothing more is recorded. All data stay for as long as the law wants them. Only the operator of the
+    service can open it again.
+    """
+    return service.close(body["name"])

@@ -144,8 +144,17 @@ class OrganizationOutput(OrganizationInput):
     created_at = Instant(required=True)
     updated_at = Instant(required=True)
     version = fields.Integer(required=True)
+    closed_at = Instant(required=True, allow_none=True)
     links = fields.Function(lambda organization: {"self": "/v1/organization"}, metadata=LINKS)
 
     @ma.post_dump
     def leave_out_null(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         return data
+
+
+class CloseInput(Body):
+    """The organization's name, as a confirmation that this very one is meant."""
+
+    examples = {"The name, as it is shown": {"name": "Analytical Engines"}}
+
+    name = Text(255, required=True)

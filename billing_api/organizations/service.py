@@ -6,13 +6,30 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from billing_api import clock
 from billing_api.audit_log.service import note
 from billing_api.database import db
-from billing_api.errors import NotFound, PreconditionFailed
+from billing_api.errors import Conflict, Fault, Invalid, NotFound, PreconditionFailed
 from billing_api.events.models import EventCounter
 from billing_api.events.service import record
 from billing_api.organizations.models import Organization
 from billing_api.unit_of_work import unit
+
+
+class NameNotConfirmed(Invalid):
+    """An organization is closed by whoever can say its name: send `name` exactly as `GET /v1/organization` shows it."""
+
+    code = "name-not-confirmed"
+    title = "This is not the name of the organization"
+
+
+class OrganizationClosed(Conflict):
+    """The organization is closed: nobody comes in, and nothing more is recorded. Its operator can open it again, with
+    `billing-api organizations reopen`."""
+
+    code = "organization-closed"
+    title = "The organization is closed"
+
 
 # fmt: off
 _CREDIT_NOTE_COUNTRIES = frozenset({
@@ -84,3 +101,43 @@ def edit(change: Callable[[Organization], dict[str, Any]], expected: Collection[
         note("organization.updated", organization, changed=changed)
     db.session.flush()
     return organization
+
+
+def open_one() -> Organization:
+    """The organization of this unit of work, for those who come without a session. Raises OrganizationClosed."""
+    organization = current()
+    if organization.closed_at is not None:
+        raise OrganizationClosed()
+    return organization
+
+
+def close(name: str) -> Organization:
+    """Close the organization: its sessions, logins and keys are refused from now on, and what was let in before but
+    commits later is undone. Its data stay.
+
+    Raises:
+        NameNotConfirmed: it is called otherwise.
+    """
+    organization = current(lock=True)
+    if organization.name != name:
+        fault = Fault("name-not-confirmed", "The organization has another name.", "/name")
+        raise NameNotConfirmed(faults=[fault])
+    if organization.closed_at is None:
+        organization.closed_at = clock.now()
+        _state(organization, "organization.closed")
+    return organization
+
+
+def reopen() -> Organization:
+    """Open the organization again, for its operator; sessions and keys that had not ended themselves hold again."""
+    organization = current(lock=True)
+    if organization.closed_at is not None:
+        organization.closed_at = None
+        _state(organization, "organization.reopened")
+    return organization
+
+
+def _state(organization: Organization, fact: str) -> None:
+    db.session.flush()
+    record(fact, organization)
+    note(fact, organization)

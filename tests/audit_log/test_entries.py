@@ -190,6 +190,7 @@ def leave_traces(app: Flask) -> Tenant:
     tenant.patch("/v1/organization", {"phone": CANARY, "email": f"{CANARY}@example.com", "legal_notice": CANARY})
     tenant.customer(name=CANARY, email=f"{CANARY}@example.com", metadata={CANARY: CANARY})
     tenant.get(f"/v1/customers?email={CANARY}@example.com", Accept="text/csv")
+    assert tenant.post("/v1/organization/close", {"name": CANARY}).status_code == 200
     return tenant
 
 

@@ -43,7 +43,7 @@ class World:
     def somebody(self, who: str) -> Tenant:
         """The same for all requests, but after a logout and a change of the password."""
         if who not in self._known:
-            others = {"stranger": (self.stranger, "owner"), "disabled": (self.owner, "admin", "disabled")}
+            others = {"stranger": (self.stranger, "owner"), "disabled": (self.owner, "owner", "disabled")}
             organization, *role = others.get(who, (self.owner, who))
             self._known[who] = organization.colleague(*role)
         return self._known[who]
@@ -135,6 +135,7 @@ def requests(world: World) -> dict[str, tuple[str, str, Any]]:
         "operations_metrics": ("GET", "/metrics", None),
         "operations_problem": ("GET", "/problems/not-found", None),
         "operations_ready": ("GET", "/health/ready", None),
+        "organization_close": ("POST", "/v1/organization/close?dry_run=true", {"name": "Analytical Engines"}),
         "organization_read": ("GET", "/v1/organization", None),
         "organization_update": ("PATCH", "/v1/organization?dry_run=true", {"phone": "1"}),
         "payments_apply_balance": ("POST", f"{issued}/apply-balance?dry_run=true", {}),
@@ -221,7 +222,8 @@ PROTECTED = {
     "tax_rates_replace": (*OF_ALL, "in_use"),
     "tax_rates_update": (*OF_ALL, "in_use"),
     "payments_update": (*OF_ALL, *OF_PAYMENTS, "amount", "currency", "payment_date", "method", "allocations"),
-    "organization_update": (*OF_ALL, "owner", "event_counter"),
+    "organization_close": (*OF_ALL, "closed_at", "email"),
+    "organization_update": (*OF_ALL, "owner", "event_counter", "closed_at"),
     "number_series_update": (
         *OF_ALL, "document_type", "next_number", "last_number", "last_value", "last_issue_date", "upcoming", "period",
     ),

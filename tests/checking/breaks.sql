@@ -312,6 +312,13 @@ UPDATE event_counters SET last_sequence = last_sequence + 1
 -- event-gapless
 DELETE FROM event_counters
 
+-- event-of-closing
+UPDATE organizations SET closed_at = now()
+
+-- event-of-closing
+UPDATE events e SET type = 'organization.closed' FROM event_counters c
+WHERE (c.organization_id, c.last_sequence) = (e.organization_id, e.sequence)
+
 -- event-of-issue
 UPDATE events SET data = data || '{"number": "X"}' WHERE type = 'invoice.finalized'
 

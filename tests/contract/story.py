@@ -69,6 +69,11 @@ def _begin(client: FlaskClient, tenant: Tenant) -> Iterator[Step]:
     login = client.post("/v1/auth/login", json={"email": founder["email"], "password": PASSWORD})
     yield "auth_login", login
     yield "auth_refresh", client.post("/v1/auth/refresh", json={"refresh_token": (login.json or {})["refresh_token"]})
+    headers = {"Authorization": f"Bearer {(login.json or {})['access_token']}"}
+    yield (
+        "organization_close",
+        client.post("/v1/organization/close", json={"name": "Analytical Engines"}, headers=headers),
+    )
     yield "auth_me", tenant.get("/v1/me")
     yield "auth_search_sessions", tenant.get("/v1/me/sessions")
     yield "auth_end_other_sessions", tenant.delete("/v1/me/sessions")

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
@@ -14,68 +14,9 @@ from billing_api.embedded import Addresses
 from billing_api.postgres_cluster import connect
 from tests.factories import PASSWORD, Tenant, line
 from tests.web.refusals import codes, refused
+from tests.web.retried import CLOSING, CUSTOMERS, REQUESTS
 
-CUSTOMERS, MONEY = "/v1/customers", {"amount": "1", "currency": "EUR"}
 KEPT_HOURS = 72
-
-
-def of(thing: dict[str, Any], action: str) -> str:
-    return f"{thing['links']['self']}/{action}"
-
-
-def given_up(tenant: Tenant) -> str:
-    invoice = tenant.invoice()
-    assert tenant.post(of(invoice, "mark-uncollectible")).status_code == 200
-    return of(invoice, "mark-collectible")
-
-
-def with_balance(tenant: Tenant) -> str:
-    invoice = tenant.invoice()
-    assert tenant.post("/v1/payments", {**MONEY, "customer_id": invoice["customer_id"]}).status_code == 201
-    return of(invoice, "apply-balance")
-
-
-def with_credit_note(tenant: Tenant) -> str:
-    tenant.payment(invoice := tenant.invoice())
-    return of(tenant.post("/v1/credit-notes", {"invoice_id": invoice["id"], "reason": "None"}).json or {}, "refunds")
-
-
-REQUESTS: dict[str, Callable[[Tenant], tuple[str, Any]]] = {
-    "/v1/customers": lambda tenant: (CUSTOMERS, {"name": "Once"}),
-    "/v1/customers/bulk": lambda tenant: ("/v1/customers/bulk", {"items": [{"name": "Once"}, {"name": ""}]}),
-    "/v1/invoices/bulk": lambda tenant: ("/v1/invoices/bulk", {"items": [tenant.invoice_body(finalize=True)]}),
-    "/v1/invoices": lambda tenant: ("/v1/invoices", tenant.invoice_body(finalize=True)),
-    "/v1/invoices/<uuid:invoice_id>/finalize": lambda tenant: (f"/v1/invoices/{tenant.draft()['id']}/finalize", None),
-    "/v1/invoices/<uuid:invoice_id>/mark-sent": lambda tenant: (of(tenant.invoice(), "mark-sent"), None),
-    "/v1/invoices/<uuid:invoice_id>/mark-uncollectible": lambda tenant: (
-        of(tenant.invoice(), "mark-uncollectible"),
-        None,
-    ),
-    "/v1/invoices/<uuid:invoice_id>/mark-collectible": lambda tenant: (given_up(tenant), None),
-    "/v1/invoices/<uuid:invoice_id>/void": lambda tenant: (of(tenant.invoice(), "void"), {"reason": "Twice"}),
-    "/v1/invoices/<uuid:invoice_id>/duplicate": lambda tenant: (of(tenant.invoice(), "duplicate"), None),
-    "/v1/invoices/<uuid:invoice_id>/payments": lambda tenant: (of(tenant.invoice(), "payments"), {"amount": "1"}),
-    "/v1/invoices/<uuid:invoice_id>/apply-balance": lambda tenant: (with_balance(tenant), {"amount": "1"}),
-    "/v1/invoices/<uuid:invoice_id>/refunds": lambda tenant: (
-        of(tenant.invoice(lines=[line(unit_price="-1")]), "refunds"),
-        {"amount": "1"},
-    ),
-    "/v1/invoices/<uuid:invoice_id>/revise": lambda tenant: (of(tenant.invoice(), "revise"), {"reason": "Wrong"}),
-    "/v1/credit-notes": lambda tenant: ("/v1/credit-notes", {"invoice_id": tenant.invoice()["id"], "reason": "None"}),
-    "/v1/credit-notes/<uuid:credit_note_id>/refunds": lambda tenant: (with_credit_note(tenant), {"amount": "1"}),
-    "/v1/payments": lambda tenant: ("/v1/payments", {**MONEY, "customer_id": tenant.customer()["id"]}),
-    "/v1/payments/<uuid:payment_id>/reverse": lambda tenant: (
-        of(tenant.payment(tenant.invoice()), "reverse"),
-        {"reason": "Sent back"},
-    ),
-    "/v1/payments/<uuid:payment_id>/refunds": lambda tenant: (
-        of(tenant.payment(tenant.invoice(), amount="900", overpayment="balance"), "refunds"),
-        {"amount": "1"},
-    ),
-    "/v1/products": lambda tenant: ("/v1/products", {"name": "Once", "unit_price": "1.00"}),
-    "/v1/tax-rates": lambda tenant: ("/v1/tax-rates", {"name": "Once", "rate": "19"}),
-}
-"""A good request for every POST that stores its reply; a new route is missed until it stands here."""
 
 
 @pytest.fixture
@@ -107,9 +48,11 @@ def is_replay(answer: TestResponse) -> bool:
     return "Idempotency-Replayed" in answer.headers
 
 
-def test_every_post_stands_in_the_list_but_for_those_that_store_nothing_or_a_secret(app: Flask) -> None:
-    posts = {rule.rule for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())} - {"/v1/api-keys"}
-    assert {rule for rule in posts if "/auth/" not in rule and not rule.endswith("/preview")} == REQUESTS.keys()
+def test_every_post_stands_in_the_list_but_for_those_that_store_nothing(app: Flask) -> None:
+    posts = {rule.rule for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())}
+    storing = {rule for rule in posts if "/auth/" not in rule and not rule.endswith("/preview")}
+    # The stored reply of a key lacks its secret, and has a test of its own.
+    assert storing == {*REQUESTS, CLOSING, "/v1/api-keys"}
 
 
 @pytest.mark.parametrize("rule", REQUESTS)

@@ -205,13 +205,15 @@ def find(
     id: uuid.UUID,
     *,
     lock: bool = False,
+    alone: bool = False,
     expected: Collection[int] | None = None,
     options: tuple[Any, ...] = (),
 ) -> Entity:
     """The row of this tenant with this id.
 
-    `lock` takes it FOR NO KEY UPDATE, which lets others still refer to it. `expected` are the versions that the
-    caller means (If-Match); with the lock held, nobody can change it between this look and the UPDATE.
+    `lock` takes it FOR NO KEY UPDATE, which lets others still refer to it, or `alone` FOR UPDATE. `expected` are
+    the versions that the caller means (If-Match); with the lock held, nobody can change it between this look and the
+    UPDATE.
 
     Raises:
         NotFound: there is none, or it is another tenant's.
@@ -219,7 +221,7 @@ def find(
     """
     query = sa.select(model).where(model.id == id, model.organization_id == unit().tenant).options(*options)
     if lock:
-        query = query.with_for_update(key_share=True, of=model).execution_options(populate_existing=True)
+        query = query.with_for_update(key_share=not alone, of=model).execution_options(populate_existing=True)
     row = db.session.scalars(query).unique().one_or_none()
     if row is None:
         raise NotFound()

@@ -22,6 +22,29 @@ PERIODS = [
     "billing_period_start = NULL, billing_period_end = '2026-01-31'",
 ]
 VERSIONS = ["version = 0", "version = -1"]
+NOBODY = {
+    "archived": "true", "name": "'Anonymized customer'", "billing_emails": "'[]'", "tax_ids": "'[]'",
+    "metadata": "'{}'", **dict.fromkeys(("billing_address", "shipping_address", "email", "email_key"), "NULL"),
+}  # fmt: skip
+"""What an anonymized customer has been left with, as far as the others had anything else."""
+
+
+def anonymized(**but: str) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in {"anonymized_at": "now()", **NOBODY, **but}.items())
+
+
+SOMEBODY = [
+    *(anonymized(**{name: "'x'"}) for name in ("email", "email_key", "external_id", "name", "legal_name")),
+    *(anonymized(**{name: "'x'"}) for name in ("registration_number", "phone")),
+    *(
+        anonymized(**{name: """'{"name": "x"}'"""})
+        for name in (
+            "billing_address", "shipping_address", "contact", "electronic_address", "exemption", "metadata",
+        )
+    ),
+    *(anonymized(**{name: """'["x"]'"""}) for name in ("billing_emails", "tax_ids")),
+    anonymized(archived="false"),
+]  # fmt: skip
 
 CASES = {
     "ck_api_keys_has_scopes": ["scopes = '{}'"],
@@ -52,6 +75,7 @@ CASES = {
     "ck_credit_notes_sums_add_up": ["tax_total = tax_total + 1", "subtotal = subtotal - 1"],
     "ck_allocations_amount_positive": ["amount = 0", "amount = -1"],
     "ck_allocations_released_whole": ["released_at = now()", "released_on = '2026-01-01'"],
+    "ck_customers_anonymized_is_nobody": SOMEBODY,
     "ck_customers_currency_form": ["currency = 'eur'", "currency = 'EURO'", "currency = ''", "currency = 'EUR '"],
     "ck_customers_email_has_key": ["email_key = NULL", "email = NULL"],
     "ck_customers_net_terms_days_range": ["net_terms_days = -1", "net_terms_days = 3651"],

@@ -30,6 +30,7 @@ STAGES = {
         "explaining", "adoption",
         "product_service", "tax_rate_service", "lookup", "terms", "scheduling", "audit", "actions", "issued",
         "settlement", "preceding", "copying", "balance", "credits", "revision", "statements", "taxation",
+        "anonymization",
     ),
     "schemas": ("schemas", "bodies", "line_bodies", "imports", "explanations", "tax_ids"),
     "routes": ("routes", "product_routes", "tax_rate_routes", "token_routes"),

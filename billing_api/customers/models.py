@@ -6,9 +6,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from billing_api.database import Model, Owned, Versioned, on_violation
+from billing_api.database import Instant, Model, Owned, Versioned, on_violation
 from billing_api.domain.treatment import TREATMENTS
 from billing_api.errors import Conflict, Fault
+
+ANONYMOUS = "Anonymized customer"
+"""What a customer is called of whom nothing personal is known any more."""
 
 _TREATMENTS = ", ".join(f"'{treatment}'" for treatment in TREATMENTS)
 
@@ -41,6 +44,12 @@ class Customer(Owned, Versioned, Model):
         sa.CheckConstraint("currency IS NULL OR currency ~ '^[A-Z]{3}$'", name="currency_form"),
         sa.CheckConstraint("net_terms_days BETWEEN 0 AND 3650", name="net_terms_days_range"),
         sa.CheckConstraint("(email IS NULL) = (email_key IS NULL)", name="email_has_key"),
+        sa.CheckConstraint(
+            f"anonymized_at IS NULL OR (archived AND name = '{ANONYMOUS}' AND num_nonnulls(legal_name, email, "
+            "email_key, external_id, registration_number, billing_address, shipping_address, phone, contact, "
+            "electronic_address, exemption) = 0 AND billing_emails = '[]' AND tax_ids = '[]' AND metadata = '{}')",
+            name="anonymized_is_nobody",
+        ),
         sa.Index("ix_customers_organization_id_created_at", "organization_id", "created_at", "id"),
         sa.Index("ix_customers_organization_id_updated_at", "organization_id", "updated_at", "id"),
         sa.Index("ix_customers_organization_id_name", "organization_id", "name", "id"),
@@ -74,6 +83,7 @@ class Customer(Owned, Versioned, Model):
     exemption: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     metadata_: Mapped[dict[str, str]] = mapped_column("metadata", JSONB, default=dict)
     archived: Mapped[bool] = mapped_column(default=False)
+    anonymized_at: Mapped[Instant | None] = mapped_column()
 
 
 on_violation(

@@ -5,12 +5,13 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from billing_api.customers import service
+from billing_api.customers import anonymization, service
 from billing_api.customers.models import Customer
 from billing_api.customers.schemas import CustomerFilter, CustomerInput, CustomerOutput
 from billing_api.web.api import Blueprint
 from billing_api.web.auth import requires
 from billing_api.web.bulk import LARGEST_BODY, BulkOutput, BulkQuery, bulk_of, run
+from billing_api.web.idempotency import forget_replies
 from billing_api.web.pagination import SortKey, page_of, paginate
 from billing_api.web.preconditions import expected_version
 
@@ -106,6 +107,22 @@ def delete(customer_id: uuid.UUID) -> None:
     Only while no document names it; archive it otherwise.
     """
     service.delete(customer_id, expected_version())
+
+
+@blueprint.route("/<uuid:customer_id>/anonymize", methods=["POST"])
+@requires("customers:write")
+@blueprint.response(200, CustomerOutput())
+def anonymize(customer_id: uuid.UUID) -> Customer:
+    """Anonymize a customer
+
+    For good: name, addresses, e-mails, phone, contact, tax ids, keys, exemption and metadata are removed, and the
+    customer is archived. Refused while drafts name the customer. Documents that were issued keep their buyer, as the
+    law wants, and what is owed can still be paid. Stored replies about the customer are forgotten: a retry under one of
+    their keys runs again.
+    """
+    customer = anonymization.anonymize(customer_id, expected_version())
+    forget_replies(customer.id)
+    return customer
 
 
 @blueprint.route("/by-external-id/<key:external_id>", methods=["PUT"])

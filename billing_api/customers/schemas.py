@@ -93,6 +93,7 @@ class CustomerOutput(CustomerInput):
     created_at = Instant(required=True)
     updated_at = Instant(required=True)
     version = fields.Integer(required=True)
+    anonymized_at = Instant(required=True, allow_none=True)
     links = fields.Function(lambda customer: {"self": f"/v1/customers/{customer.id}"}, metadata=LINKS)
 
     @ma.post_dump

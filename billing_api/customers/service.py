@@ -24,6 +24,13 @@ class CustomerInUse(Conflict):
     title = "The customer has documents"
 
 
+class CustomerAnonymized(Conflict):
+    """Nothing personal is known of this customer any more, and that stays so. Make a new one."""
+
+    code = "customer-anonymized"
+    title = "The customer was anonymized"
+
+
 for _table in ("invoices", "sources", "refunds", "ledger_entries"):
     on_violation(f"fk_{_table}_organization_id_customer_id", CustomerInUse)
 
@@ -89,7 +96,7 @@ def edit(
     """Change a customer to what `change` makes of it.
 
     Raises:
-        NotFound, PreconditionFailed
+        NotFound, PreconditionFailed, CustomerAnonymized
     """
     return _apply(find(Customer, id, lock=True, expected=expected), change)
 
@@ -158,6 +165,8 @@ def _locked(external_id: str) -> Customer | None:
 
 
 def _apply(customer: Customer, change: Callable[[Customer], Mapping[str, Any]]) -> Customer:
+    if customer.anonymized_at is not None:
+        raise CustomerAnonymized()
     row = _row(change(customer))
     changed = [name for name, value in row.items() if getattr(customer, name) != value]
     for name in changed:

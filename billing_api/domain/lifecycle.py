@@ -44,6 +44,7 @@ class Facts:
     is_credit_available: bool = True
     """Whether the buyer has something to their credit in its currency."""
     is_buyer_archived: bool = False
+    is_buyer_anonymized: bool = False
     is_owed_back: bool = False
     """Whether it owes the buyer something instead."""
     is_refund_available: bool = True
@@ -126,6 +127,11 @@ _ACTIVE = Requirement(
     detail="The customer is archived: PATCH it with archived: false.",
     holds=lambda facts: not facts.is_buyer_archived,
 )
+_KNOWN = Requirement(
+    code="customer-archived",
+    detail="The customer was anonymized: a new invoice would be issued to nobody.",
+    holds=lambda facts: not facts.is_buyer_anonymized,
+)
 _BOOKABLE = Requirement(
     code="period-locked",
     detail="The books are closed up to today: see books_locked_until of the organization.",
@@ -173,7 +179,7 @@ ACTIONS = (
     _action("void", _OWING, *_TO_VOID, _BOOKABLE),
     _action("mark-uncollectible", frozenset({"open"}), _BOOKABLE),
     _action("mark-collectible", frozenset({"uncollectible"}), _BOOKABLE),
-    _action("revise", _STANDING, *_TO_REVISE, _BOOKABLE),
+    _action("revise", _STANDING, *_TO_REVISE, _KNOWN, _BOOKABLE),
     _action("duplicate", _DRAFT | _ISSUED, _ACTIVE),
 )
 """In the order in which a screen would show them."""

@@ -178,7 +178,8 @@ def _all_facts(invoice: Invoice, parties: Parties) -> Facts:
     still decides."""
     facts = _facts(invoice, parties.organization)
     if parties.customer is not None and parties.customer.archived:
-        facts = replace(facts, is_buyer_archived=True)
+        is_anonymized = parties.customer.anonymized_at is not None
+        facts = replace(facts, is_buyer_archived=True, is_buyer_anonymized=is_anonymized)
     if _is_undecided("apply-balance", facts):
         return replace(facts, is_credit_available=has_available(invoice.customer_id, invoice.currency))
     if _is_undecided("refund", facts):

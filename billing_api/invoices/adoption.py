@@ -23,7 +23,7 @@ from billing_api.invoices import preceding
 from billing_api.invoices.drafting import Parties, write
 from billing_api.invoices.finalization import buyer_of, lacking_of_document, seller_of
 from billing_api.invoices.models import Invoice
-from billing_api.invoices.service import CustomerNotFound, ImportDiffers
+from billing_api.invoices.service import CustomerArchived, CustomerNotFound, ImportDiffers
 from billing_api.invoices.settlement import open_account, post
 from billing_api.ledger.service import refuse_closed
 from billing_api.numbering import service as numbering
@@ -118,9 +118,11 @@ def _adopt(body: Mapping[str, Any], there: _There, opening: dt.date) -> Invoice 
 def _customer(body: Mapping[str, Any], there: _There) -> Customer:
     key = body["customer_external_id"]
     found = there.customers.get(body["customer_id"] if key is None else key)
+    place = "/customer_id" if key is None else "/customer_external_id"
     if found is None:
-        place = "/customer_id" if key is None else "/customer_external_id"
         raise CustomerNotFound(faults=[Fault("customer-not-found", "There is no such customer.", place)])
+    if found.anonymized_at is not None:
+        raise CustomerArchived(faults=[Fault("customer-archived", "This customer was anonymized.", place)])
     return found
 
 

@@ -51,7 +51,9 @@ class Parties:
     @property
     def is_buyer_archived(self) -> bool:
         """Whether the buyer gets no new invoices."""
-        return self.customer is not None and self.customer.archived and self.customer.id not in self.excused
+        if self.customer is None or not self.customer.archived:
+            return False
+        return self.customer.anonymized_at is not None or self.customer.id not in self.excused
 
     def currency(self, asked: str | None) -> str:
         return asked or (self.customer and self.customer.currency) or self.organization.default_currency

@@ -44,6 +44,12 @@ def revision_of(id: uuid.UUID) -> uuid.UUID | None:
     return db.session.scalar(query)
 
 
+def has_drafts(customer_id: uuid.UUID) -> bool:
+    """Whether a draft names this customer."""
+    of_customer = (Invoice.organization_id == unit().tenant, Invoice.customer_id == customer_id)
+    return bool(db.session.scalar(sa.select(sa.exists().where(*of_customer, Invoice.status == "draft"))))
+
+
 def customers_of(invoices: Sequence[Invoice]) -> dict[uuid.UUID, Customer]:
     """The customers of these invoices, in one statement."""
     ids = {invoice.customer_id for invoice in invoices}

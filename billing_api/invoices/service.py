@@ -9,6 +9,8 @@ from typing import Any
 from uuid_utils.compat import uuid7
 
 from billing_api.customers import service as customers
+from billing_api.customers.anonymization import on_anonymize
+from billing_api.customers.models import Customer
 from billing_api.database import db, find, touch
 from billing_api.errors import Conflict, Fault, Invalid
 from billing_api.events import service as events
@@ -21,7 +23,7 @@ from billing_api.invoices.drafting import Parties, write
 from billing_api.invoices.finalization import issue
 from billing_api.invoices.models import Invoice
 from billing_api.invoices.preceding import InvoiceNotFound
-from billing_api.invoices.queries import bring_parts, parts, revision_of
+from billing_api.invoices.queries import bring_parts, has_drafts, parts, revision_of
 from billing_api.invoices.rows import content
 from billing_api.organizations import service as organizations
 
@@ -39,6 +41,14 @@ class CustomerArchived(Invalid):
 
     code = "customer-archived"
     title = "The customer is archived"
+
+
+class CustomerHasDrafts(Conflict):
+    """Drafts name this customer, and would be issued to nobody. Issue or delete them first; `GET
+    /v1/invoices?status=draft&customer_id=...` lists them."""
+
+    code = "customer-has-drafts"
+    title = "Drafts name the customer"
 
 
 class ImportDiffers(Conflict):
@@ -204,6 +214,13 @@ def fill(invoice: Invoice, body: Mapping[str, Any], *, keep: bool = False) -> Pa
         faults = [fault for refusal in refusals for fault in refusal.faults]
         raise Invalid(f"{len(faults)} faults in the body.", faults=faults)
     return parties
+
+
+@on_anonymize
+def refuse_with_drafts(customer: Customer) -> None:
+    """Nobody makes a draft for the customer meanwhile: its row is locked."""
+    if has_drafts(customer.id):
+        raise CustomerHasDrafts()
 
 
 def _replaced_by(id: uuid.UUID) -> Invoice | None:

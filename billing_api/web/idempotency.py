@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 from flask import Response, current_app, request
+from flask_smorest.utils import get_appcontext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -64,6 +65,7 @@ class StoredReply(Model):
         sa.CheckConstraint("status BETWEEN 200 AND 299", name="status_is_success"),
         sa.Index("ix_idempotency_keys_organization_id_created_at", "organization_id", "created_at"),
         sa.Index("ix_idempotency_keys_created_at", "created_at"),
+        sa.Index("ix_idempotency_keys_organization_id_about_id", "organization_id", "about_id"),
     )
 
     organization_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid, sa.ForeignKey("organizations.id"), primary_key=True)
@@ -73,6 +75,8 @@ class StoredReply(Model):
     status: Mapped[int] = mapped_column(sa.SmallInteger)
     headers: Mapped[dict[str, str]] = mapped_column(sa.JSON)
     body: Mapped[bytes] = mapped_column(sa.LargeBinary)
+    about_id: Mapped[uuid.UUID | None] = mapped_column(sa.Uuid)
+    """The customer whom the body names, or else the object that it shows."""
     created_at: Mapped[Instant] = mapped_column()
 
 
@@ -100,6 +104,19 @@ def once(view: Callable[..., Any], secrets: Collection[str] = ()) -> Callable[..
         return answer
 
     return wrapper
+
+
+def forget_replies(about_id: uuid.UUID) -> None:
+    """Forget the replies about a customer, or another object; a retry of one runs again. Those that are locked are
+    being reaped already."""
+    query = (
+        sa.select(StoredReply)
+        .where(StoredReply.organization_id == unit().tenant, StoredReply.about_id == about_id)
+        .with_for_update(skip_locked=True)
+    )
+    for stored in db.session.scalars(query):
+        db.session.delete(stored)
+    db.session.flush()
 
 
 def _fingerprint() -> str:
@@ -166,7 +183,13 @@ def _store(key: str, fingerprint: str, answer: Response, body: bytes) -> None:
             status=answer.status_code,
             headers={name: answer.headers[name] for name in _REPLAYED if name in answer.headers},
             body=body,
+            about_id=_about(),
             created_at=now,
         )
         .add_cte(reaped)
     )
+
+
+def _about() -> str | None:
+    dump = get_appcontext().get("result_dump")
+    return (dump.get("customer_id") or dump.get("id")) if isinstance(dump, dict) else None

@@ -188,8 +188,9 @@ def leave_traces(app: Flask) -> Tenant:
     for _ in range(2):
         refresh(tenant, grant["refresh_token"])
     tenant.patch("/v1/organization", {"phone": CANARY, "email": f"{CANARY}@example.com", "legal_notice": CANARY})
-    tenant.customer(name=CANARY, email=f"{CANARY}@example.com", metadata={CANARY: CANARY})
+    customer = tenant.customer(name=CANARY, email=f"{CANARY}@example.com", metadata={CANARY: CANARY})
     tenant.get(f"/v1/customers?email={CANARY}@example.com", Accept="text/csv")
+    assert tenant.post(f"{customer['links']['self']}/anonymize").status_code == 200
     assert tenant.post("/v1/organization/close", {"name": CANARY}).status_code == 200
     return tenant
 
@@ -210,6 +211,7 @@ def test_nothing_personal_and_no_secret_is_noted_stated_or_logged(
 ) -> None:
     tenant = leave_traces(app)
     written = traces(addresses, tenant) + capsys.readouterr().out
+    assert "customer.anonymized" in written
     assert "export.made" in written
     assert CANARY not in written
     assert "rt_" not in written

@@ -111,6 +111,7 @@ def _customers(tenant: Tenant, document: dict[str, Any]) -> Iterator[Step]:
     yield "customers_replace", tenant.put(path, body)
     yield "customers_update", tenant.patch(path, examples(document, "customers_update")[1])
     yield "customers_search", tenant.get("/v1/customers?limit=1")
+    yield "customers_anonymize", tenant.post(f"{path}/anonymize")
     yield "customers_delete", tenant.delete(path)
     several = examples(document, "customers_create_bulk")[1]["items"]
     yield "customers_create_bulk", tenant.post("/v1/customers/bulk", {"items": [*several, {"name": ""}]})

@@ -32,6 +32,10 @@ def with_credit_note(tenant: Tenant) -> str:
 REQUESTS: dict[str, Callable[[Tenant], tuple[str, Any]]] = {
     "/v1/customers": lambda tenant: (CUSTOMERS, {"name": "Once"}),
     "/v1/customers/bulk": lambda tenant: ("/v1/customers/bulk", {"items": [{"name": "Once"}, {"name": ""}]}),
+    "/v1/customers/<uuid:customer_id>/anonymize": lambda tenant: (
+        f"{tenant.customer()['links']['self']}/anonymize",
+        None,
+    ),
     "/v1/invoices/bulk": lambda tenant: ("/v1/invoices/bulk", {"items": [tenant.invoice_body(finalize=True)]}),
     "/v1/invoices": lambda tenant: ("/v1/invoices", tenant.invoice_body(finalize=True)),
     "/v1/invoices/<uuid:invoice_id>/finalize": lambda tenant: (f"/v1/invoices/{tenant.draft()['id']}/finalize", None),

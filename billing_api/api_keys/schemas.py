@@ -51,7 +51,7 @@ class ApiKeyOutput(Schema):
     id = Id(required=True)
     name = fields.String(required=True)
     hint = fields.String(required=True)
-    scopes = fields.List(Choice(*sorted(SCOPES)), required=True)
+    scopes = fields.List(Choice(*sorted(SCOPES), hint=_A_SCOPE), required=True)
     expires_at = Instant(allow_none=True)
     revoked_at = Instant(allow_none=True)
     last_used_at = Instant(allow_none=True)

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from billing_api import clock
 from billing_api.api_keys.models import ApiKey
+from billing_api.audit_log.service import note
 from billing_api.database import db, enter, find, reveal, savepoint, transaction
 from billing_api.domain.access import Principal
 from billing_api.errors import Fault, Forbidden, Invalid
@@ -93,6 +94,7 @@ def create(values: Mapping[str, Any], maker: Principal) -> ApiKey:
     db.session.add(key)
     db.session.flush()
     record("api_key.created", key, scopes=key.scopes)
+    note("api_key.created", key, scopes=key.scopes)
     key.secret = secret
     return key
 
@@ -129,6 +131,7 @@ def revoke(id: uuid.UUID, expected: Collection[int] | None = None) -> None:
     if key.revoked_at is None:
         key.revoked_at = clock.now()
         record("api_key.revoked", key)
+        note("api_key.revoked", key)
     db.session.flush()
 
 
@@ -180,20 +183,30 @@ def _looked_up(digest: str, now: dt.datetime) -> Known | None:
             return None
         known = Known(principal, key.expires_at, now)
         if not known.has_expired:
-            _note_use(key.id, now)
+            _note_use(key, now)
         return known
 
 
-def _note_use(id: uuid.UUID, now: dt.datetime) -> None:
-    """Write down that a key is used. Not its version: it is no change of the key. Where the database takes no writes
-    just now, a request that reads goes on all the same."""
+def _note_use(key: ApiKey, now: dt.datetime) -> None:
+    """Write down that a key is used, and, once an hour or when it comes from another place, note it in the audit log.
+    Not its version: it is no change of the key. Where the database takes no writes just now, a request that reads goes
+    on all the same."""
+    address = unit().client.address
     noted = (
         sa.update(ApiKey)
-        .where(ApiKey.organization_id == unit().tenant, ApiKey.id == id)
-        .values(last_used_at=now, last_used_address=unit().client.address, updated_at=ApiKey.updated_at)
+        .where(ApiKey.organization_id == unit().tenant, ApiKey.id == key.id)
+        .values(last_used_at=now, last_used_address=address, updated_at=ApiKey.updated_at)
+        .execution_options(synchronize_session=False)
     )
+    is_news = key.last_used_address != address or not (key.last_used_at and _hour(key.last_used_at) == _hour(now))
     with suppress(DBAPIError), savepoint():
         db.session.execute(noted)
+        if is_news:
+            note("api_key.used", key)
+
+
+def _hour(instant: dt.datetime) -> dt.datetime:
+    return instant.astimezone(dt.UTC).replace(minute=0, second=0, microsecond=0)
 
 
 def _remember(digest: str, known: Known | None) -> None:

@@ -123,6 +123,7 @@ def change_password(principal: Principal, present: str, new: str, terms: Terms) 
         raise WrongPassword(faults=[Fault("wrong-password", "It was changed just now.", "/current_password")])
     user.password_hash = password_hash
     record("user.password_changed", user)
+    note("user.password_changed", user)
     lockout.forget(user.email)
     sessions.end_all(user.id, "password changed")
     return sessions.start(organizations.current(), user, terms)

@@ -186,6 +186,31 @@ def test_its_use_is_written_down_once_a_minute_and_is_no_new_version(client: Fla
     assert seen[0]["last_used_address"] == "127.0.0.1"
 
 
+def test_the_audit_log_has_who_made_a_key_and_when_it_was_used(client: FlaskClient, tenant: Tenant) -> None:
+    with time_machine.travel(clock.now().replace(minute=10), tick=False) as time:
+        key = made(tenant)
+        for minutes in (1, 2, 60):
+            time.shift(dt.timedelta(minutes=minutes))
+            used(client, key["secret"])
+        tenant.delete(f"{PATH}/{key['id']}")
+    told = tenant.get(f"/v1/audit-log?object_id={key['id']}&sort=created_at").json["data"]
+    assert [one["action"] for one in told] == ["api_key.created", "api_key.used", "api_key.used", "api_key.revoked"]
+    assert told[1]["actor"] == {"type": "api_key", "id": key["id"]}
+    assert (told[1]["address"], told[0]["data"]) == ("127.0.0.1", {"scopes": key["scopes"]})
+
+
+def test_a_closed_organizations_keys_stop_at_once(client: FlaskClient, tenant: Tenant) -> None:
+    """Those that are remembered, those that are new here, and what they were exchanged for."""
+    key, fresh = made(tenant), made(tenant)
+    form = {"grant_type": "client_credentials", "client_id": key["id"], "client_secret": key["secret"]}
+    token = client.post("/v1/auth/token", data=form).json["access_token"]
+    assert used(client, key["secret"]).status_code == 200
+    assert tenant.post("/v1/organization/close", {"name": "Analytical Engines"}).status_code == 200
+    assert [used(client, one["secret"]).status_code for one in (key, fresh)] == [401, 401]
+    assert client.get("/v1/me", headers={"Authorization": f"Bearer {token}"}).status_code == 401
+    assert client.post("/v1/auth/token", data=form).status_code == 401
+
+
 def test_a_process_remembers_only_so_many_keys(
     client: FlaskClient, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:

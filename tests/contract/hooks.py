@@ -9,7 +9,7 @@ import schemathesis
 from hypothesis import strategies as st
 
 from tests.contract.givers import GIVEN, OTHER, OWNER, buyer, give_buyer, give_customer, logged_in
-from tests.contract.plainly import plain, without_catalogue
+from tests.contract.plainly import plain
 
 RULES = frozenset(
     {

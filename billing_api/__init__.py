@@ -19,6 +19,7 @@ from billing_api.api_keys.routes import blueprint as api_keys
 from billing_api.api_keys.token_routes import blueprint as oauth
 from billing_api.audit_log.routes import blueprint as audit_log
 from billing_api.auth.routes import blueprint as auth
+from billing_api.auth.second_factor_routes import blueprint as second_factor
 from billing_api.catalog.product_routes import blueprint as products
 from billing_api.catalog.tax_rate_routes import blueprint as tax_rates
 from billing_api.credit_notes.routes import blueprint as credit_notes
@@ -47,8 +48,8 @@ gc.freeze()
 gc.enable()
 
 RESOURCES = (
-    events, audit_log, organizations, auth, api_keys, oauth, customers, products, tax_rates, number_series, ledger,
-    invoices, payments, credit_notes, reports,
+    events, audit_log, organizations, auth, second_factor, api_keys, oauth, customers, products, tax_rates,
+    number_series, ledger, invoices, payments, credit_notes, reports,
 )  # fmt: skip
 """In the one order in which packages may know each other: each only those to its left."""
 

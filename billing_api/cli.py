@@ -123,7 +123,7 @@ def token(email: str | None) -> None:
     with transaction():
         grant = auth.open_session(email, lifetime)
         user = grant.user
-        text = tokens.mint(user.organization_id, user.id, grant.session.id, user.role)
+        text = tokens.mint(user.organization_id, user.id, grant.session.id, grant.role)
     click.echo(text)
 
 

@@ -100,7 +100,7 @@ def ensure(app: Flask) -> Demo:
             newest = sa.select(Invoice).order_by(Invoice.sequence_value.desc().nulls_last()).limit(1)
             invoice = db.session.scalars(newest).first()
             user = grant.user
-            token = tokens.mint(user.organization_id, user.id, grant.session.id, user.role)
+            token = tokens.mint(user.organization_id, user.id, grant.session.id, grant.role)
             shown = (str(invoice.customer_id), str(invoice.id)) if invoice else ("", "")
         return Demo(EMAIL, password, token, *shown)
 

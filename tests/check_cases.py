@@ -235,7 +235,11 @@ CASES = {
     "ck_refunds_currency_form": ["currency = 'eur'"],
     "ck_refunds_method_known": ["method = 'barter'"],
     "ck_refunds_source_type_known": ["source_type = 'gift'"],
-    "ck_sessions_carrier_known": ["carrier = 'header'"],
+    "ck_second_factors_enrolled_whole": [
+        "secret = NULL", "enrolled_at = NULL", "last_step = NULL", "secret = NULL, last_step = NULL",
+    ],
+    "ck_second_factors_has_secret": ["secret = NULL, pending_secret = NULL, enrolled_at = NULL, last_step = NULL"],
+    "ck_sessions_carrier_known": ["carrier = 'pigeon'"],
     "ck_sessions_end_has_reason": ["ended_at = now(), end_reason = NULL", "ended_at = NULL, end_reason = 'logout'"],
     "ck_sources_amount_range": ["amount = -1", "amount = 1000000000000001"],
     "ck_sources_currency_form": ["currency = 'eur'"],

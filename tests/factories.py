@@ -9,6 +9,7 @@ from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
+from pyotp import TOTP
 from werkzeug.test import TestResponse
 
 from billing_api.auth import passwords
@@ -28,6 +29,18 @@ SELLER = {
 BUYER_ADDRESS = {"line1": "Königsworther Platz 1", "postal_code": "30167", "city": "Hannover", "country": "DE"}
 
 _numbers = itertools.count(1)
+
+
+@dataclass
+class Authenticator:
+    """What a user proves to have: codes by the clock, and those on paper."""
+
+    secret: str
+    recovery_codes: list[str] = field(default_factory=list)
+
+    def code(self, steps: int = 0) -> str:
+        """The code of now, or of so many steps later."""
+        return TOTP(self.secret).at(dt.datetime.now(dt.UTC), counter_offset=steps)
 
 
 @dataclass
@@ -109,6 +122,22 @@ class Tenant:
         with self.app.app_context(), transaction():
             enter(self.organization_id)
             return outbox.post("test", recipient, subject, text).id
+
+    def begin_second_factor(self) -> Authenticator:
+        """A second factor that waits for its first code."""
+        return Authenticator(created(self.post("/v1/me/second-factor", {"password": PASSWORD}))["secret"])
+
+    def second_factor(self) -> Authenticator:
+        """A second factor by the code of the step before, so that the codes of now and of the next are left."""
+        device = self.begin_second_factor()
+        for _ in range(2):
+            # Refused where the step ended meanwhile.
+            answer = self.post("/v1/me/second-factor/verify", {"code": device.code(-1)})
+            if answer.status_code == 200:
+                break
+        assert answer.status_code == 200, answer.text
+        device.recovery_codes = answer.json["recovery_codes"]
+        return device
 
     def invoice_body(self, **values: Any) -> dict[str, Any]:
         if "customer_id" not in values:

@@ -26,14 +26,14 @@ OPERATIONS = ("health", "docs")
 STAGES = {
     "models": ("models", "parts", "import_checks", "life_checks", "breakdown"),
     "service": (
-        "service", "queries", "passwords", "sessions", "lockout", "drafting", "resolving", "rows", "finalization",
-        "explaining", "adoption",
+        "service", "queries", "passwords", "sessions", "lockout", "one_time_codes", "second_factors", "enrolment",
+        "drafting", "resolving", "rows", "finalization", "explaining", "adoption",
         "product_service", "tax_rate_service", "lookup", "terms", "scheduling", "audit", "actions", "issued",
         "settlement", "preceding", "copying", "balance", "credits", "revision", "statements", "taxation",
         "anonymization",
     ),
-    "schemas": ("schemas", "bodies", "line_bodies", "imports", "explanations", "tax_ids"),
-    "routes": ("routes", "product_routes", "tax_rate_routes", "token_routes"),
+    "schemas": ("schemas", "bodies", "line_bodies", "imports", "explanations", "tax_ids", "second_factor_schemas"),
+    "routes": ("routes", "product_routes", "tax_rate_routes", "token_routes", "second_factor_routes"),
 }  # fmt: skip
 """At which stage a file of a resource stands; one that grew too long is split within its stage."""
 FOUNDATION = (

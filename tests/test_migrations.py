@@ -23,6 +23,8 @@ from tests.tenancy.conftest import furnished
 
 STEPS = [step.revision for step in reversed(list(ScriptDirectory(str(MIGRATIONS)).walk_revisions()))]
 LOST = {
+    "0034": set(),
+    "0033": {"second_factors", "recovery_codes"},
     "0032": set(),
     "0031": set(),
     "0030": {"audit_entries"},
@@ -58,6 +60,7 @@ LOST = {
 }
 """What each step takes with it on its way down. Everything else is kept, row by row."""
 ADDED = {
+    "0034": {"organizations": ["require_second_factor"]},
     "0032": {"customers": ["anonymized_at"], "idempotency_keys": ["about_id"]},
     "0031": {"organizations": ["closed_at"]},
     "0025": {"sessions": ["carrier", "address", "agent", "last_used_at", "expires_at"]},

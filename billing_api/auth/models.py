@@ -1,4 +1,4 @@
-"""Users, their sessions, and the refresh tokens that keep a session alive."""
+"""Users and their second factors, their sessions, and the refresh tokens that keep a session alive."""
 
 import datetime as dt
 import uuid
@@ -81,6 +81,44 @@ class RefreshToken(Owned, Model):
     digest: Mapped[str] = mapped_column(sa.Text)
     created_at: Mapped[Instant] = mapped_column()
     expires_at: Mapped[Instant] = mapped_column()
+    used_at: Mapped[Instant | None] = mapped_column()
+
+
+class SecondFactor(Owned, Timestamped, Model):
+    """What a user proves to have beside the password: an authenticator that shares a secret, which is sealed.
+
+    A secret is `pending` until its first code has come; then it is theirs. `last_step` is the step of thirty seconds of
+    the last code that was accepted; no code of it, or of one before, is accepted again.
+    """
+
+    __tablename__ = "second_factors"
+    __table_args__ = (
+        owned_by("users", "user_id"),
+        sa.UniqueConstraint("organization_id", "user_id"),
+        sa.CheckConstraint(
+            "(secret IS NULL) = (enrolled_at IS NULL) AND (secret IS NULL) = (last_step IS NULL)", name="enrolled_whole"
+        ),
+        sa.CheckConstraint("secret IS NOT NULL OR pending_secret IS NOT NULL", name="has_secret"),
+    )
+
+    user_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid)
+    secret: Mapped[str | None] = mapped_column(sa.Text)
+    pending_secret: Mapped[str | None] = mapped_column(sa.Text)
+    enrolled_at: Mapped[Instant | None] = mapped_column()
+    last_step: Mapped[int | None] = mapped_column(sa.BigInteger)
+
+
+class RecoveryCode(Owned, Timestamped, Model):
+    """A code that lets its user in once without the authenticator, by its digest."""
+
+    __tablename__ = "recovery_codes"
+    __table_args__ = (
+        owned_by("second_factors", "second_factor_id"),
+        sa.UniqueConstraint("organization_id", "second_factor_id", "digest"),
+    )
+
+    second_factor_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid)
+    digest: Mapped[str] = mapped_column(sa.Text)
     used_at: Mapped[Instant | None] = mapped_column()
 
 

@@ -49,10 +49,14 @@ def sign_up(values: dict[str, Any]) -> Any:
 def login(values: dict[str, Any]) -> dict[str, Any]:
     """Log in
 
-    A refusal is the same for every reason. Ten failures in 15 minutes close the address until they are over; after a
-    hundred in a row it takes a new password.
+    A refusal is the same for every reason, but for one: where the password is right and the user has a second factor,
+    it is `second-factor-required` until a `code` comes along. Ten failures in 15 minutes close the address until they
+    are over; after a hundred in a row it takes a new password.
+
+    Where the organization demands a second factor that the user has not, the session is limited: its `scope` is empty,
+    and it opens `/v1/me` and what is below it alone.
     """
-    return _granted(service.login(values["email"], values["password"], _terms(values)))
+    return _granted(service.login(values["email"], values["password"], _terms(values), values["code"]))
 
 
 @blueprint.route("/auth/refresh", methods=["POST"])
@@ -168,7 +172,7 @@ def _held_in(carrier: str) -> Terms:
 
 def _granted(grant: Grant) -> dict[str, Any]:
     user, session = grant.user, grant.session
-    access = tokens.mint(user.organization_id, user.id, session.id, user.role)
+    access = tokens.mint(user.organization_id, user.id, session.id, grant.role)
     shown: dict[str, Any] = {
         "organization": grant.organization,
         "user": user,

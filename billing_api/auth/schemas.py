@@ -27,6 +27,11 @@ def present_password_field() -> Text:
     return Text(1024, 0, required=True, metadata={"format": "password", "example": "correct horse battery staple"})
 
 
+def code_field(**kwargs: Any) -> Text:
+    """A code of the second factor to be compared, which is not judged by form."""
+    return Text(64, 0, metadata={"example": "492039"}, **kwargs)
+
+
 class SignUpInput(Schema):
     """A new organization and its owner."""
 
@@ -53,12 +58,21 @@ class SignUpInput(Schema):
 
 
 class LoginInput(Schema):
-    """An e-mail address and its password. Neither is judged by form, so that every refusal looks alike."""
+    """An e-mail address and its password, and of whom has a second factor a code. None is judged by form, so that every
+    refusal looks alike."""
 
-    examples = {"The owner": {"email": "ada@example.com", "password": "correct horse battery staple"}}
+    examples = {
+        "The owner": {"email": "ada@example.com", "password": "correct horse battery staple"},
+        "With a second factor": {
+            "email": "ada@example.com",
+            "password": "correct horse battery staple",
+            "code": "492039",
+        },
+    }
 
     email = Text(1024, 0, required=True, metadata={"example": "ada@example.com"})
     password = present_password_field()
+    code = code_field(load_default=None)
     session = session_field()
 
 

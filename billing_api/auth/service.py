@@ -9,7 +9,7 @@ from prometheus_client import Counter
 from uuid_utils.compat import uuid7
 
 from billing_api.audit_log.service import note, note_nothing
-from billing_api.auth import lockout, passwords, sessions
+from billing_api.auth import lockout, passwords, second_factors, sessions
 from billing_api.auth.models import User
 from billing_api.auth.sessions import Grant, Terms
 from billing_api.database import db, enter, find, reveal, transaction
@@ -19,14 +19,16 @@ from billing_api.errors import Fault, Invalid, NotFound, Unauthenticated
 from billing_api.events.service import record
 from billing_api.organizations import service as organizations
 from billing_api.organizations.models import Organization
-from billing_api.unit_of_work import Actor, unit
+from billing_api.unit_of_work import SYSTEM, Actor, unit
 
 
 class InvalidCredentials(Unauthenticated):
-    """The login was refused. Why is not said: an unknown address, a wrong password and a disabled user look alike."""
+    """The login was refused. Why is not said: an unknown address, a wrong password, a disabled user and a wrong code of
+    the second factor look alike."""
 
     code = "invalid-credentials"
     title = "These credentials are not valid"
+    keeps = True
 
 
 class WrongPassword(Invalid):
@@ -73,12 +75,13 @@ def sign_up(values: dict[str, Any], terms: Terms) -> Grant:
     return sessions.start(organization, user, terms)
 
 
-def login(email: str, password: str, terms: Terms) -> Grant:
-    """Open a session.
+def login(email: str, password: str, terms: Terms, code: str | None = None) -> Grant:
+    """Open a session; a user who has a second factor sends a `code` of it.
 
     Raises:
         InvalidCredentials: for whatever reason.
         TooManyAttempts: the password was not looked at.
+        SecondFactorRequired: the password is right, and a code is lacking.
     """
     # A unit of its own, so that no connection is held while the password is hashed.
     with transaction(read_only=False):
@@ -94,6 +97,12 @@ def login(email: str, password: str, terms: Terms) -> Grant:
     # Whoever changes the password or disables the user locks them too, and then ends the sessions that there are.
     user = find(User, known.id, lock=True)
     if user.status != "active" or user.password_hash != known.password_hash:
+        raise InvalidCredentials()
+    if not second_factors.is_passed(user, code):
+        # A wrong code weighs as much as a wrong password, and was counted like one.
+        unit().actor = SYSTEM
+        note("login.refused", user, reason="wrong code")
+        refused_logins.labels("wrong code").inc()
         raise InvalidCredentials()
     lockout.forget(email)
     return sessions.start(organizations.current(), user, terms)

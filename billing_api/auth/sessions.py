@@ -12,9 +12,10 @@ from uuid_utils.compat import uuid7
 
 from billing_api import clock
 from billing_api.audit_log.service import note
+from billing_api.auth import second_factors
 from billing_api.auth.models import RefreshToken, Session, User
 from billing_api.database import db, enter, find, reveal
-from billing_api.domain.access import Principal, scope_text
+from billing_api.domain.access import NO_ROLE, Principal, scope_text
 from billing_api.errors import Forbidden, NotFound, Unauthenticated
 from billing_api.events.service import record
 from billing_api.organizations import service as organizations
@@ -75,11 +76,13 @@ class Grant:
     user: User
     session: Session
     refresh_token: str
+    role: str
+    """The user's own, or NO_ROLE where they lack the second factor that the organization demands."""
 
     @property
     def scope(self) -> str:
         """How far it reaches, as OAuth 2 writes it."""
-        return scope_text(self.user.role)
+        return scope_text(self.role)
 
 
 def start(organization: Organization, user: User, terms: Terms) -> Grant:
@@ -89,7 +92,7 @@ def start(organization: Organization, user: User, terms: Terms) -> Grant:
     db.session.flush()
     record("session.created", session, user_id=str(user.id))
     note("session.created", session, user_id=str(user.id))
-    return Grant(organization, user, session, _new_token(session, terms.lifetime))
+    return _granted(organization, user, session, terms)
 
 
 def refresh(token: str, terms: Terms) -> Grant:
@@ -125,7 +128,7 @@ def refresh(token: str, terms: Terms) -> Grant:
         note("session.refresh_reused", session, user_id=str(user.id))
         _end(session, "refresh token reused")
         raise RefreshTokenReused()
-    grant = Grant(organization, user, session, _new_token(session, terms.lifetime))
+    grant = _granted(organization, user, session, terms)
     # As late as can be: what was sent up to here cannot have seen the successor.
     held.used_at = clock.now()
     return grant
@@ -211,6 +214,12 @@ def forget(tokens: Collection[uuid.UUID], before: dt.datetime) -> int:
     count = len(db.session.scalars(gone.returning(RefreshToken.id)).all())
     db.session.execute(over.execution_options(synchronize_session=False))
     return count
+
+
+def _granted(organization: Organization, user: User, session: Session, terms: Terms) -> Grant:
+    is_limited = organization.require_second_factor and second_factors.active(user.id) is None
+    token = _new_token(session, terms.lifetime)
+    return Grant(organization, user, session, token, NO_ROLE if is_limited else user.role)
 
 
 def _new_token(session: Session, lifetime: dt.timedelta) -> str:

@@ -41,6 +41,10 @@ ROLES: dict[str, frozenset[str]] = {
 SCOPES: frozenset[str] = ROLES["owner"]
 """Every scope that there is."""
 
+NO_ROLE = ""
+"""What a session carries in place of a role while it opens nothing but its user's own account: they must take up a
+second factor first."""
+
 _ROLE_OF = {scopes: role for role, scopes in ROLES.items()}
 
 
@@ -59,10 +63,15 @@ class Principal:
     def may(self, scope: str) -> bool:
         return scope in self.scopes
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether it is a user who must take up a second factor before anything else opens."""
+        return self.actor_type == "user" and not self.scopes
+
 
 def scope_text(role: str) -> str:
-    """The scopes of a role as OAuth 2 writes them: sorted, a space between (RFC 6749, section 3.3)."""
-    return " ".join(sorted(ROLES[role]))
+    """The scopes of a role as OAuth 2 writes them: sorted, a space between (RFC 6749, section 3.3); none of NO_ROLE."""
+    return "" if role == NO_ROLE else " ".join(sorted(ROLES[role]))
 
 
 def role_of(scopes: Iterable[str]) -> str | None:

@@ -44,4 +44,5 @@ class Organization(Versioned, Model):
     books_locked_until: Mapped[dt.date | None] = mapped_column(sa.Date)
     cancellation_mode: Mapped[str] = mapped_column(sa.Text)
     require_if_match: Mapped[bool] = mapped_column(default=False)
+    require_second_factor: Mapped[bool] = mapped_column(default=False)
     closed_at: Mapped[Instant | None] = mapped_column()

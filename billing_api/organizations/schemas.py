@@ -125,6 +125,7 @@ class OrganizationInput(Body):
     books_locked_until = Date(load_default=None)
     cancellation_mode = Choice("credit_note", "void", required=True)
     require_if_match = Flag(load_default=False)
+    require_second_factor = Flag(load_default=False)
 
     @ma.post_dump
     def leave_out_null(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:

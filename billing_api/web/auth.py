@@ -7,7 +7,7 @@ from typing import Any
 from flask import g, request
 
 from billing_api import database
-from billing_api.domain.access import SCOPES, Principal, role_of
+from billing_api.domain.access import NO_ROLE, SCOPES, Principal, role_of
 from billing_api.errors import Forbidden
 from billing_api.unit_of_work import Actor
 from billing_api.web import rate_limits
@@ -16,6 +16,15 @@ from billing_api.web.credentials import authenticate
 from billing_api.web.idempotency import once
 
 View = Callable[..., Any]
+
+
+class SecondFactorEnrolmentRequired(Forbidden):
+    """The organization demands a second factor, and you have none yet, so this session opens only your own account.
+    Take one up with `POST /v1/me/second-factor` and `POST /v1/me/second-factor/verify`, then refresh the token with
+    `POST /v1/auth/refresh`."""
+
+    code = "second-factor-enrolment-required"
+    title = "Take up a second factor first"
 
 
 class InsufficientScope(Forbidden):
@@ -42,7 +51,7 @@ def requires(
     statuses that it answers with beside those that follow from its form.
 
     The view raises Unauthenticated (401) without a good credential, RateLimited (429) with one that asks too often,
-    InsufficientScope (403) without the scopes.
+    InsufficientScope (403) without the scopes, and SecondFactorEnrolmentRequired (403) in a session without any.
     """
     if unknown := set(scopes) - SCOPES:
         raise LookupError(f"there is no scope {', '.join(sorted(unknown))}")
@@ -103,11 +112,13 @@ def _assertion(principal: Principal) -> str:
     written by a client."""
     if principal.actor_type == "api_key":
         return f"SELECT assert_api_key('{principal.actor_id}'); "
-    who = f"'{principal.session_id}', '{principal.actor_id}', '{role_of(principal.scopes) or ''}'"
+    who = f"'{principal.session_id}', '{principal.actor_id}', '{role_of(principal.scopes) or NO_ROLE}'"
     return f"SELECT assert_session({who}); "
 
 
 def _insist(principal: Principal, scopes: tuple[str, ...]) -> None:
+    if scopes and principal.is_limited:
+        raise SecondFactorEnrolmentRequired()
     if not all(principal.may(scope) for scope in scopes):
         raise InsufficientScope(
             f"This needs the scope{'s' * (len(scopes) > 1)} {' and '.join(scopes)}.",

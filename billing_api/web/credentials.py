@@ -120,10 +120,11 @@ def _principal(claims: dict[str, Any]) -> Principal:
         )
     except (ValueError, AttributeError, TypeError):
         raise _rejected() from None
-    # A login gives the scopes of a role, all of them, and the database compares the role with the user's own. A key
-    # gives what was asked for of its own scopes, which never change, and names itself as client (RFC 9068, section 3).
+    # A login gives the scopes of a role, all of them, and the database compares the role with the user's own; or none,
+    # while the user lacks a second factor that is demanded. A key gives what was asked for of its own scopes, which
+    # never change, and names itself as client (RFC 9068, section 3).
     names_itself = claims["sub"] == claims["client_id"] == claims["sid"] and principal.scopes <= SCOPES
-    if not (names_itself if is_service else role_of(principal.scopes)):
+    if not (names_itself if is_service else principal.is_limited or role_of(principal.scopes)):
         raise _rejected()
     return principal
 

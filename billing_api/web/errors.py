@@ -183,7 +183,9 @@ def _of_database(error: DBAPIError) -> BillingError:
         constraint = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
         return refusal_of(constraint) or (Conflict() if state in _OF_OTHERS else InternalError())
     if state == _SESSION_ENDED:
-        return Unauthenticated("The credential holds no more: its session has ended, or the key was revoked.")
+        return Unauthenticated(
+            "The credential holds no more: its session has ended or has another reach now, or the key was revoked."
+        )
     if state == _DOCUMENT_FROZEN:
         return DocumentIsFrozen()
     if state.startswith("22"):

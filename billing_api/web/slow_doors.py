@@ -19,7 +19,7 @@ PATIENCE = dt.timedelta(seconds=10)
 """Whoever has stood in the queue for so long has mostly gone; to hash for them would keep all behind them waiting."""
 
 _METHODS = (b"POST ", b"PUT ")
-_DOORS = (b"POST /v1/auth/", b"PUT /v1/me/password")
+_DOORS = (b"POST /v1/auth/", b"PUT /v1/me/password", b"POST /v1/me/second-factor")
 _QUICK = re.compile(rb"POST /v1/auth/(refresh|logout)(\?|$)")
 _ABSOLUTE = re.compile(rb"[a-z][a-z0-9+.-]*://[^/?#]*", re.IGNORECASE)
 """How the target of a request may begin besides its path (RFC 9112, section 3.2.2)."""

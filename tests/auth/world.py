@@ -10,6 +10,7 @@ from tests.factories import PASSWORD, Tenant, line, sign_up
 
 LOGOUT, REFRESH, OWN_PASSWORD = "/v1/auth/logout", "/v1/auth/refresh", "/v1/me/password"
 TOKEN = "/v1/auth/token"
+OWN_FACTOR = "/v1/me/second-factor"
 SIGN_UP = {"organization_name": "New", "country": "DE", "currency": "EUR", "name": "Ada", "password": PASSWORD}
 
 
@@ -41,7 +42,7 @@ class World:
         self.series = self.owner.get("/v1/number-series").json["data"][0]["links"]["self"]
 
     def somebody(self, who: str) -> Tenant:
-        """The same for all requests, but after a logout and a change of the password."""
+        """The same for all requests, but after a logout, a change of the password, and a second factor."""
         if who not in self._known:
             others = {"stranger": (self.stranger, "owner"), "disabled": (self.owner, "owner", "disabled")}
             organization, *role = others.get(who, (self.owner, who))
@@ -59,7 +60,7 @@ class World:
         if who == "anonymous":
             return self.app.test_client().open(path, method=method, json=body)
         answer = self.somebody(who).call(method, path, body)
-        if path in {LOGOUT, OWN_PASSWORD}:
+        if path in {LOGOUT, OWN_PASSWORD, OWN_FACTOR}:
             del self._known[who]
         return answer
 
@@ -157,6 +158,13 @@ def requests(world: World) -> dict[str, tuple[str, str, Any]]:
         "products_replace": ("PUT", f"{product}?dry_run=true", {"name": "New", "unit_price": "1"}),
         "products_search": ("GET", "/v1/products", None),
         "products_update": ("PATCH", f"{product}?dry_run=true", {"name": "New"}),
+        "second_factor_begin": ("POST", OWN_FACTOR, {"password": PASSWORD}),
+        "second_factor_disable": ("POST", f"{OWN_FACTOR}/disable", {"password": PASSWORD, "code": "000000"}),
+        "second_factor_read": ("GET", OWN_FACTOR, None),
+        "second_factor_renew_recovery_codes": (
+            "POST", f"{OWN_FACTOR}/recovery-codes", {"password": PASSWORD, "code": "000000"},
+        ),
+        "second_factor_verify": ("POST", f"{OWN_FACTOR}/verify", {"code": "000000"}),
         "tax_rates_create": ("POST", "/v1/tax-rates?dry_run=true", {"name": "New", "rate": "19"}),
         "tax_rates_delete": ("DELETE", f"{tax_rate}?dry_run=true", None),
         "tax_rates_read": ("GET", tax_rate, None),
@@ -186,6 +194,7 @@ OF_CREDIT_NOTES = (
     "amount_refunded", "amount_available", "tax_breakdown", "seller", "buyer", "allocations", "dated_on", "series_id",
 )  # fmt: skip
 OF_USERS = ("role", "status", "scope", "password_hash", "email_key", "user_id", "is_admin")
+OF_FACTORS = ("secret", "pending_secret", "enrolled_at", "last_step", "recovery_codes", "user_id", "digest", "used_at")
 PROTECTED = {
     "api_keys_create": (*OF_ALL, "secret", "digest", "hint", "last_used_at", "revoked_at", "created_by_id"),
     "api_keys_update": (*OF_ALL, "secret", "digest", "scopes", "expires_at", "revoked_at"),
@@ -225,6 +234,10 @@ PROTECTED = {
     "payments_update": (*OF_ALL, *OF_PAYMENTS, "amount", "currency", "payment_date", "method", "allocations"),
     "organization_close": (*OF_ALL, "closed_at", "email"),
     "organization_update": (*OF_ALL, "owner", "event_counter", "closed_at"),
+    "second_factor_begin": (*OF_ALL, *OF_FACTORS),
+    "second_factor_disable": (*OF_ALL, *OF_FACTORS),
+    "second_factor_renew_recovery_codes": (*OF_ALL, *OF_FACTORS),
+    "second_factor_verify": (*OF_ALL, *OF_FACTORS),
     "number_series_update": (
         *OF_ALL, "document_type", "next_number", "last_number", "last_value", "last_issue_date", "upcoming", "period",
     ),

@@ -42,6 +42,12 @@ def give_name(case: Any) -> None:
     case.body = {"name": "Analytical Engines"}
 
 
+def give_own_password(case: Any) -> None:
+    """The password of who asks, beside what else is said."""
+    if isinstance(case.body, dict):
+        case.body = {**case.body, "password": os.environ["SCHEMATHESIS_PASSWORD"]}
+
+
 def give_refresh_token(case: Any) -> None:
     """A refresh token that has not been used."""
     case.body = {"refresh_token": logged_in(case.operation.base_url)["refresh_token"]}
@@ -177,6 +183,9 @@ GIVEN = {
     "session_id": give_session,
     "POST /v1/auth/login": give_password,
     "POST /v1/auth/refresh": give_refresh_token,
+    "POST /v1/me/second-factor": give_own_password,
+    "POST /v1/me/second-factor/recovery-codes": give_own_password,
+    "POST /v1/me/second-factor/disable": give_own_password,
     "customer_id": give_customer,
     "invoice_id": give_draft,
     "payment_id": give_payment,

@@ -6,7 +6,7 @@ from typing import Any
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.factories import PASSWORD, Tenant, line
+from tests.factories import PASSWORD, Authenticator, Tenant, line
 
 Step = tuple[str, TestResponse]
 _PROBLEM = "/problems/invoice-not-ready"
@@ -69,6 +69,7 @@ def _begin(client: FlaskClient, tenant: Tenant) -> Iterator[Step]:
     login = client.post("/v1/auth/login", json={"email": founder["email"], "password": PASSWORD})
     yield "auth_login", login
     yield "auth_refresh", client.post("/v1/auth/refresh", json={"refresh_token": (login.json or {})["refresh_token"]})
+    yield from _second_factor(tenant.colleague("viewer"))
     headers = {"Authorization": f"Bearer {(login.json or {})['access_token']}"}
     yield (
         "organization_close",
@@ -82,6 +83,20 @@ def _begin(client: FlaskClient, tenant: Tenant) -> Iterator[Step]:
     session = client.get("/v1/me", headers=known)
     path = f"/v1/me/sessions/{(session.json or {})['credential']['session_id']}"
     yield "auth_end_session", tenant.delete(path)
+
+
+def _second_factor(colleague: Tenant) -> Iterator[Step]:
+    path = "/v1/me/second-factor"
+    begun = colleague.post(path, {"password": PASSWORD})
+    yield "second_factor_begin", begun
+    code = {"code": Authenticator((begun.json or {})["secret"]).code()}
+    verified = colleague.post(f"{path}/verify", code)
+    yield "second_factor_verify", verified
+    yield "second_factor_read", colleague.get(path)
+    for deed in ("recovery-codes", "disable"):
+        proof = {"password": PASSWORD, "code": (verified.json or {})["recovery_codes"][0]}
+        verified = colleague.post(f"{path}/{deed}", proof)
+        yield {"disable": "second_factor_disable"}.get(deed, "second_factor_renew_recovery_codes"), verified
 
 
 def _organization(tenant: Tenant, document: dict[str, Any]) -> Iterator[Step]:

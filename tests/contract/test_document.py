@@ -19,9 +19,17 @@ __all__ = ["document", "operations"]
 WITHOUT_CREDENTIAL = {"/v1/auth/sign-up", "/v1/auth/login", "/v1/auth/refresh", "/v1/auth/token"}
 OF_OAUTH = {"/v1/auth/token"}
 """Refused in the form of RFC 6749."""
-WITHOUT_SCOPE = {"/v1/auth/logout", "/v1/me", "/v1/me/password", "/v1/me/sessions", "/v1/me/sessions/{session_id}"}
+OF_SECOND_FACTOR = {
+    "/v1/me/second-factor", "/v1/me/second-factor/verify", "/v1/me/second-factor/recovery-codes",
+    "/v1/me/second-factor/disable",
+}  # fmt: skip
+WITHOUT_SCOPE = {
+    "/v1/auth/logout", "/v1/me", "/v1/me/password", "/v1/me/sessions", "/v1/me/sessions/{session_id}",
+    *OF_SECOND_FACTOR,
+}  # fmt: skip
+"""The doors that a limited session opens."""
 WITHOUT_VERSION = {"/v1/me/password", "/v1/me/sessions", "/v1/me/sessions/{session_id}"}
-WITH_SECRETS = {"/v1/me/password"}
+WITH_SECRETS = {"/v1/me/password", *OF_SECOND_FACTOR}
 """What they answer is kept nowhere, so nothing of it can be tried or repeated."""
 SAID_OF_HEADERS = {"description", "schema"}
 COMMITTED = ROOT / "docs" / "openapi.json"

@@ -32,6 +32,7 @@ WHOLE: dict[str, Any] = {
     "books_locked_until": "2025-12-31",
     "cancellation_mode": "void",
     "require_if_match": False,
+    "require_second_factor": False,
 }
 
 
@@ -63,6 +64,7 @@ def test_a_new_organization_has_what_it_was_founded_with_and_defaults(app: Flask
         "net_terms_days": 30,
         "cancellation_mode": "credit_note",
         "require_if_match": False,
+        "require_second_factor": False,
     }
 
 

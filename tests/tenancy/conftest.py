@@ -41,6 +41,7 @@ def furnished(app: Flask) -> Pair:
         stored = owner.post("/v1/customers", {"name": f"{mark}-stored"}, Idempotency_Key="the-same-key")
         assert stored.status_code == 201
         owner.mail(f"{mark}-text")
+        owner.colleague("viewer").second_factor()
     return owners
 
 

@@ -1,0 +1,106 @@
+"""The second factor of a user at the door: whether there is one, and whether a code is good.
+
+Whoever takes a code holds the lock of its user, so that of several who send the same one is the first.
+"""
+
+import uuid
+
+import sqlalchemy as sa
+import structlog
+
+from billing_api import clock
+from billing_api.audit_log.service import note
+from billing_api.auth import one_time_codes
+from billing_api.auth.models import RecoveryCode, SecondFactor, User
+from billing_api.database import db
+from billing_api.errors import Unauthenticated
+from billing_api.events.service import record
+from billing_api.sealing import BrokenSeal, unseal
+from billing_api.unit_of_work import unit
+
+PURPOSE = "second factor"
+"""What its secret is sealed for."""
+
+log = structlog.get_logger()
+
+
+class SecondFactorRequired(Unauthenticated):
+    """The password is right, and this user has a second factor. Send the same once more with `code`: the six digits
+    that the authenticator shows, or a recovery code."""
+
+    code = "second-factor-required"
+    title = "A code of the second factor is required"
+
+
+def of(user_id: uuid.UUID) -> SecondFactor | None:
+    """The user's factor, also one that was begun and is not verified yet."""
+    query = sa.select(SecondFactor).where(
+        SecondFactor.organization_id == unit().tenant, SecondFactor.user_id == user_id
+    )
+    return db.session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+
+
+def active(user_id: uuid.UUID) -> SecondFactor | None:
+    """The factor that the user proves to have when they log in."""
+    factor = of(user_id)
+    return factor if factor is not None and factor.enrolled_at is not None else None
+
+
+def is_passed(user: User, code: str | None) -> bool:
+    """Whether a user whose password was right may come in with this code. The user must be locked.
+
+    Raises:
+        SecondFactorRequired: they must send one, and have not.
+    """
+    factor = active(user.id)
+    if factor is None:
+        return True
+    if code is None or not one_time_codes.plain(code):
+        raise SecondFactorRequired()
+    return takes(user, factor, code)
+
+
+def takes(user: User, factor: SecondFactor, code: str) -> bool:
+    """Whether the code is one of this factor; it is good once. The user must be locked."""
+    given = one_time_codes.plain(code)
+    return _takes_timed(factor, given) if one_time_codes.is_timed(given) else _takes_recovery(user, factor, given)
+
+
+def step_in(factor: SecondFactor, sealed: str | None, code: str) -> int | None:
+    """The step that the code has in this sealed secret of the factor. Where the secret key is no longer the one of
+    then, no code is right, and a recovery code, which does not hang on that key, is the way in."""
+    if sealed is None:
+        return None
+    try:
+        return one_time_codes.step_of(unseal(sealed, PURPOSE), one_time_codes.plain(code), clock.now())
+    except BrokenSeal:
+        log.error("a second factor cannot be read with this secret key", user_id=str(factor.user_id))
+        return None
+
+
+def _takes_timed(factor: SecondFactor, code: str) -> bool:
+    step = step_in(factor, factor.secret, code)
+    # RFC 6238, section 5.2: a code that was accepted is not accepted again.
+    if step is None or (factor.last_step is not None and step <= factor.last_step):
+        return False
+    factor.last_step = step
+    db.session.flush()
+    return True
+
+
+def _takes_recovery(user: User, factor: SecondFactor, code: str) -> bool:
+    spent = db.session.scalar(
+        sa.update(RecoveryCode)
+        .where(
+            RecoveryCode.organization_id == unit().tenant,
+            RecoveryCode.second_factor_id == factor.id,
+            RecoveryCode.digest == one_time_codes.digest(factor.id, code),
+            RecoveryCode.used_at.is_(None),
+        )
+        .values(used_at=clock.now())
+        .returning(RecoveryCode.id)
+    )
+    if spent is not None:
+        record("user.recovery_code_used", user)
+        note("user.recovery_code_used", user)
+    return spent is not None

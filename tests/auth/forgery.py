@@ -75,6 +75,7 @@ def _claims() -> Iterator[tuple[str, Callable[[Forger], str]]]:
         "org": [str(uuid.uuid4()), "1", "' OR 1=1 --"],
         "sid": [str(uuid.uuid4()), "1", "' OR 1=1 --"],
         "sub": [str(uuid.uuid4()), "1", 7, "' OR 1=1 --"],
+        "client_id": ["another", "billing-api ", str(uuid.uuid4())],
         "scope": ["invoices:read", "owners:write", "everything"],
     }
     for name, values in wrong.items():
@@ -83,6 +84,11 @@ def _claims() -> Iterator[tuple[str, Callable[[Forger], str]]]:
             yield f"{name} is wrong, {position}", lambda f, name=name, value=value: f.signed({name: value})
     for name in ("org", "sid", "sub"):
         yield f"{name} of another tenant", lambda f, name=name: f.signed({name: f.others[name]})
+    # As if an API key spoke for itself, which is not bound to the scopes of a role.
+    yield "a user as a service", lambda f: f.signed(dict.fromkeys(("client_id", "sid"), f.claims["sub"]))
+    yield "a session as a service", lambda f: f.signed(dict.fromkeys(("client_id", "sub"), f.claims["sid"]))
+    nobody = str(uuid.UUID(int=7))
+    yield "a service that there is not", lambda f: f.signed(dict.fromkeys(("client_id", "sub", "sid"), nobody))
     yield "more scopes than the role has", lambda f: f.signed({"scope": f.claims["scope"] + " everything:write"})
 
 

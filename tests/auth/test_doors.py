@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.auth.world import PROTECTED, World, requests
+from tests.auth.world import HOLDERS, PROTECTED, World, requests
 
 MATRIX = Path(__file__).with_name("access_matrix.csv")
 """Each operation, and what everybody is answered who asks for it well: written by hand, held against the service."""
@@ -49,7 +49,7 @@ def test_everybody_gets_what_the_matrix_says(world: World, operation: str) -> No
 def test_the_matrix_has_every_operation_and_everybody(app: Flask, world: World) -> None:
     assert sorted(matrix()) == sorted(requests(world)) == sorted(operation for operation, *_ in operations(app))
     for row in matrix().values():
-        assert list(row) == ["anonymous", *ROLES, "stranger", "disabled"]
+        assert list(row) == ["anonymous", *ROLES, *HOLDERS, "stranger", "disabled"]
 
 
 def test_the_matrix_agrees_with_the_scopes_that_the_contract_states(app: Flask, world: World) -> None:

@@ -6,12 +6,17 @@ from typing import Any
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from tests.auth.holders import by_client, by_cookie, by_key
 from tests.factories import PASSWORD, Tenant, line, sign_up
 
 LOGOUT, REFRESH, OWN_PASSWORD = "/v1/auth/logout", "/v1/auth/refresh", "/v1/me/password"
 TOKEN = "/v1/auth/token"
 OWN_FACTOR = "/v1/me/second-factor"
 SIGN_UP = {"organization_name": "New", "country": "DE", "currency": "EUR", "name": "Ada", "password": PASSWORD}
+
+
+HOLDERS = {"cookie": by_cookie, "api_key": by_key, "client": by_client}
+"""Those who hold another credential than the access token of a session."""
 
 
 class World:
@@ -46,7 +51,8 @@ class World:
         if who not in self._known:
             others = {"stranger": (self.stranger, "owner"), "disabled": (self.owner, "owner", "disabled")}
             organization, *role = others.get(who, (self.owner, who))
-            self._known[who] = organization.colleague(*role)
+            hold = HOLDERS.get(who)
+            self._known[who] = hold(self.owner) if hold else organization.colleague(*role)
         return self._known[who]
 
     def send(self, who: str, method: str, path: str, body: Any) -> TestResponse:

@@ -17,6 +17,7 @@ from billing_api import clock
 from config import Config, ConfigError
 
 _DATED = "%Y%m%dT%H%M%SZ"
+_SETTLED_AFTER = dt.timedelta(seconds=2)
 BEFORE_ALL = dt.datetime.min.replace(tzinfo=dt.UTC)
 """When a key whose name is no time began to sign."""
 
@@ -37,7 +38,8 @@ class Keys:
         """All keys by their `kid`. The folder is read again when it has changed: a key that was put there, or taken
         away, counts from the next request on. One that cannot be read changes nothing."""
         stamp = _stamp(self._folder)
-        if stamp != self._stamp:
+        # A folder may change twice within one tick of its clock, so what has changed just now is read again.
+        if stamp != self._stamp or dt.timedelta(0) <= clock.now() - stamp < _SETTLED_AFTER:
             self._stamp = stamp
             try:
                 self._signing = _read_all(self._folder)
@@ -107,12 +109,12 @@ def _age(kid: str) -> tuple[dt.datetime, str]:
     return starts_at(kid), kid
 
 
-def _stamp(folder: Path) -> int:
-    """What changes with the folder; 0 where there is none."""
+def _stamp(folder: Path) -> dt.datetime:
+    """When the folder last changed; before all times where there is none."""
     try:
-        return folder.stat().st_mtime_ns
+        return dt.datetime.fromtimestamp(folder.stat().st_mtime, dt.UTC)
     except OSError:
-        return 0
+        return BEFORE_ALL
 
 
 def _read_all(folder: Path) -> Mapping[str, Ed25519PrivateKey]:

@@ -138,8 +138,10 @@ def _claim(key: str) -> StoredReply | None:
         raise
     stored = db.session.get(StoredReply, owner)
     if stored is not None and stored.created_at < clock.now() - KEPT:
-        db.session.delete(stored)
-        db.session.flush()
+        # Not as an object, of which exactly one row must go: the reaper may have been quicker.
+        db.session.expunge(stored)
+        keys = (StoredReply.organization_id, StoredReply.actor_id, StoredReply.key)
+        db.session.execute(sa.delete(StoredReply).where(sa.tuple_(*keys) == sa.tuple_(*owner)))
         return None
     return stored
 

@@ -18,6 +18,7 @@ from uuid_utils.compat import uuid7
 from billing_api import clock
 from billing_api.database import db, find, reveal
 from billing_api.mail.models import Mail
+from billing_api.organizations import service as organizations
 from billing_api.sealing import BrokenSeal, seal, unseal
 from billing_api.unit_of_work import unit
 
@@ -88,6 +89,10 @@ def claim(id: uuid.UUID) -> Letter | None:
     )
     mail = db.session.scalars(query.with_for_update(skip_locked=True)).one_or_none()
     if mail is None or mail.letter is None:
+        return None
+    if organizations.current().closed_at is not None:
+        # Not passed over: mails that wait in vain would stand in front of all others.
+        _abandon(mail, "organization-closed")
         return None
     mail.attempts += 1
     mail.due_at = now + LEASE

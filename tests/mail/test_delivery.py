@@ -12,7 +12,7 @@ from billing_api.delivery import deliver
 from billing_api.mail import service as outbox
 from billing_api.mail.service import Letter
 from tests import sharing
-from tests.factories import Tenant
+from tests.factories import Tenant, sign_up
 from tests.mail.conftest import Mailbox, delivered, row, through
 from tests.mail.test_outbox import moved
 from tests.service_processes import free_port
@@ -206,3 +206,13 @@ def test_no_transaction_is_open_while_a_mail_is_sent(app: Flask, tenant: Tenant,
 
     delivered(app, send)
     assert open_now == [0]
+
+
+def test_a_closed_organization_sends_nothing_more(app: Flask, owner: Any, mailbox: Mailbox) -> None:
+    leaving = sign_up(app)
+    id = leaving.mail(recipient="late@example.com")
+    assert leaving.post("/v1/organization/close", {"name": "Analytical Engines"}).status_code == 200
+    delivered(app, mailbox.send)
+    assert mailbox.to("late@example.com") == []
+    left = row(owner, id)
+    assert (left["letter"], left["last_error"]) == (None, "organization-closed")

@@ -184,7 +184,7 @@ def _of_database(error: DBAPIError) -> BillingError:
         return refusal_of(constraint) or (Conflict() if state in _OF_OTHERS else InternalError())
     if state == _SESSION_ENDED:
         return Unauthenticated(
-            "The credential holds no more: its session has ended or has another reach now, or the key was revoked."
+            "Its session has ended or has another reach now, or its key was revoked. Refresh it, or log in."
         )
     if state == _DOCUMENT_FROZEN:
         return DocumentIsFrozen()

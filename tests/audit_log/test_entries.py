@@ -181,10 +181,14 @@ def test_pages_of_the_log_meet_every_entry_once(tenant: Tenant, several: str) ->
 def leave_traces(app: Flask) -> Tenant:
     """All that is noted, with the canary wherever a client can put it but the name of its program."""
     tenant = sign_up(
-        app, organization_name=CANARY, name=CANARY, email=f"{CANARY}{uuid.uuid4().hex}@example.com", password=CANARY * 3
+        app,
+        organization_name=CANARY,
+        name=CANARY,
+        email=f"{CANARY}{uuid.uuid4().hex}@example.com",
+        password=f"{CANARY} among nine green ladders",
     )
     login(tenant, f"{CANARY} wrong password")
-    grant = login(tenant, CANARY * 3).json
+    grant = login(tenant, f"{CANARY} among nine green ladders").json
     for _ in range(2):
         refresh(tenant, grant["refresh_token"])
     tenant.patch("/v1/organization", {"phone": CANARY, "email": f"{CANARY}@example.com", "legal_notice": CANARY})

@@ -40,7 +40,7 @@ def assert_refused(client: FlaskClient, authorization: str) -> None:
         assert answer.json["detail"] in {
             "The access token is not valid. Log in, and send `Authorization: Bearer <access token>`.",
             EXPIRED,
-            "The credential holds no more: its session has ended or has another reach now, or the key was revoked.",
+            "Its session has ended or has another reach now, or its key was revoked. Refresh it, or log in.",
         }
 
 

@@ -16,7 +16,9 @@ from tests.live_service import LiveService
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 KEPT = {"PATH", "HOME"}
-SMALL = "^/(v1/(auth/(login|refresh|logout)|me|events|invoices/[^/]+/finalize)|health|problems|metrics)|^/$"
+SMALL = (
+    "^/(v1/(auth/(login|refresh|logout)|me$|me/sessions|events|invoices/[^/]+/finalize)|health|problems|metrics)|^/$"
+)
 """Operations with few parameters: all that coverage tries of the others takes minutes."""
 
 

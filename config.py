@@ -64,7 +64,9 @@ class Config:
     """A folder of Ed25519 private keys in PEM; the newest whose time has come signs, all verify."""
     jwt_keys_given: bool
     public_url: str
-    """Issuer of access tokens; the only absolute address that the service ever writes."""
+    """Issuer of access tokens; the only address of its own that the service ever writes."""
+    app_url: str | None
+    """Where the company's own front-end is, to which links in mails lead; None where there is none."""
     cors_origins: tuple[str, ...]
     trusted_hosts: tuple[str, ...]
     """Host headers that are answered; empty means any, which is safe because no link is built from it."""
@@ -149,6 +151,7 @@ class _Settings(Schema):
     secret_key = _text("BILLING_SECRET_KEY")
     jwt_keys = _text("BILLING_JWT_KEYS")
     public_url = _text("BILLING_PUBLIC_URL")
+    app_url = _text("BILLING_APP_URL")
     cors_origins = _text("BILLING_CORS_ORIGINS", "")
     trusted_hosts = _text("BILLING_TRUSTED_HOSTS", "")
     trusted_proxies = _number("BILLING_TRUSTED_PROXIES", 0, 0, 8)
@@ -208,9 +211,10 @@ def _relation_faults(values: Values, _: Mapping[str, str]) -> Faults:
             driver_url(values[name] or "postgresql://")
         except ValueError as error:
             yield name.upper(), str(error)
-    if values["public_url"] and not _is_address(values["public_url"]):
-        text = "must be an address such as https://billing.example.com, without query, fragment or a / at its end"
-        yield "BILLING_PUBLIC_URL", text
+    for name, host in (("public_url", "billing"), ("app_url", "app")):
+        if values[name] and not _is_address(values[name]):
+            text = f"must be an address such as https://{host}.example.com, without query, fragment or a / at its end"
+            yield f"BILLING_{name.upper()}", text
     origins = _words(values["cors_origins"] or "")
     if bad := [origin for origin in origins if not re.fullmatch(r"\*|https?://[^/?#@\s]+", origin)]:
         yield "BILLING_CORS_ORIGINS", f"not an origin such as https://app.example.com: {' '.join(bad)}"

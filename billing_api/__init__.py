@@ -18,6 +18,7 @@ from billing_api import keys
 from billing_api.api_keys.routes import blueprint as api_keys
 from billing_api.api_keys.token_routes import blueprint as oauth
 from billing_api.audit_log.routes import blueprint as audit_log
+from billing_api.auth.reset_routes import blueprint as password_resets
 from billing_api.auth.routes import blueprint as auth
 from billing_api.auth.second_factor_routes import blueprint as second_factor
 from billing_api.catalog.product_routes import blueprint as products
@@ -31,6 +32,8 @@ from billing_api.docs.routes import blueprint as docs
 from billing_api.events.routes import blueprint as events
 from billing_api.extensions import migrate
 from billing_api.health.routes import blueprint as health
+from billing_api.invitations.acceptance_routes import blueprint as acceptances
+from billing_api.invitations.routes import blueprint as invitations
 from billing_api.invoices.routes import blueprint as invoices
 from billing_api.ledger.routes import blueprint as ledger
 from billing_api.numbering.routes import blueprint as number_series
@@ -38,6 +41,7 @@ from billing_api.organizations.routes import blueprint as organizations
 from billing_api.payments.routes import blueprint as payments
 from billing_api.reports.routes import blueprint as reports
 from billing_api.role_check import watch_role
+from billing_api.users.routes import blueprint as users
 from billing_api.web import document, errors, headers, observation, rate_limits, slow_doors, tokens
 from billing_api.web.api import Api
 from billing_api.web.app import BillingApi
@@ -48,8 +52,8 @@ gc.freeze()
 gc.enable()
 
 RESOURCES = (
-    events, audit_log, organizations, auth, second_factor, api_keys, oauth, customers, products, tax_rates,
-    number_series, ledger, invoices, payments, credit_notes, reports,
+    events, audit_log, organizations, auth, second_factor, password_resets, users, invitations, acceptances, api_keys,
+    oauth, customers, products, tax_rates, number_series, ledger, invoices, payments, credit_notes, reports,
 )  # fmt: skip
 """In the one order in which packages may know each other: each only those to its left."""
 
@@ -99,6 +103,7 @@ def _settings(config: Config, secret: str) -> dict[str, object]:
         "BILLING_REFRESH_TOKEN_SECONDS": config.refresh_token_seconds,
         "BILLING_CORS_ORIGINS": config.cors_origins,
         "BILLING_PUBLIC_URL": config.public_url,
+        "BILLING_APP_URL": config.app_url,
         "BILLING_RATE_LIMIT": config.rate_limit,
         "BILLING_RATE_LIMIT_ADDRESS": config.rate_limit_address,
         "BILLING_METRICS_TOKEN": config.metrics_token,

@@ -17,8 +17,10 @@ import structlog
 
 from billing_api import clock
 from billing_api.auth import lockout, sessions
-from billing_api.auth.models import RefreshToken
+from billing_api.auth.models import PasswordReset, RefreshToken
 from billing_api.database import db, enter, reveal, transaction
+from billing_api.invitations.models import LISTED as INVITATIONS_LISTED
+from billing_api.invitations.models import Invitation
 from billing_api.mail.models import KEPT as MAILS_KEPT
 from billing_api.mail.models import Mail
 from billing_api.unit_of_work import unit
@@ -62,6 +64,8 @@ REAPED = (
     Leftover(StoredReply, StoredReply.created_at, REPLIES_KEPT),
     # Longer than any access token of theirs holds: a session goes with its last refresh token.
     Leftover(RefreshToken, RefreshToken.expires_at, dt.timedelta(days=7), _forget_tokens),
+    Leftover(PasswordReset, PasswordReset.expires_at, dt.timedelta(days=1)),
+    Leftover(Invitation, Invitation.expires_at, INVITATIONS_LISTED),
     Leftover(Mail, sa.func.coalesce(Mail.sent_at, Mail.abandoned_at), MAILS_KEPT),
 )
 """All that is deleted by itself."""

@@ -49,6 +49,9 @@ SOMEBODY = [
 CASES = {
     "ck_api_keys_has_scopes": ["scopes = '{}'"],
     "ck_api_keys_version_positive": VERSIONS,
+    "ck_invitations_accepted_by_somebody": ["user_id = id", "accepted_at = now()"],
+    "ck_invitations_role_known": ["role = 'king'"],
+    "ck_invitations_version_positive": VERSIONS,
     "ck_audit_entries_action_form": ["action = 'login'", "action = 'Login.refused'", "action = 'login.refused '"],
     "ck_audit_entries_actor_named": ["actor_type = 'system', actor_id = id", "actor_type = 'user', actor_id = NULL"],
     "ck_audit_entries_actor_type_known": ["actor_type = 'nobody'"],

@@ -5,7 +5,7 @@ import functools
 from collections.abc import Callable
 
 from billing_api import clock
-from tests.factories import Tenant, line
+from tests.factories import PASSWORD, Tenant, line, mailed
 from tests.live_service import Reply
 from tests.money_races import Call, Race, outcome_of
 
@@ -182,6 +182,68 @@ def refresh_refresh(tenant: Tenant) -> Meeting:
         assert sorted(outcome_of(reply) for reply in replies) == ["done", "refresh-token-in-exchange"]
 
     return call, call, judge
+
+
+def both_owners(tenant: Tenant, method: str, body: dict[str, str] | None) -> Meeting:
+    """Of two owners one is left."""
+    people = [tenant.colleague("owner").user_id, tenant.user_id]
+    first, second = ((method, f"/v1/users/{id}", body) for id in people)
+
+    def judge(*replies: Reply) -> None:
+        assert sorted(outcome_of(reply) for reply in replies) == ["done", "last-owner"]
+
+    return first, second, judge
+
+
+def demote_both(tenant: Tenant) -> Meeting:
+    return both_owners(tenant, "PATCH", {"role": "viewer"})
+
+
+def disable_both(tenant: Tenant) -> Meeting:
+    return both_owners(tenant, "PATCH", {"status": "disabled"})
+
+
+def remove_both(tenant: Tenant) -> Meeting:
+    return both_owners(tenant, "DELETE", None)
+
+
+def invite_disabled(tenant: Tenant) -> Meeting:
+    """Who is kept out has left no invitation."""
+    other = tenant.colleague("owner")
+    body = {"email": f"late-{tenant.email}", "role": "owner"}
+
+    def judge(*replies: Reply) -> None:
+        assert [outcome_of(reply) for reply in replies] in (["done", "done"], ["unauthenticated", "done"])
+        assert other.get("/v1/invitations").json["data"] == []
+
+    place = f"/v1/users/{tenant.user_id}"
+    return ("POST", "/v1/invitations", body), ("PATCH", place, {"status": "disabled"}), judge
+
+
+def accept_revoke(tenant: Tenant) -> Meeting:
+    """They are in, and the invitation cannot be taken back, or it was, and they are not."""
+    email = f"guest-{tenant.email}"
+    place = tenant.post("/v1/invitations", {"email": email, "role": "viewer"}).json["links"]["self"]
+    body = {"token": mailed(tenant, email), "name": "Grace", "password": PASSWORD}
+
+    def judge(accepted: Reply, revoked: Reply) -> None:
+        ends = {("done", "invitation-accepted"), ("invalid-invitation", "done")}
+        assert (outcome_of(accepted), outcome_of(revoked)) in ends
+
+    return ("POST", "/v1/auth/accept-invitation", body), ("DELETE", place, None), judge
+
+
+def reset_reset(tenant: Tenant) -> Meeting:
+    """One token sets one password."""
+    assert tenant.client.post("/v1/auth/password-reset", json={"email": tenant.email}).status_code == 202
+    token = mailed(tenant, tenant.email)
+    first, second = ({"token": token, "password": f"{PASSWORD} {word}"} for word in ("orange", "purple"))
+
+    def judge(*replies: Reply) -> None:
+        assert sorted(outcome_of(reply) for reply in replies) == ["done", "invalid-password-reset"]
+
+    place = "/v1/auth/password-reset/confirm"
+    return ("POST", place, first), ("POST", place, second), judge
 
 
 def create_twice(tenant: Tenant, **members: str) -> Meeting:

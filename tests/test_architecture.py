@@ -27,13 +27,16 @@ STAGES = {
     "models": ("models", "parts", "import_checks", "life_checks", "breakdown"),
     "service": (
         "service", "queries", "passwords", "sessions", "lockout", "one_time_codes", "second_factors", "enrolment",
-        "drafting", "resolving", "rows", "finalization", "explaining", "adoption",
+        "resets", "letters", "wording", "drafting", "resolving", "rows", "finalization", "explaining", "adoption",
         "product_service", "tax_rate_service", "lookup", "terms", "scheduling", "audit", "actions", "issued",
         "settlement", "preceding", "copying", "balance", "credits", "revision", "statements", "taxation",
         "anonymization",
     ),
     "schemas": ("schemas", "bodies", "line_bodies", "imports", "explanations", "tax_ids", "second_factor_schemas"),
-    "routes": ("routes", "product_routes", "tax_rate_routes", "token_routes", "second_factor_routes"),
+    "routes": (
+        "routes", "product_routes", "tax_rate_routes", "token_routes", "second_factor_routes",
+        "reset_routes", "acceptance_routes",
+    ),
 }  # fmt: skip
 """At which stage a file of a resource stands; one that grew too long is split within its stage."""
 FOUNDATION = (
@@ -73,7 +76,8 @@ FLOATS = {"float", "complex", "Float", "FLOAT", "Double", "DOUBLE", "REAL"}
 PUBLIC = {
     "/", "/health/live", "/health/ready", "/metrics", "/.well-known/jwks.json", "/problems/<code>", "/openapi.json",
     "/docs", "/docs/", "/docs/<path:path>",
-    "/v1/auth/sign-up", "/v1/auth/login", "/v1/auth/refresh", "/v1/auth/token",
+    "/v1/auth/sign-up", "/v1/auth/login", "/v1/auth/refresh", "/v1/auth/token", "/v1/auth/accept-invitation",
+    "/v1/auth/password-reset", "/v1/auth/password-reset/confirm",
 }  # fmt: skip
 """Doors that are open to everybody, each on purpose."""
 

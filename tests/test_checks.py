@@ -20,6 +20,8 @@ def furnished(app: Flask) -> Tenant:
     customer = tenant.customer(email="buyer@example.com")["id"]
     assert tenant.post("/v1/customers", {"name": "Stored"}, Idempotency_Key="a-key").status_code == 201
     tenant.mail()
+    assert tenant.post("/v1/invitations", {"email": f"guest-{tenant.email}", "role": "viewer"}).status_code == 201
+    assert tenant.client.post("/v1/auth/password-reset", json={"email": tenant.email}).status_code == 202
     assert tenant.post("/v1/api-keys", {"name": "A shop", "scopes": ["events:read"]}).status_code == 201
     tenant.tax_rate()
     tenant.product(tax_category="S", tax_rate="19")
@@ -117,6 +119,12 @@ def test_nothing_but_the_check_refuses_it(cursor: Any, furnished: Tenant, name: 
         ("given_for_good", "api_keys SET expires_at = '2100-01-01'", None),
         ("given_for_good", "api_keys SET digest = digest || 'x'", None),
         ("given_for_good", "api_keys SET revoked_at = NULL", "api_keys SET revoked_at = now()"),
+        (
+            "accepted_for_good",
+            "invitations SET accepted_at = NULL, user_id = NULL",
+            "invitations SET accepted_at = now(), user_id = id",
+        ),
+        ("ended_for_good", "password_resets SET ended_at = NULL", "password_resets SET ended_at = now()"),
         ("spent_for_good", "refresh_tokens SET used_at = NULL", "refresh_tokens SET used_at = now()"),
     ],
 )

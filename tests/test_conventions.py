@@ -10,11 +10,17 @@ from billing_api.embedded import Addresses
 from tests.schema import TENANTLESS, connected, references, tenant_tables
 
 NOT_BY_TENANT = {
-    "pk_organizations", "uq_users_email_key", "uq_refresh_tokens_digest", "uq_api_keys_digest", "pk_login_attempts",
+    "pk_organizations", "uq_users_email_key", "uq_refresh_tokens_digest", "uq_api_keys_digest", "uq_invitations_digest",
+    "uq_password_resets_digest", "pk_login_attempts",
 }  # fmt: skip
 """What is one over the whole service: the tenant itself, a user's address, the digest of a secret, and attempts at an
 address, which may be nobody's."""
-OF_REAPERS = {"ix_idempotency_keys_created_at", "ix_refresh_tokens_expires_at"}
+OF_REAPERS = {
+    "ix_idempotency_keys_created_at",
+    "ix_refresh_tokens_expires_at",
+    "ix_password_resets_expires_at",
+    "ix_invitations_expires_at",
+}
 """What is looked for over all tenants, because it is over; the deletion goes by the key, inside the tenant."""
 LONGEST = 63
 EXACT = {
@@ -140,6 +146,9 @@ def test_every_key_is_a_uuid_of_version_7(tenant: Any, cursor: Any) -> None:
     assert tenant.post("/v1/credit-notes", {"invoice_id": credited["id"], "reason": "None"}).status_code == 201
     tenant.product(tax_rate_id=tenant.tax_rate()["id"])
     tenant.mail()
+    tenant.colleague("viewer").second_factor()
+    assert tenant.post("/v1/invitations", {"email": f"guest-{tenant.email}", "role": "viewer"}).status_code == 201
+    assert tenant.client.post("/v1/auth/password-reset", json={"email": tenant.email}).status_code == 202
     assert tenant.post("/v1/api-keys", {"name": "A shop", "scopes": ["events:read"]}).status_code == 201
     seen = 0
     for table in tenant_tables(cursor):

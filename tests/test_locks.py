@@ -47,6 +47,10 @@ PAYMENT = Lock(r" FOR NO KEY UPDATE OF payments, sources", read=r"FROM sources J
 CREDIT_NOTE = Lock(r" FOR NO KEY UPDATE OF credit_notes, sources", read=r"FROM sources JOIN credit_notes")
 INVOICE_AS_SOURCE = Lock(r"(?s)(FROM sources.*?) FOR NO KEY UPDATE(?! OF)", r"\1", r"FROM sources")
 SERIES = Lock(r"(?s)(FROM number_series.*?) FOR NO KEY UPDATE", r"\1", r"FROM number_counters")
+PEOPLE = Lock(r"(?s)(FROM users.*?) FOR NO KEY UPDATE OF users", r"\1", r"FROM users\s+WHERE")
+RESET = Lock(r"(?s)(FROM users.*?) FOR NO KEY UPDATE", r"\1", r"FROM password_resets\s+WHERE password_resets\.id")
+INVITER = Lock(r"(?s)(FROM users.*?) FOR SHARE", r"\1", r"DELETE FROM invitations")
+INVITATION = Lock(r" FOR NO KEY UPDATE OF invitations", read=r"FROM invitations\s+WHERE invitations\.id")
 SESSION = Lock(r" FOR NO KEY UPDATE OF sessions", read=r"FROM refresh_tokens\s+WHERE refresh_tokens\.organization_id")
 KEY = Lock(r"SELECT pg_advisory_xact_lock\(", "SELECT abs(", r"FROM idempotency_keys")
 EVENTS = Lock(
@@ -57,6 +61,12 @@ EVENTS = Lock(
 LOCKS: list[tuple[Lock, Callable[[Tenant], Meeting]]] = [
     (KEY, meetings.create_once),
     (SESSION, meetings.refresh_refresh),
+    (PEOPLE, meetings.demote_both),
+    (PEOPLE, meetings.remove_both),
+    (PEOPLE, meetings.disable_both),
+    (INVITER, meetings.invite_disabled),
+    (INVITATION, meetings.accept_revoke),
+    (RESET, meetings.reset_reset),
     (INVOICE, meetings.edit_finalize),
     (INVOICE, meetings.duplicate_edit),
     (INVOICE, functools.partial(meetings.of_money, money.void_pay)),

@@ -1,4 +1,4 @@
-"""Users and their second factors, their sessions, and the refresh tokens that keep a session alive."""
+"""Users, their second factors, their sessions, and the tokens that keep a session alive or reset a password."""
 
 import datetime as dt
 import uuid
@@ -31,6 +31,9 @@ class User(Owned, Versioned, Model):
         sa.UniqueConstraint("email_key"),
         sa.CheckConstraint(f"role IN ({_ROLES})", name="role_known"),
         sa.CheckConstraint("status IN ('active', 'disabled')", name="status_known"),
+        sa.Index("ix_users_organization_id_created_at", "organization_id", "created_at", "id"),
+        sa.Index("ix_users_organization_id_role", "organization_id", "role", "created_at", "id"),
+        sa.Index("ix_users_organization_id_status", "organization_id", "status", "created_at", "id"),
     )
 
     email: Mapped[str] = mapped_column(sa.Text)
@@ -120,6 +123,25 @@ class RecoveryCode(Owned, Timestamped, Model):
     second_factor_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid)
     digest: Mapped[str] = mapped_column(sa.Text)
     used_at: Mapped[Instant | None] = mapped_column()
+
+
+class PasswordReset(Owned, Model):
+    """Leave to set a new password, by the digest of the token that was mailed. Those of the last hour are counted, so
+    one that was used, or gave way to a newer one, ends and stays."""
+
+    __tablename__ = "password_resets"
+    __table_args__ = (
+        owned_by("users", "user_id"),
+        sa.UniqueConstraint("digest"),
+        sa.Index("ix_password_resets_organization_id_user_id", "organization_id", "user_id", "created_at"),
+        sa.Index("ix_password_resets_expires_at", "expires_at"),
+    )
+
+    user_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid)
+    digest: Mapped[str] = mapped_column(sa.Text)
+    created_at: Mapped[Instant] = mapped_column()
+    expires_at: Mapped[Instant] = mapped_column()
+    ended_at: Mapped[Instant | None] = mapped_column()
 
 
 class LoginAttempts(Model):

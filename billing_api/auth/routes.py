@@ -2,15 +2,17 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Callable
 from typing import Any
 
-from flask import current_app, g
+from flask import g
 
 from billing_api.auth import service, sessions
-from billing_api.auth.models import Session
+from billing_api.auth.models import Session, User
 from billing_api.auth.schemas import (
     GrantOutput,
     LoginInput,
+    MeEdit,
     MeOutput,
     PasswordInput,
     RefreshInput,
@@ -18,9 +20,9 @@ from billing_api.auth.schemas import (
     SessionQuery,
     SignUpInput,
 )
-from billing_api.auth.sessions import Grant, Terms
+from billing_api.auth.sessions import Terms
 from billing_api.errors import Fault, Invalid
-from billing_api.web import cookies, tokens
+from billing_api.web import cookies, grants
 from billing_api.web.api import Blueprint
 from billing_api.web.auth import public, requires
 from billing_api.web.pagination import SortKey, page_of, paginate
@@ -39,7 +41,7 @@ def sign_up(values: dict[str, Any]) -> Any:
 
     Founds an organization with its owner, who is logged in at once.
     """
-    return _granted(service.sign_up(values, _terms(values))), 201, {"Location": "/v1/me"}
+    return grants.shown(service.sign_up(values, _terms(values))), 201, {"Location": "/v1/me"}
 
 
 @blueprint.route("/auth/login", methods=["POST"])
@@ -56,7 +58,7 @@ def login(values: dict[str, Any]) -> dict[str, Any]:
     Where the organization demands a second factor that the user has not, the session is limited: its `scope` is empty,
     and it opens `/v1/me` and what is below it alone.
     """
-    return _granted(service.login(values["email"], values["password"], _terms(values), values["code"]))
+    return grants.shown(service.login(values["email"], values["password"], _terms(values), values["code"]))
 
 
 @blueprint.route("/auth/refresh", methods=["POST"])
@@ -70,14 +72,14 @@ def refresh(values: dict[str, Any]) -> dict[str, Any]:
     cookie, the body is empty, and `X-CSRF-Token` is sent along.
     """
     if token := values["refresh_token"]:
-        return _granted(sessions.refresh(token, _held_in("body")))
+        return grants.shown(sessions.refresh(token, _held_in("body")))
     token = cookies.refresh_token()
     if token is None:
         raise Invalid(faults=[Fault("required", "This member is required, where no cookie has it.", "/refresh_token")])
     cookies.claimed_session()
     grant = sessions.refresh(token, _held_in("cookie"))
     cookies.check(grant.session.id)
-    return _granted(grant)
+    return grants.shown(grant)
 
 
 @blueprint.route("/auth/logout", methods=["POST"])
@@ -101,18 +103,20 @@ def me() -> dict[str, Any]:
 
     The user and the organization that the credential speaks for, and its scopes. `user` is null for an API key.
     """
-    principal = g.principal
-    return {
-        "user": service.user_of(principal),
-        "organization": service.organization_of(principal),
-        "scope": " ".join(sorted(principal.scopes)),
-        "credential": {
-            "type": g.credential_type,
-            "session_id": principal.session_id,
-            "client_id": principal.client_id,
-            "csrf_token": cookies.csrf_token(principal.session_id) if g.is_by_cookie else None,
-        },
-    }
+    return _me()
+
+
+@blueprint.route("/me", methods=["PATCH"])
+@requires(matches=False, refusals=(403,))
+@blueprint.edits(MeEdit())
+@blueprint.response(200, MeOutput())
+def rename(change: Callable[[User], dict[str, Any]]) -> dict[str, Any]:
+    """Change my name
+
+    Roles are given by others: `PATCH /v1/users/{id}`.
+    """
+    service.rename(g.principal, change)
+    return _me()
 
 
 @blueprint.route("/me/password", methods=["PUT"])
@@ -125,7 +129,7 @@ def change_password(values: dict[str, Any]) -> dict[str, Any]:
     Ends every session of the user at once, this one too, and gives the credentials of a new one.
     """
     terms = _held_in("cookie" if g.is_by_cookie else "body")
-    return _granted(service.change_password(g.principal, values["current_password"], values["new_password"], terms))
+    return grants.shown(service.change_password(g.principal, values["current_password"], values["new_password"], terms))
 
 
 @blueprint.route("/me/sessions")
@@ -162,29 +166,24 @@ def end_session(session_id: uuid.UUID) -> None:
     sessions.end(g.principal, session_id)
 
 
+def _me() -> dict[str, Any]:
+    principal = g.principal
+    return {
+        "user": service.user_of(principal),
+        "organization": service.organization_of(principal),
+        "scope": " ".join(sorted(principal.scopes)),
+        "credential": {
+            "type": g.credential_type,
+            "session_id": principal.session_id,
+            "client_id": principal.client_id,
+            "csrf_token": cookies.csrf_token(principal.session_id) if g.is_by_cookie else None,
+        },
+    }
+
+
 def _terms(values: dict[str, Any]) -> Terms:
-    return _held_in("cookie" if values["session"] == "cookie" else "body")
+    return _held_in(grants.carrier(values["session"]))
 
 
 def _held_in(carrier: str) -> Terms:
-    return Terms(carrier, dt.timedelta(seconds=current_app.config["BILLING_REFRESH_TOKEN_SECONDS"]))
-
-
-def _granted(grant: Grant) -> dict[str, Any]:
-    user, session = grant.user, grant.session
-    access = tokens.mint(user.organization_id, user.id, session.id, grant.role)
-    shown: dict[str, Any] = {
-        "organization": grant.organization,
-        "user": user,
-        "access_token": access,
-        "token_type": "Bearer",
-        "expires_in": int(current_app.config["JWT_ACCESS_TOKEN_EXPIRES"].total_seconds()),
-        "refresh_token": grant.refresh_token,
-        "csrf_token": None,
-        "scope": grant.scope,
-    }
-    if session.carrier == "cookie":
-        seconds = int(current_app.config["BILLING_REFRESH_TOKEN_SECONDS"])
-        cookies.hand_over(session.id, access, grant.refresh_token, seconds)
-        shown |= {"access_token": None, "refresh_token": None, "csrf_token": cookies.csrf_token(session.id)}
-    return shown
+    return Terms(carrier, grants.lifetime())

@@ -126,6 +126,42 @@ class GrantOutput(Schema):
     scope = fields.String(required=True, metadata={"example": "customers:read customers:write"})
 
 
+class MeEdit(Body):
+    """What people change about themselves."""
+
+    patches = {"Another name": {"name": "Ada King"}}
+
+    name = Text(255, required=True, metadata={"example": "Ada King"})
+
+
+class ResetInput(Schema):
+    """Who has forgotten their password. The address is not judged by form, so that every answer looks alike."""
+
+    examples = {"The owner": {"email": "ada@example.com"}}
+
+    email = Text(1024, 0, required=True, metadata={"example": "ada@example.com"})
+
+
+class ResetOutput(Schema):
+    """What happens next, whoever it is."""
+
+    message = fields.String(required=True)
+
+
+class NewPasswordInput(Schema):
+    """The token that was mailed, and the new password."""
+
+    examples = {
+        "From the mail": {
+            "token": "pr_4Vw0c0Zk1nB8m2pQ7rT5yU9xE3aL6sD0fG2hJ4kL8zX",
+            "password": "a ladder of nine green moons",
+        }
+    }
+
+    token = Text(128, required=True, metadata={"example": "pr_4Vw0..."})
+    password = password_field(required=True)
+
+
 class CredentialOutput(Schema):
     """What the request was made with."""
 

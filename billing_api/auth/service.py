@@ -2,6 +2,8 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,8 +11,8 @@ from prometheus_client import Counter
 from uuid_utils.compat import uuid7
 
 from billing_api.audit_log.service import note, note_nothing
-from billing_api.auth import lockout, passwords, second_factors, sessions
-from billing_api.auth.models import User
+from billing_api.auth import lockout, passwords, resets, second_factors, sessions
+from billing_api.auth.models import PasswordReset, RecoveryCode, SecondFactor, User
 from billing_api.auth.sessions import Grant, Terms
 from billing_api.database import db, enter, find, reveal, transaction
 from billing_api.domain.access import Principal
@@ -95,8 +97,8 @@ def login(email: str, password: str, terms: Terms, code: str | None = None) -> G
         raise _refused(known, "organization closed")
     enter(known.organization_id, Actor("user", known.id))
     # Whoever changes the password or disables the user locks them too, and then ends the sessions that there are.
-    user = find(User, known.id, lock=True)
-    if user.status != "active" or user.password_hash != known.password_hash:
+    user = _locked(known.id)
+    if user is None or user.status != "active" or user.password_hash != known.password_hash:
         raise InvalidCredentials()
     if not second_factors.is_passed(user, code):
         # A wrong code weighs as much as a wrong password, and was counted like one.
@@ -134,8 +136,48 @@ def change_password(principal: Principal, present: str, new: str, terms: Terms) 
     record("user.password_changed", user)
     note("user.password_changed", user)
     lockout.forget(user.email)
+    resets.end_all(user.id)
     sessions.end_all(user.id, "password changed")
     return sessions.start(organizations.current(), user, terms)
+
+
+def request_reset(email: str, front_end: str | None) -> None:
+    """Mail the means to set a new password to the user with this address; for nobody, do as much and mail nothing."""
+    resets.request(_by_email(email), front_end)
+
+
+def rename(principal: Principal, change: Callable[[User], Mapping[str, Any]]) -> User:
+    """Give the principal's own user another name. Raises NeedsPerson."""
+    user = find(User, sessions.person(principal), lock=True)
+    name = change(user)["name"]
+    if name != user.name:
+        user.name = name
+        record("user.updated", user, changed=["name"])
+    db.session.flush()
+    return user
+
+
+def remove(user: User) -> None:
+    """Delete a user, whom the caller has locked, with all that hangs on them; their address is free again."""
+    sessions.delete_all(user.id)
+    tenant = unit().tenant
+    of_user = sa.select(SecondFactor.id).where(SecondFactor.organization_id == tenant, SecondFactor.user_id == user.id)
+    for model, mine in (
+        (RecoveryCode, RecoveryCode.second_factor_id.in_(of_user)),
+        (SecondFactor, SecondFactor.user_id == user.id),
+        (PasswordReset, PasswordReset.user_id == user.id),
+    ):
+        gone = sa.delete(model).where(model.organization_id == tenant, mine)
+        db.session.execute(gone.execution_options(synchronize_session=False))
+    lockout.forget(user.email)
+    db.session.delete(user)
+    db.session.flush()
+
+
+def owner_of(email: str) -> User | None:
+    """The user of whichever organization who has this address: to be told apart from nobody in a mail to them, and in
+    no answer."""
+    return _by_email(email)
 
 
 def open_session(email: str, lifetime: dt.timedelta) -> Grant:
@@ -193,6 +235,13 @@ def _refused(known: User | None, reason: str) -> InvalidCredentials:
             enter(known.organization_id)
             note("login.refused", known, reason=reason)
     return InvalidCredentials()
+
+
+def _locked(id: uuid.UUID) -> User | None:
+    """The user as they are now; None where they were removed since they were looked up."""
+    with suppress(NotFound):
+        return find(User, id, lock=True)
+    return None
 
 
 def _by_email(email: str) -> User | None:

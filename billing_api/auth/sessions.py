@@ -111,7 +111,7 @@ def refresh(token: str, terms: Terms) -> Grant:
     was_unused = held.used_at is None
     enter(held.organization_id)
     # The lock of the session is what makes one of many first; what stood before it is only a hint.
-    session = find(Session, held.session_id, lock=True)
+    session = _locked(held.session_id)
     db.session.refresh(held)
     user = find(User, session.user_id)
     unit().actor = Actor("user", user.id)
@@ -191,6 +191,17 @@ def end_all(user_id: uuid.UUID, reason: str, *, but: uuid.UUID | None = None) ->
             _end(session, reason)
 
 
+def delete_all(user_id: uuid.UUID) -> None:
+    """Delete all sessions of a user, whom the caller has locked, with their tokens."""
+    tenant = unit().tenant
+    query = sa.select(Session.id).where(Session.organization_id == tenant, Session.user_id == user_id)
+    # Locked first, as by a refresh, which then has added its token, or finds no session.
+    ids = db.session.scalars(query.order_by(Session.id).with_for_update()).all()
+    for model, column in ((RefreshToken, RefreshToken.session_id), (Session, Session.id)):
+        gone = sa.delete(model).where(model.organization_id == tenant, column.in_(ids))
+        db.session.execute(gone.execution_options(synchronize_session=False))
+
+
 def forget(tokens: Collection[uuid.UUID], before: dt.datetime) -> int:
     """Delete those of these refresh tokens of the entered organization that expired before then, and each session with
     its last one; how many tokens were deleted.
@@ -242,6 +253,14 @@ def _held(token: str) -> RefreshToken:
     if held is None:
         raise InvalidRefreshToken()
     return held
+
+
+def _locked(id: uuid.UUID) -> Session:
+    """The session, and nobody else's until the commit. Raises InvalidRefreshToken where its user was removed."""
+    try:
+        return find(Session, id, lock=True)
+    except NotFound:
+        raise InvalidRefreshToken() from None
 
 
 def _await_more_twins(spent: RefreshToken) -> None:

@@ -44,6 +44,7 @@ _PAGE = (
 blueprint = Blueprint("operations", __name__, description="What runs the service, watches it, or explains it.")
 
 PLACES = {
+    "accept_invitation": "/v1/auth/accept-invitation",
     "api_keys": "/v1/api-keys",
     "audit_log": "/v1/audit-log",
     "change_password": "/v1/me/password",
@@ -54,6 +55,7 @@ PLACES = {
     "customers": "/v1/customers",
     "docs": "/docs",
     "events": "/v1/events",
+    "invitations": "/v1/invitations",
     "invoice_bulk": "/v1/invoices/bulk",
     "invoice_preview": "/v1/invoices/preview",
     "invoices": "/v1/invoices",
@@ -68,6 +70,7 @@ PLACES = {
     "openapi": "/openapi.json",
     "organization": "/v1/organization",
     "organization_close": "/v1/organization/close",
+    "password_reset": "/v1/auth/password-reset",
     "payments": "/v1/payments",
     "problem": "/problems/{code}",
     "products": "/v1/products",
@@ -84,6 +87,7 @@ PLACES = {
     "tax_summary": "/v1/reports/tax-summary",
     "token": "/v1/auth/token",
     "trial_balance": "/v1/reports/trial-balance",
+    "users": "/v1/users",
 }
 """Where to begin."""
 

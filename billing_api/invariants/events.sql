@@ -61,11 +61,11 @@ WHERE i.marked_uncollectible_at IS NOT NULL AND i.marked_uncollectible_at IS DIS
   AND NOT EXISTS (SELECT FROM events e WHERE (e.organization_id, e.object_id) = (i.organization_id, i.id)
                   AND e.type = 'invoice.marked_uncollectible')
 
--- event-object: An event is about a row that is there, or one of which an event says that it was deleted. Sessions are
--- deleted by themselves, some days after their end.
+-- event-object: An event is about a row that is there, or one of which an event says that it was deleted. Sessions and
+-- invitations are deleted by themselves, some days after their end.
 WITH named AS (
     SELECT organization_id, object_type AS type, object_id AS id, bool_or(type LIKE '%.deleted') AS is_deleted
-    FROM events WHERE object_type <> 'session' GROUP BY 1, 2, 3
+    FROM events WHERE object_type NOT IN ('session', 'invitation') GROUP BY 1, 2, 3
 ), objects AS (
     SELECT id AS organization_id, 'organization' AS type, id FROM organizations
     UNION ALL SELECT organization_id, 'user', id FROM users

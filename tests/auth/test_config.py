@@ -130,13 +130,15 @@ def test_what_compose_and_a_cluster_give_is_no_misspelling(name: str, value: str
         "https://user@billing.example.com", "https://billing.example.com:port", "https://[::1", "https://:80",
     ],
 )  # fmt: skip
-def test_a_public_address_that_links_cannot_begin_with_is_refused(url: str) -> None:
-    assert [fault.partition(":")[0] for fault in faults(BILLING_PUBLIC_URL=url)] == ["BILLING_PUBLIC_URL"]
+def test_an_address_that_links_cannot_begin_with_is_refused(url: str) -> None:
+    for name in ("BILLING_PUBLIC_URL", "BILLING_APP_URL"):
+        assert [fault.partition(":")[0] for fault in faults(**{name: url})] == [name]
 
 
 @pytest.mark.parametrize("url", ["https://billing.example.com", "http://[::1]:8000", "https://example.com/billing/v1"])
-def test_a_public_address_stays_as_it_was_given(url: str) -> None:
-    assert Config.from_env({"BILLING_PUBLIC_URL": url}).public_url == url
+def test_an_address_stays_as_it_was_given(url: str) -> None:
+    given = Config.from_env({"BILLING_PUBLIC_URL": url, "BILLING_APP_URL": url})
+    assert (given.public_url, given.app_url) == (url, url)
 
 
 def test_the_limits_in_the_database_come_before_ours() -> None:

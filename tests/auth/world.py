@@ -10,7 +10,7 @@ from tests.auth.holders import by_client, by_cookie, by_key
 from tests.factories import PASSWORD, Tenant, line, sign_up
 
 LOGOUT, REFRESH, OWN_PASSWORD = "/v1/auth/logout", "/v1/auth/refresh", "/v1/me/password"
-TOKEN = "/v1/auth/token"
+TOKEN, RESET = "/v1/auth/token", "/v1/auth/password-reset"
 OWN_FACTOR = "/v1/me/second-factor"
 SIGN_UP = {"organization_name": "New", "country": "DE", "currency": "EUR", "name": "Ada", "password": PASSWORD}
 
@@ -44,6 +44,9 @@ class World:
         self.note = (note.json or {})["id"]
         self.key = self.owner.post("/v1/api-keys", {"name": "Shop", "scopes": ["customers:read"]}).json
         self.entry = self.owner.get("/v1/audit-log").json["data"][0]["id"]
+        self.colleague = self.owner.colleague("viewer").user_id
+        guest = {"email": f"guest-{uuid.uuid4()}@example.com", "role": "viewer"}
+        self.invitation = (self.owner.post("/v1/invitations", guest).json or {})["id"]
         self.series = self.owner.get("/v1/number-series").json["data"][0]["links"]["self"]
 
     def somebody(self, who: str) -> Tenant:
@@ -80,7 +83,9 @@ def requests(world: World) -> dict[str, tuple[str, str, Any]]:
     money = {"amount": "1"}
     note, credit = f"/v1/credit-notes/{world.note}", {"invoice_id": world.unpaid, "reason": "Returned"}
     new = f"{uuid.uuid4()}@example.com"
+    colleague, invitation = f"/v1/users/{world.colleague}", f"/v1/invitations/{world.invitation}"
     return {
+        "acceptances_accept": ("POST", "/v1/auth/accept-invitation", {"token": "x", "name": "x", "password": PASSWORD}),
         "api_keys_create": ("POST", "/v1/api-keys?dry_run=true", {"name": "New", "scopes": ["customers:read"]}),
         "api_keys_read": ("GET", f"/v1/api-keys/{world.key['id']}", None),
         "api_keys_revoke": ("DELETE", f"/v1/api-keys/{world.key['id']}?dry_run=true", None),
@@ -95,6 +100,7 @@ def requests(world: World) -> dict[str, tuple[str, str, Any]]:
         "auth_logout": ("POST", LOGOUT, None),
         "auth_me": ("GET", "/v1/me", None),
         "auth_refresh": ("POST", REFRESH, {}),
+        "auth_rename": ("PATCH", "/v1/me?dry_run=true", {"name": "New"}),
         "auth_search_sessions": ("GET", "/v1/me/sessions", None),
         "auth_sign_up": ("POST", "/v1/auth/sign-up", {**SIGN_UP, "email": new}),
         "contract_openapi": ("GET", "/openapi.json", None),
@@ -115,6 +121,11 @@ def requests(world: World) -> dict[str, tuple[str, str, Any]]:
         "customers_update": ("PATCH", f"{customer}?dry_run=true", {"name": "New"}),
         "customers_upsert": ("PUT", "/v1/customers/by-external-id/C-1?dry_run=true", {"name": "New"}),
         "events_list": ("GET", "/v1/events", None),
+        "invitations_create": ("POST", "/v1/invitations?dry_run=true", {"email": new, "role": "viewer"}),
+        "invitations_read": ("GET", invitation, None),
+        "invitations_resend": ("POST", f"{invitation}/resend?dry_run=true", None),
+        "invitations_revoke": ("DELETE", f"{invitation}?dry_run=true", None),
+        "invitations_search": ("GET", "/v1/invitations", None),
         "invoices_calculation": ("GET", f"{draft}/calculation", None),
         "invoices_create": ("POST", "/v1/invoices?dry_run=true", invoice),
         "invoices_create_bulk": ("POST", "/v1/invoices/bulk?dry_run=true", {"items": [invoice]}),
@@ -146,6 +157,8 @@ def requests(world: World) -> dict[str, tuple[str, str, Any]]:
         "organization_close": ("POST", "/v1/organization/close?dry_run=true", {"name": "Analytical Engines"}),
         "organization_read": ("GET", "/v1/organization", None),
         "organization_update": ("PATCH", "/v1/organization?dry_run=true", {"phone": "1"}),
+        "password_resets_confirm": ("POST", f"{RESET}/confirm", {"token": "x", "password": PASSWORD}),
+        "password_resets_request": ("POST", RESET, {"email": new}),
         "payments_apply_balance": ("POST", f"{issued}/apply-balance?dry_run=true", {}),
         "payments_create": (
             "POST", "/v1/payments?dry_run=true", {**money, "customer_id": world.customer, "currency": "EUR"},
@@ -182,6 +195,10 @@ def requests(world: World) -> dict[str, tuple[str, str, Any]]:
         "reports_statement": ("GET", f"{customer}/statement", None),
         "reports_tax_summary": ("GET", "/v1/reports/tax-summary", None),
         "reports_trial_balance": ("GET", "/v1/reports/trial-balance", None),
+        "users_delete": ("DELETE", f"{colleague}?dry_run=true", None),
+        "users_read": ("GET", colleague, None),
+        "users_search": ("GET", "/v1/users", None),
+        "users_update": ("PATCH", f"{colleague}?dry_run=true", {"name": "New"}),
     }  # fmt: skip
 
 
@@ -201,13 +218,16 @@ OF_CREDIT_NOTES = (
 )  # fmt: skip
 OF_USERS = ("role", "status", "scope", "password_hash", "email_key", "user_id", "is_admin")
 OF_FACTORS = ("secret", "pending_secret", "enrolled_at", "last_step", "recovery_codes", "user_id", "digest", "used_at")
+OF_INVITATIONS = ("digest", "token", "status", "expires_at", "accepted_at", "user_id", "invited_by_id", "email_key")
 PROTECTED = {
+    "acceptances_accept": (*OF_ALL, *OF_USERS, *(set(OF_INVITATIONS) - {"token"}), "email"),
     "api_keys_create": (*OF_ALL, "secret", "digest", "hint", "last_used_at", "revoked_at", "created_by_id"),
     "api_keys_update": (*OF_ALL, "secret", "digest", "scopes", "expires_at", "revoked_at"),
     "auth_change_password": (*OF_ALL, *OF_USERS, "email", "session"),
     "auth_sign_up": (*OF_ALL, *OF_USERS),
     "auth_login": (*OF_ALL, *OF_USERS),
     "auth_refresh": (*OF_ALL, *OF_USERS, "expires_at", "session_id"),
+    "auth_rename": (*OF_ALL, *OF_USERS, "email", "password"),
     "credit_notes_create": (*OF_ALL, *OF_CREDIT_NOTES, "customer"),
     "credit_notes_preview": (*OF_ALL, *OF_CREDIT_NOTES, "customer"),
     "credit_notes_refund": (*OF_ALL, "source", "source_id", "customer_id", "currency"),
@@ -218,6 +238,7 @@ PROTECTED = {
     "customers_replace": (*OF_ALL, "email_key", "balance", "search", "anonymized_at"),
     "customers_update": (*OF_ALL, "email_key", "balance", "search", "anonymized_at"),
     "customers_upsert": (*OF_ALL, "email_key", "balance", "search", "external_id"),
+    "invitations_create": (*OF_ALL, *OF_INVITATIONS),
     "invoices_create": (*OF_ALL, *OF_INVOICES),
     "invoices_create_bulk": (*OF_ALL, "atomic", "index"),
     "invoices_preview": (*OF_ALL, *OF_INVOICES),
@@ -225,6 +246,8 @@ PROTECTED = {
     "invoices_update": (*OF_ALL, *OF_INVOICES, "finalize"),
     "invoices_finalize": (*OF_ALL, *OF_INVOICES, "lines", "customer_id"),
     "invoices_void": (*OF_ALL, "voided_at", "status"),
+    "password_resets_confirm": (*OF_ALL, *OF_USERS, "email", "expires_at"),
+    "password_resets_request": (*OF_ALL, *OF_USERS, "token", "recipient", "url"),
     "payments_apply_balance": (*OF_ALL, "customer_id", "source_id"),
     "payments_create": (*OF_ALL, *OF_PAYMENTS, "invoice_id"),
     "payments_pay": (*OF_ALL, *OF_PAYMENTS, "allocations", "customer_id", "invoice_id"),
@@ -244,6 +267,7 @@ PROTECTED = {
     "second_factor_disable": (*OF_ALL, *OF_FACTORS),
     "second_factor_renew_recovery_codes": (*OF_ALL, *OF_FACTORS),
     "second_factor_verify": (*OF_ALL, *OF_FACTORS),
+    "users_update": (*OF_ALL, *(set(OF_USERS) - {"role", "status"}), "email", "password"),
     "number_series_update": (
         *OF_ALL, "document_type", "next_number", "last_number", "last_value", "last_issue_date", "upcoming", "period",
     ),

@@ -155,6 +155,20 @@ def give_session(case: Any) -> None:
     case.path_parameters["session_id"] = found.json()["credential"]["session_id"]
 
 
+def give_user(case: Any) -> None:
+    """The owner, whom nobody can take away: there is no way for others to come in but by a mail."""
+    headers = {"Authorization": f"Bearer {buyer(case.operation.base_url)[0]}"}
+    found = requests.get(f"{case.operation.base_url}/v1/me", headers=headers, timeout=30)
+    case.path_parameters["user_id"] = found.json()["user"]["id"]
+
+
+def give_invitation(case: Any) -> None:
+    """An invitation that is open."""
+    token, _ = buyer(case.operation.base_url)
+    body = {"email": f"guest-{time.monotonic_ns()}@example.com", "role": "viewer"}
+    case.path_parameters["invitation_id"] = post(case.operation.base_url, "/v1/invitations", body, token)["id"]
+
+
 def give_key(case: Any) -> None:
     """An API key that holds."""
     token, _ = buyer(case.operation.base_url)
@@ -178,7 +192,9 @@ def give_present_password(case: Any) -> None:
 GIVEN = {
     "POST /v1/organization/close": give_name,
     "PUT /v1/me/password": give_present_password,
+    "invitation_id": give_invitation,
     "key_id": give_key,
+    "user_id": give_user,
     "POST /v1/auth/token": give_client,
     "session_id": give_session,
     "POST /v1/auth/login": give_password,

@@ -38,7 +38,7 @@ RULES = frozenset(
         # Of check digits.
         "not-an-iban", "tax-id-invalid",
         # Of a person's own account.
-        "expiry-in-past", "wrong-password", "wrong-code",
+        "expiry-in-past", "wrong-password", "wrong-code", "invalid-invitation", "invalid-password-reset",
     }
 )  # fmt: skip
 """Codes of faults that a body can have although it fits its schema."""
@@ -141,7 +141,7 @@ _turns, _count = itertools.cycle([True, False]), itertools.count()
 @schemathesis.hook
 def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool:
     """Of several items each is refused by itself, and some operations need no body; schemathesis thinks otherwise."""
-    needs_none = case.operation.label.rpartition("/")[2] in {"preview", "finalize", "apply-balance"}
+    needs_none = case.operation.label.rpartition("/")[2] in {"preview", "finalize", "apply-balance", "me"}
     is_taken = case.operation.label.endswith("/bulk") or (needs_none and not response.request.body)
     return not (is_taken and response.status_code < 300 and type(failure).__name__ == "AcceptedNegativeData")
 

@@ -6,7 +6,7 @@ from typing import Any
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.factories import PASSWORD, Authenticator, Tenant, line
+from tests.factories import PASSWORD, Authenticator, Tenant, line, mailed
 
 Step = tuple[str, TestResponse]
 _PROBLEM = "/problems/invoice-not-ready"
@@ -17,6 +17,7 @@ def tell(client: FlaskClient, tenant: Tenant, document: dict[str, Any]) -> Itera
     yield from _begin(client, tenant)
     yield from _organization(tenant, document)
     yield from _api_keys(client, tenant, document)
+    yield from _people(client, tenant, document)
     yield from _customers(tenant, document)
     yield from _number_series(tenant, document)
     yield from _catalogue(tenant, document)
@@ -76,6 +77,7 @@ def _begin(client: FlaskClient, tenant: Tenant) -> Iterator[Step]:
         client.post("/v1/organization/close", json={"name": "Analytical Engines"}, headers=headers),
     )
     yield "auth_me", tenant.get("/v1/me")
+    yield "auth_rename", tenant.patch("/v1/me", {"name": "Ada King"})
     yield "auth_search_sessions", tenant.get("/v1/me/sessions")
     yield "auth_end_other_sessions", tenant.delete("/v1/me/sessions")
     other = client.post("/v1/auth/login", json={"email": tenant.email, "password": PASSWORD})
@@ -115,6 +117,30 @@ def _api_keys(client: FlaskClient, tenant: Tenant, document: dict[str, Any]) -> 
     yield "api_keys_update", tenant.patch(path, examples(document, "api_keys_update")[0])
     yield "api_keys_search", tenant.get("/v1/api-keys?limit=1")
     yield "api_keys_revoke", tenant.delete(path)
+
+
+def _people(client: FlaskClient, tenant: Tenant, document: dict[str, Any]) -> Iterator[Step]:
+    body = examples(document, "invitations_create")[0]
+    invited = tenant.post("/v1/invitations", {**body, "email": f"guest-{tenant.email}"})
+    yield "invitations_create", invited
+    path = f"/v1/invitations/{(invited.json or {})['id']}"
+    yield "invitations_read", tenant.get(path)
+    yield "invitations_search", tenant.get("/v1/invitations?limit=1")
+    yield "invitations_resend", tenant.post(f"{path}/resend")
+    acceptance = {**examples(document, "acceptances_accept")[0], "token": mailed(tenant, f"guest-{tenant.email}")}
+    yield "acceptances_accept", client.post("/v1/auth/accept-invitation", json=acceptance)
+    other = tenant.post("/v1/invitations", {**body, "email": f"other-{tenant.email}"})
+    yield "invitations_revoke", tenant.delete(f"/v1/invitations/{(other.json or {})['id']}")
+    email = f"guest-{tenant.email}"
+    yield "password_resets_request", client.post("/v1/auth/password-reset", json={"email": email})
+    reset = {**examples(document, "password_resets_confirm")[0], "token": mailed(tenant, email)}
+    yield "password_resets_confirm", client.post("/v1/auth/password-reset/confirm", json=reset)
+    listed = tenant.get("/v1/users?limit=1")
+    yield "users_search", listed
+    guest = (listed.json or {})["data"][0]["links"]["self"]
+    yield "users_read", tenant.get(guest)
+    yield "users_update", tenant.patch(guest, examples(document, "users_update")[0])
+    yield "users_delete", tenant.delete(guest)
 
 
 def _customers(tenant: Tenant, document: dict[str, Any]) -> Iterator[Step]:

@@ -16,7 +16,10 @@ from tests.contract.operations import Operation, document, lacking, operations
 
 __all__ = ["document", "operations"]
 
-WITHOUT_CREDENTIAL = {"/v1/auth/sign-up", "/v1/auth/login", "/v1/auth/refresh", "/v1/auth/token"}
+WITHOUT_CREDENTIAL = {
+    "/v1/auth/sign-up", "/v1/auth/login", "/v1/auth/refresh", "/v1/auth/token", "/v1/auth/accept-invitation",
+    "/v1/auth/password-reset", "/v1/auth/password-reset/confirm",
+}  # fmt: skip
 OF_OAUTH = {"/v1/auth/token"}
 """Refused in the form of RFC 6749."""
 OF_SECOND_FACTOR = {
@@ -28,7 +31,7 @@ WITHOUT_SCOPE = {
     *OF_SECOND_FACTOR,
 }  # fmt: skip
 """The doors that a limited session opens."""
-WITHOUT_VERSION = {"/v1/me/password", "/v1/me/sessions", "/v1/me/sessions/{session_id}"}
+WITHOUT_VERSION = {"/v1/me", "/v1/me/password", "/v1/me/sessions", "/v1/me/sessions/{session_id}"}
 WITH_SECRETS = {"/v1/me/password", *OF_SECOND_FACTOR}
 """What they answer is kept nowhere, so nothing of it can be tried or repeated."""
 SAID_OF_HEADERS = {"description", "schema"}

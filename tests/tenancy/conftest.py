@@ -42,6 +42,9 @@ def furnished(app: Flask) -> Pair:
         assert stored.status_code == 201
         owner.mail(f"{mark}-text")
         owner.colleague("viewer").second_factor()
+        guest = {"email": f"{mark}-guest@example.com", "role": "viewer", "name": f"{mark}-guest"}
+        assert owner.post("/v1/invitations", guest).status_code == 201
+        assert owner.client.post("/v1/auth/password-reset", json={"email": owner.email}).status_code == 202
     return owners
 
 

@@ -23,7 +23,7 @@ UNVISITED = {"auth_logout"}
 SEEN = (
     "/v1/customers", "/v1/invoices", "/v1/payments", "/v1/refunds", "/v1/number-series", "/v1/organization",
     "/v1/products", "/v1/tax-rates", "/v1/credit-notes", "/v1/api-keys",
-    "/v1/events", "/v1/audit-log",
+    "/v1/events", "/v1/audit-log", "/v1/users", "/v1/invitations",
 )  # fmt: skip
 
 
@@ -43,6 +43,7 @@ def own_ids(tenant: Tenant) -> dict[str, list[str]]:
     return {
         "customer_id": [one["id"] for one in tenant.get("/v1/customers").json["data"]],
         "entry_id": [one["id"] for one in tenant.get("/v1/audit-log?limit=2").json["data"]],
+        "invitation_id": [one["id"] for one in tenant.get("/v1/invitations").json["data"]],
         "invoice_id": [one["id"] for one in tenant.get("/v1/invoices").json["data"]],
         "key_id": [one["id"] for one in tenant.get("/v1/api-keys").json["data"]],
         "payment_id": [one["id"] for one in tenant.get("/v1/payments").json["data"]],
@@ -52,6 +53,7 @@ def own_ids(tenant: Tenant) -> dict[str, list[str]]:
         "product_id": [one["id"] for one in tenant.get("/v1/products").json["data"]],
         "session_id": [one["id"] for one in tenant.get("/v1/me/sessions").json["data"]],
         "tax_rate_id": [one["id"] for one in tenant.get("/v1/tax-rates").json["data"]],
+        "user_id": [one["id"] for one in tenant.get("/v1/users").json["data"]],
     }
 
 
@@ -70,6 +72,8 @@ def body_for(path: str, ids: dict[str, str]) -> dict[str, Any]:
         return {"name": "intruder", "unit_price": "1"}
     if path.startswith("/v1/tax-rates"):
         return {"name": "intruder", "rate": "1"}
+    if path.startswith("/v1/invitations"):
+        return {"email": "intruder@example.com", "role": "viewer"}
     if path.startswith("/v1/api-keys"):
         return {"name": "intruder"} if "{" in path else {"name": "intruder", "scopes": ["customers:read"]}
     return {"name": "intruder"} if path.startswith("/v1/customers") else {}

@@ -94,8 +94,12 @@ def test_rows_are_seen_across_tenants_for_a_named_secret_or_job_only_and_never_c
     assert sorted(owner_cursor.fetchall()) == [
         ("api_keys", "revealed", "r"),
         ("idempotency_keys", "reaped", "r"),
+        ("invitations", "reaped", "r"),
+        ("invitations", "revealed", "r"),
         ("mails", "queued", "r"),
         ("mails", "reaped", "r"),
+        ("password_resets", "reaped", "r"),
+        ("password_resets", "revealed", "r"),
         ("refresh_tokens", "reaped", "r"),
         ("refresh_tokens", "revealed", "r"),
         ("users", "revealed", "r"),
@@ -110,8 +114,10 @@ def test_each_look_across_tenants_is_made_in_one_place() -> None:
     }
     assert {path: names for path, names in found.items() if names} == {
         "api_keys/service.py": ['"api_key_digest"'],
+        "auth/resets.py": ['"password_reset_digest"'],
         "auth/service.py": ['"email"'],
         "auth/sessions.py": ['"token_digest"'],
+        "invitations/service.py": ['"invitation_digest"'],
         "mail/service.py": ['"queue"'],
         "reaping.py": ['f"reaped_{leftover.table}"'],
     }
@@ -211,7 +217,10 @@ def test_unique_rules_are_per_tenant(owner_cursor: Any) -> None:
         WHERE i.indisunique AND c.relnamespace = 'public'::regnamespace AND a.attname <> 'organization_id'
     """)
     found = {name for (name,) in owner_cursor} - {f"{table}.version_num" for table in BOOKKEEPING}
-    one_of_all = {"users.email_key", "refresh_tokens.digest", "api_keys.digest", "login_attempts.subject"}
+    one_of_all = {
+        "users.email_key", "refresh_tokens.digest", "api_keys.digest", "login_attempts.subject", "invitations.digest",
+        "password_resets.digest",
+    }  # fmt: skip
     assert found == {"organizations.id", *one_of_all}
 
 

@@ -21,7 +21,7 @@ TABLES = {
     "/v1/ledger/entries", "/v1/payments", "/v1/products", "/v1/refunds", "/v1/tax-rates",
     "/v1/invoices/<uuid:invoice_id>/events", "/v1/customers/<uuid:customer_id>/balance",
     "/v1/customers/<uuid:customer_id>/statement", "/v1/reports/tax-summary", "/v1/reports/trial-balance",
-    "/v1/me/sessions", "/v1/api-keys",
+    "/v1/me/sessions", "/v1/api-keys", "/v1/users", "/v1/invitations",
 }  # fmt: skip
 """What can be asked for as CSV: every list, every report."""
 FORMULAS = ("=1+1", "+49 30 123", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "-", "--1", "-1e5", "-.5", "＝1+1")  # noqa: RUF001
@@ -42,6 +42,7 @@ def seller(app: Flask) -> Tenant:
     tenant = sign_up(app)
     tenant.tax_rate()
     tenant.post("/v1/api-keys", {"name": "A shop", "scopes": ["events:read"]})
+    tenant.post("/v1/invitations", {"email": f"guest-{tenant.email}", "role": "viewer"})
     tenant.product()
     customer = tenant.customer(name='=HYPERLINK("evil")', phone="+49 30 1", email="a@example.com")
     invoice = tenant.invoice(customer_id=customer["id"], notes='Two\nlines, "quoted"')

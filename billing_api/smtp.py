@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 import structlog
 
 from billing_api import clock
+from billing_api.domain.emails import ascii_domain
 from billing_api.mail.service import Letter
 
 TIMEOUT_SECONDS = 15.0
@@ -62,7 +63,7 @@ def compose(letter: Letter, mail_from: str) -> EmailMessage:
     message = EmailMessage(policy=SMTP)
     message["From"] = Address(name, username, domain)
     # Only a name before the @ in another script needs a server that knows SMTPUTF8.
-    message["To"] = Address("", to, to_domain.encode("idna").decode("ascii"))
+    message["To"] = Address("", to, ascii_domain(to_domain))
     message["Subject"] = letter.subject
     message["Date"] = format_datetime(clock.now())
     message["Message-ID"] = f"<{letter.id}@{domain}>"

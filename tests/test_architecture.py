@@ -27,7 +27,8 @@ STAGES = {
     "models": ("models", "parts", "import_checks", "life_checks", "breakdown"),
     "service": (
         "service", "queries", "passwords", "sessions", "lockout", "one_time_codes", "second_factors", "enrolment",
-        "resets", "letters", "wording", "drafting", "resolving", "rows", "finalization", "explaining", "adoption",
+        "confirming", "resets", "letters", "wording", "drafting", "resolving", "rows", "finalization", "explaining",
+        "adoption",
         "product_service", "tax_rate_service", "lookup", "terms", "scheduling", "audit", "actions", "issued",
         "settlement", "preceding", "copying", "balance", "credits", "revision", "statements", "taxation",
         "anonymization",
@@ -140,7 +141,8 @@ def _is_import(node: ast.AST) -> bool:
 
 
 def _is_pure(top: str) -> bool:
-    return top in {"billing_api", "iso4217"} or (top in sys.stdlib_module_names and top not in {"os", "socket", "time"})
+    is_tame = top in sys.stdlib_module_names and top not in {"os", "socket", "time"}
+    return is_tame or top in {"billing_api", "idna", "iso4217"}
 
 
 def _may_know(room: str, resource: str, name: str) -> bool:

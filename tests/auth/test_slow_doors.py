@@ -46,14 +46,17 @@ def connected(live: LiveService, count: int) -> Iterator[list[socket.socket]]:
         yield [stack.enter_context(closing(socket.create_connection(("127.0.0.1", live.port)))) for _ in range(count)]
 
 
-def test_while_sixty_four_log_in_others_are_answered(live: LiveService, tenant: Tenant, addresses: Addresses) -> None:
+@pytest.mark.parametrize("before", [b"", b"\r\n"], ids=["at once", "after an empty line"])
+def test_while_sixty_four_log_in_others_are_answered(
+    live: LiveService, tenant: Tenant, addresses: Addresses, before: bytes
+) -> None:
     """All are answered who came later, before the first login is.
 
     Plant the flaw by giving these requests to the threads of all others: the first logins have their answers by then.
     """
     with nobody_gets_in(addresses) as release, connected(live, 64) as logins:
         for number, one in enumerate(logins):
-            one.sendall(a_login(f"{number}.{tenant.email}"))
+            one.sendall(before + a_login(f"{number}.{tenant.email}"))
         reads = {live.send("GET", "/v1/me", None, tenant.headers).status for _ in range(20)}
         renewed = live.send("POST", "/v1/auth/refresh", {"refresh_token": tenant.refresh_token}).status
         answered, _, _ = select.select(logins, [], [], 0)
@@ -104,7 +107,14 @@ def first_answer(one: socket.socket) -> bytes:
         (b"GET /v1/invoices?cursor=", False),
         (b"POST /v1/customers HTTP/1.1\r\n", False),
         (b"PUT /v1/me HTTP/1.1\r\n", False),
-        (b"\r\n", False),
+        (b"\r\n", True),
+        (b"\r\nPOST /v1/auth/login HTTP/1.1\r\n", True),
+        (b"\r\nGET /v1/me HTTP/1.1\r\n", False),
+        (b"POST /v1/auth/token HTTP/1.1\r\n", False),
+        (b"POST /v1/auth/password-reset HTTP/1.1\r\n", False),
+        (b"POST /v1/auth/password-reset/confirm HTTP/1.1\r\n", True),
+        (b"POST /v1/me/second-factor/verify HTTP/1.1\r\n", False),
+        (b"POST /v1/me/second-factor/disable HTTP/1.1\r\n", True),
     ],
 )
 def test_a_door_is_known_by_the_first_line(words: bytes, expected: bool) -> None:

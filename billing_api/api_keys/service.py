@@ -42,6 +42,14 @@ class ScopeNotHeld(Forbidden):
     title = "A key cannot reach further than its maker"
 
 
+class ExpiryBeyondMaker(Forbidden):
+    """A key that makes another one lends it no longer life than its own. Give an `expires_at` that is not after that of
+    the key which asks."""
+
+    code = "expiry-beyond-maker"
+    title = "A key cannot outlast the key that makes it"
+
+
 class ExpiryInPast(Invalid):
     """The key would have expired before it was made. Give a later time, or none."""
 
@@ -67,6 +75,8 @@ class Known:
 
 
 _known: OrderedDict[str, Known] = OrderedDict()
+_refused: OrderedDict[uuid.UUID, dt.datetime] = OrderedDict()
+"""When the refusal of a key was last noted."""
 
 
 def create(values: Mapping[str, Any], maker: Principal) -> ApiKey:
@@ -74,6 +84,7 @@ def create(values: Mapping[str, Any], maker: Principal) -> ApiKey:
 
     Raises:
         ScopeNotHeld: it would reach further than its maker.
+        ExpiryBeyondMaker: it would outlast the key that makes it.
         ExpiryInPast: it would never be good.
     """
     beyond = [index for index, scope in enumerate(values["scopes"]) if not maker.may(scope)]
@@ -82,6 +93,7 @@ def create(values: Mapping[str, Any], maker: Principal) -> ApiKey:
         raise ScopeNotHeld(faults=[Fault("scope-not-held", detail, f"/scopes/{index}") for index in beyond])
     if values["expires_at"] is not None and values["expires_at"] <= clock.now():
         raise ExpiryInPast(faults=[Fault("expiry-in-past", "A time to come belongs here.", "/expires_at")])
+    _refuse_longer(values["expires_at"], maker)
     secret = f"bk_{secrets.token_urlsafe(32)}"
     key = ApiKey(
         name=values["name"],
@@ -95,7 +107,8 @@ def create(values: Mapping[str, Any], maker: Principal) -> ApiKey:
     db.session.flush()
     record("api_key.created", key, scopes=key.scopes)
     note("api_key.created", key, scopes=key.scopes)
-    key.secret = secret
+    # Of a key that is only tried there is nothing to hand out.
+    key.secret = None if unit().is_dry_run else secret
     return key
 
 
@@ -143,10 +156,17 @@ def principal_of(secret: str) -> Principal | None:
 
 def client(id: str, secret: str) -> Known | None:
     """The key that is both this client and this secret, or None. It is looked up each time: no guard comes after."""
-    known = _looked_up(_digest(secret), clock.now()) if _FORM.fullmatch(secret) else None
-    if known is None or known.has_expired:
-        return None
-    return known if hmac.compare_digest(str(known.principal.actor_id).encode(), id.encode()) else None
+    known = _looked_up(_digest(secret), clock.now(), id) if _FORM.fullmatch(secret) else None
+    return None if known is None or known.has_expired else known
+
+
+def _refuse_longer(expires_at: dt.datetime | None, maker: Principal) -> None:
+    if maker.actor_type != "api_key":
+        return
+    latest = find(ApiKey, maker.actor_id).expires_at
+    if latest is not None and (expires_at is None or expires_at > latest):
+        detail = "It may not be after that of the key which asks."
+        raise ExpiryBeyondMaker(faults=[Fault("expiry-beyond-maker", detail, "/expires_at")])
 
 
 def _remembered(secret: str) -> Known | None:
@@ -165,26 +185,47 @@ def _remembered(secret: str) -> Known | None:
     return None if known is None or known.has_expired else known
 
 
-def _looked_up(digest: str, now: dt.datetime) -> Known | None:
+def _looked_up(digest: str, now: dt.datetime, client_id: str | None = None) -> Known | None:
+    """What the database says of a key, whose use is written down; None where it does not hold, or, when a client names
+    itself, is not this client."""
     with transaction():
         reveal("api_key_digest", digest)
         key = db.session.scalars(sa.select(ApiKey).where(ApiKey.digest == digest)).one_or_none()
-        if key is None or key.revoked_at is not None:
+        if key is None:
             return None
-        principal = Principal(
-            organization_id=key.organization_id,
-            actor_type="api_key",
-            actor_id=key.id,
-            scopes=frozenset(key.scopes),
-            client_id=str(key.id),
-        )
         enter(key.organization_id, Actor("api_key", key.id))
-        if organizations.current().closed_at is not None:
+        known = Known(_principal(key), key.expires_at, now)
+        # Its id is no secret; it is compared like one all the same, as whatever a client proves itself with.
+        is_client = client_id is None or hmac.compare_digest(str(key.id).encode(), client_id.encode())
+        if organizations.current().closed_at is not None or not is_client:
             return None
-        known = Known(principal, key.expires_at, now)
-        if not known.has_expired:
-            _note_use(key, now)
+        if key.revoked_at is not None or known.has_expired:
+            _note_refusal(key, now)
+            return None
+        _note_use(key, now)
         return known
+
+
+def _principal(key: ApiKey) -> Principal:
+    return Principal(
+        organization_id=key.organization_id,
+        actor_type="api_key",
+        actor_id=key.id,
+        scopes=frozenset(key.scopes),
+        client_id=str(key.id),
+    )
+
+
+def _note_refusal(key: ApiKey, now: dt.datetime) -> None:
+    """Note, once an hour in each process, that somebody tries a key which does not hold any more."""
+    last = _refused.get(key.id)
+    if last is not None and _hour(last) == _hour(now):
+        return
+    _refused[key.id] = now
+    while len(_refused) > _REMEMBERED:
+        _refused.popitem(last=False)
+    with suppress(DBAPIError), savepoint():
+        note("api_key.refused", key, reason="revoked" if key.revoked_at is not None else "expired")
 
 
 def _note_use(key: ApiKey, now: dt.datetime) -> None:
@@ -198,7 +239,9 @@ def _note_use(key: ApiKey, now: dt.datetime) -> None:
         .values(last_used_at=now, last_used_address=address, updated_at=ApiKey.updated_at)
         .execution_options(synchronize_session=False)
     )
-    is_news = key.last_used_address != address or not (key.last_used_at and _hour(key.last_used_at) == _hour(now))
+    last = key.last_used_at
+    is_elsewhere = key.last_used_address != address and (last is None or now - last >= _NOTED_EACH)
+    is_news = is_elsewhere or last is None or _hour(last) != _hour(now)
     with suppress(DBAPIError), savepoint():
         db.session.execute(noted)
         if is_news:

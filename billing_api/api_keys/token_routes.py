@@ -19,7 +19,7 @@ blueprint = Blueprint("oauth", __name__, url_prefix="/v1/auth", description="Tok
 @speaks_oauth
 @blueprint.arguments(TokenInput(), location="form")
 @blueprint.response(200, TokenOutput())
-def issue(values: dict[str, Any]) -> dict[str, Any]:
+def issue(values: dict[str, Any]) -> Any:
     """Exchange an API key for a token
 
     OAuth 2 client credentials: the client is the `id` of an API key, its secret the key's `secret`, by HTTP Basic or in
@@ -35,9 +35,11 @@ def issue(values: dict[str, Any]) -> dict[str, Any]:
     if not asked <= client.scopes:
         raise InvalidScope()
     scope = " ".join(sorted(asked or client.scopes))
-    return {
+    token = {
         "access_token": tokens.mint_for_client(client.organization_id, client.actor_id, scope, lifetime),
         "token_type": "Bearer",
         "expires_in": int(lifetime.total_seconds()),
         "scope": scope,
     }
+    # RFC 6749, section 5.1, wants it beside Cache-Control.
+    return token, 200, {"Pragma": "no-cache"}

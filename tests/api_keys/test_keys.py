@@ -212,6 +212,37 @@ def test_a_closed_organizations_keys_stop_at_once(client: FlaskClient, tenant: T
     assert client.post("/v1/auth/token", data=form).status_code == 401
 
 
+def test_a_key_that_holds_no_more_is_noted_when_it_is_tried(client: FlaskClient, tenant: Tenant) -> None:
+    key = made(tenant)
+    tenant.delete(f"{PATH}/{key['id']}")
+    for _ in range(3):
+        assert used(client, key["secret"]).status_code == 401
+    told = tenant.get(f"/v1/audit-log?object_id={key['id']}&action=api_key.refused").json["data"]
+    assert [one["data"] for one in told] == [{"reason": "revoked"}]
+
+
+def test_a_secret_under_another_clients_name_is_no_use_of_the_key(client: FlaskClient, tenant: Tenant) -> None:
+    key, another = made(tenant), made(tenant)
+    form = {"grant_type": "client_credentials", "client_id": another["id"], "client_secret": key["secret"]}
+    assert client.post("/v1/auth/token", data=form).status_code == 401
+    assert tenant.get(f"{PATH}/{key['id']}").json["last_used_at"] is None
+
+
+def test_a_key_makes_none_that_outlasts_it(client: FlaskClient, tenant: Tenant) -> None:
+    ends = (clock.now() + dt.timedelta(hours=1)).isoformat().replace("+00:00", "Z")
+    maker = made(tenant, "api_keys:write", "api_keys:read", expires_at=ends)
+    body = {"name": "y", "scopes": ["api_keys:read"]}
+    for beyond in ({}, {"expires_at": "2099-01-01T00:00:00Z"}):
+        answer = used(client, maker["secret"], "POST", PATH, {**body, **beyond})
+        assert (answer.status_code, answer.json["code"]) == (403, "expiry-beyond-maker")
+    assert used(client, maker["secret"], "POST", PATH, {**body, "expires_at": ends}).status_code == 201
+
+
+def test_a_key_that_is_only_tried_has_no_secret(tenant: Tenant) -> None:
+    answer = tenant.post(f"{PATH}?dry_run=true", {"name": "x", "scopes": READS})
+    assert (answer.status_code, answer.json["secret"]) == (201, None)
+
+
 def test_a_process_remembers_only_so_many_keys(
     client: FlaskClient, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:

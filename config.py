@@ -30,6 +30,7 @@ _OF_LINKS = re.compile(r"(tcp|udp|sctp)://.*")
 _ONE_ADDRESS = re.compile(r"[^@\s<>,;:\"]+@[A-Za-z0-9.-]+")
 """The part before the @ and a domain in ASCII, as they stand in an envelope."""
 
+_DEFAULT_LOGIN = re.compile(r"//([^:/@]*):(\1|admin|billing|changeme|password|postgres|secret|test|12345678)@", re.I)
 _MOST_COUNTED = 10_000_000
 
 
@@ -242,6 +243,11 @@ def _production_faults(values: Values, given: Mapping[str, str]) -> Faults:
     secret = values["secret_key"] or ""
     if len(secret.encode()) >= SECRET_BYTES and (secret.lower() == EXAMPLE_SECRET or len(set(secret)) < 8):
         yield "BILLING_SECRET_KEY", "is a known example; make one with `openssl rand -hex 32`"
+    if given.get("FLASK_DEBUG", "0").lower() not in {"0", "false", "no"}:
+        yield "FLASK_DEBUG", "debugging shows everybody the inside of the service"
+    for name in ("database_url", "migration_database_url"):
+        if _DEFAULT_LOGIN.search(values[name] or ""):
+            yield name.upper(), "has a password that everybody tries first"
     if "*" in _words(values["cors_origins"] or ""):
         yield "BILLING_CORS_ORIGINS", "a wildcard is refused in production"
 

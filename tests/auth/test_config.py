@@ -256,6 +256,19 @@ def test_a_fault_does_not_quote_a_password(url: str) -> None:
     assert "hunter2" not in "".join(faults(DATABASE_URL=url))
 
 
+@pytest.mark.parametrize("value", ["1", "true", "on"])
+def test_production_does_not_start_with_debugging(value: str) -> None:
+    assert faults(**PRODUCTION, FLASK_DEBUG=value)[0].startswith("FLASK_DEBUG: ")
+    assert Config.from_env({**PRODUCTION, "FLASK_DEBUG": "0"}).is_production
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "MIGRATION_DATABASE_URL"])
+@pytest.mark.parametrize("password", ["postgres", "Password", "service"])
+def test_production_does_not_start_with_a_default_password(name: str, password: str) -> None:
+    told = faults(**{**PRODUCTION, name: f"postgresql://service:{password}@db/billing"})
+    assert told == [f"{name}: has a password that everybody tries first"]
+
+
 def test_a_given_folder_without_keys_is_refused(tmp_path: Path) -> None:
     config = Config.from_env({"BILLING_JWT_KEYS": str(tmp_path), "INSTANCE": str(tmp_path)})
     with pytest.raises(ConfigError, match="holds no"):

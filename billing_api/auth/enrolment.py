@@ -7,10 +7,9 @@ import sqlalchemy as sa
 
 from billing_api import clock
 from billing_api.audit_log.service import note
-from billing_api.auth import lockout, one_time_codes, passwords, second_factors, sessions
+from billing_api.auth import confirming, lockout, one_time_codes, second_factors, sessions
 from billing_api.auth.models import RecoveryCode, SecondFactor, User
-from billing_api.auth.service import WrongPassword
-from billing_api.database import db, enter, find, transaction
+from billing_api.database import db, find
 from billing_api.domain.access import Principal
 from billing_api.errors import Conflict, Fault, Invalid
 from billing_api.events.service import record
@@ -28,7 +27,8 @@ class SecondFactorEnrolled(Conflict):
 
 
 class SecondFactorNotBegun(Conflict):
-    """There is nothing to verify. Begin with `POST /v1/me/second-factor`, and give its secret to an authenticator."""
+    """There is nothing to verify: nothing was begun, or it was more than ten minutes ago. Begin with `POST
+    /v1/me/second-factor`, and give its secret to an authenticator."""
 
     code = "second-factor-not-begun"
     title = "No second factor was begun"
@@ -56,6 +56,8 @@ class WrongCode(Invalid):
     title = "The code is another one"
 
 
+_PENDING_FOR = dt.timedelta(minutes=10)
+"""For so long a secret waits for its first code."""
 _OF_CODE = (Fault("wrong-code", "It is not, or no longer, good.", "/code"),)
 
 
@@ -113,12 +115,14 @@ def verify(principal: Principal, code: str) -> list[str]:
     """Make the secret that was begun the user's own, by its first code; the recovery codes are shown this once.
 
     Raises:
-        SecondFactorNotBegun, SecondFactorEnrolled, WrongCode, NeedsPerson
+        SecondFactorNotBegun, SecondFactorEnrolled, WrongCode, TooManyAttempts, NeedsPerson
     """
-    user = find(User, sessions.person(principal), lock=True)
+    user = find(User, confirming.count(principal), lock=True)
     factor = second_factors.of(user.id)
     if factor is None or factor.pending_secret is None:
         raise SecondFactorEnrolled() if factor else SecondFactorNotBegun()
+    if factor.updated_at < clock.now() - _PENDING_FOR:
+        raise SecondFactorNotBegun()
     step = second_factors.step_in(factor, factor.pending_secret, code)
     if step is None:
         raise WrongCode(faults=_OF_CODE)
@@ -126,6 +130,7 @@ def verify(principal: Principal, code: str) -> list[str]:
     factor.secret, factor.pending_secret = factor.pending_secret, None
     # That code is spent, too.
     factor.enrolled_at, factor.last_step = clock.now(), step
+    lockout.forget_own(user.id)
     _drop_codes(factor)
     return _new_codes(factor)
 
@@ -166,20 +171,7 @@ def _confirmed(principal: Principal, password: str) -> User:
     Raises:
         WrongPassword, TooManyAttempts, NeedsPerson
     """
-    user_id, around = sessions.person(principal), unit()
-    # A unit of its own, so that no connection is held while the password is hashed.
-    with transaction():
-        enter(around.tenant, around.actor, guard=around.guard)
-        known = find(User, user_id)
-        lockout.count(known.email)
-    if not passwords.matches(known.password_hash, password):
-        raise WrongPassword(faults=[Fault("wrong-password", "It is another one.", "/password")])
-    user = find(User, user_id, lock=True)
-    if user.password_hash != known.password_hash:
-        raise WrongPassword(faults=[Fault("wrong-password", "It was changed just now.", "/password")])
-    # Undone with all else where the code that comes after is a wrong one.
-    lockout.forget(user.email)
-    return user
+    return confirming.lock(confirming.confirm(principal, password, "/password"), "/password")
 
 
 def _state(fact: str, user: User) -> None:

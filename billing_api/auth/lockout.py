@@ -6,6 +6,7 @@ counted like all others, and none is kept as it is: what stands in the table nam
 
 import datetime as dt
 import math
+import uuid
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,14 +28,14 @@ KEPT = dt.timedelta(days=30)
 class TooManyAttempts(TooManyRequests):
     """Too many attempts to log in with this address have failed; it is the same whether somebody has the address or
     not. Wait for as long as `Retry-After` says. After a hundred failures in a row only a new password opens the address
-    again. Sessions that are open go on."""
+    again. Sessions that are open go on: who is logged in has attempts of their own."""
 
     code = "too-many-attempts"
     title = "Too many failed attempts"
 
 
 def count(email: str) -> None:
-    """Count an attempt as failed, before its secret is looked at; who succeeds is to `forget` it.
+    """Count an attempt at an address as failed, before its secret is looked at; who succeeds is to `forget` it.
 
     It holds the row to the end of the unit of work. Where guesses must not wait for each other, commit before the hash;
     where it is counted in the unit of a request, the refusal must be one that `keeps`.
@@ -42,16 +43,23 @@ def count(email: str) -> None:
     Raises:
         TooManyAttempts: this one is not to be looked at; it was not counted.
     """
-    now = clock.now()
-    counted = db.session.execute(_counting(_subject(email), now)).first()
-    if counted is None:
-        held = db.session.get(LoginAttempts, _subject(email))
-        raise TooManyAttempts(headers={"Retry-After": str(_seconds_to_wait(held, now))})
+    _count(_of_address(email))
+
+
+def count_own(user_id: uuid.UUID) -> None:
+    """The same for a user who is logged in and is asked for a secret once more; it is nothing to do with their
+    address, at which anybody may guess. Raises TooManyAttempts."""
+    _count(_of_user(user_id))
 
 
 def forget(email: str) -> None:
     """The attempts at this address are of no account any more: a secret was right, or the password is a new one."""
-    db.session.execute(sa.delete(LoginAttempts).where(LoginAttempts.subject == _subject(email)))
+    _forget(_of_address(email))
+
+
+def forget_own(user_id: uuid.UUID) -> None:
+    """The same for the attempts of a user who is logged in."""
+    _forget(_of_user(user_id))
 
 
 def forget_old(at_most: int) -> int:
@@ -69,6 +77,18 @@ def forget_old(at_most: int) -> int:
     )
     gone = sa.delete(LoginAttempts).where(LoginAttempts.subject.in_(old)).returning(LoginAttempts.subject)
     return len(db.session.scalars(gone.execution_options(synchronize_session=False)).all())
+
+
+def _count(subject: bytes) -> None:
+    now = clock.now()
+    counted = db.session.execute(_counting(subject, now)).first()
+    if counted is None:
+        held = db.session.get(LoginAttempts, subject)
+        raise TooManyAttempts(headers={"Retry-After": str(_seconds_to_wait(held, now))})
+
+
+def _forget(subject: bytes) -> None:
+    db.session.execute(sa.delete(LoginAttempts).where(LoginAttempts.subject == subject))
 
 
 def _counting(subject: bytes, now: dt.datetime) -> Any:
@@ -97,5 +117,9 @@ def _seconds_to_wait(held: LoginAttempts | None, now: dt.datetime) -> int:
     return max(1, math.ceil((held.failed_at[0] + WITHIN - now).total_seconds()))
 
 
-def _subject(email: str) -> bytes:
+def _of_address(email: str) -> bytes:
     return fingerprint(fold(email), "login attempts")
+
+
+def _of_user(user_id: uuid.UUID) -> bytes:
+    return fingerprint(str(user_id), "own attempts")

@@ -73,9 +73,10 @@ def confirm(token: str, password: str) -> None:
         reset = _held(token)
         enter(reset.organization_id)
         known = find(User, reset.user_id)
-        if organizations.current().closed_at is not None:
+        organization = organizations.current()
+        if organization.closed_at is not None:
             raise _invalid()
-    passwords.refuse_weak(password, known.email, known.name)
+    passwords.refuse_weak(password, known.email, known.name, organization.name)
     password_hash = passwords.digest(password)
     enter(reset.organization_id, Actor("user", reset.user_id))
     # The lock under which tokens are made and ended, so that of many at once one is the first.
@@ -86,6 +87,7 @@ def confirm(token: str, password: str) -> None:
     record("user.password_changed", user)
     note("user.password_reset", user)
     lockout.forget(user.email)
+    lockout.forget_own(user.id)
     end_all(user.id)
     sessions.end_all(user.id, "password reset")
 

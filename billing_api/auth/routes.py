@@ -22,7 +22,7 @@ from billing_api.auth.schemas import (
 )
 from billing_api.auth.sessions import Terms
 from billing_api.errors import Fault, Invalid
-from billing_api.web import cookies, grants
+from billing_api.web import cookies, credentials, grants
 from billing_api.web.api import Blueprint
 from billing_api.web.auth import public, requires
 from billing_api.web.pagination import SortKey, page_of, paginate
@@ -73,7 +73,7 @@ def refresh(values: dict[str, Any]) -> dict[str, Any]:
     """
     if token := values["refresh_token"]:
         return grants.shown(sessions.refresh(token, _held_in("body")))
-    token = cookies.refresh_token()
+    token = None if credentials.is_named() else cookies.refresh_token()
     if token is None:
         raise Invalid(faults=[Fault("required", "This member is required, where no cookie has it.", "/refresh_token")])
     cookies.claimed_session()

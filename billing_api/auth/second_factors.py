@@ -16,7 +16,7 @@ from billing_api.database import db
 from billing_api.errors import Unauthenticated
 from billing_api.events.service import record
 from billing_api.sealing import BrokenSeal, unseal
-from billing_api.unit_of_work import unit
+from billing_api.unit_of_work import SYSTEM, unit
 
 PURPOSE = "second factor"
 """What its secret is sealed for."""
@@ -30,6 +30,7 @@ class SecondFactorRequired(Unauthenticated):
 
     code = "second-factor-required"
     title = "A code of the second factor is required"
+    keeps = True
 
 
 def of(user_id: uuid.UUID) -> SecondFactor | None:
@@ -56,6 +57,9 @@ def is_passed(user: User, code: str | None) -> bool:
     if factor is None:
         return True
     if code is None or not one_time_codes.plain(code):
+        # Somebody knows the password: who has the log sees it, whether a code follows or not.
+        unit().actor = SYSTEM
+        note("login.code_required", user)
         raise SecondFactorRequired()
     return takes(user, factor, code)
 

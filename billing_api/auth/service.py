@@ -11,13 +11,13 @@ from prometheus_client import Counter
 from uuid_utils.compat import uuid7
 
 from billing_api.audit_log.service import note, note_nothing
-from billing_api.auth import lockout, passwords, resets, second_factors, sessions
+from billing_api.auth import confirming, lockout, passwords, resets, second_factors, sessions
 from billing_api.auth.models import PasswordReset, RecoveryCode, SecondFactor, User
 from billing_api.auth.sessions import Grant, Terms
 from billing_api.database import db, enter, find, reveal, transaction
 from billing_api.domain.access import Principal
 from billing_api.domain.emails import fold
-from billing_api.errors import Fault, Invalid, NotFound, Unauthenticated
+from billing_api.errors import NotFound, Unauthenticated
 from billing_api.events.service import record
 from billing_api.organizations import service as organizations
 from billing_api.organizations.models import Organization
@@ -31,13 +31,6 @@ class InvalidCredentials(Unauthenticated):
     code = "invalid-credentials"
     title = "These credentials are not valid"
     keeps = True
-
-
-class WrongPassword(Invalid):
-    """The present password is not this one. Whoever has forgotten it asks for a reset."""
-
-    code = "wrong-password"
-    title = "The present password is another one"
 
 
 refused_logins = Counter("billing_refused_logins_total", "Logins refused, and why", ["reason"])
@@ -119,19 +112,12 @@ def change_password(principal: Principal, present: str, new: str, terms: Terms) 
         PasswordTooWeak: the new one would be guessed early.
         NeedsPerson: the principal is none.
     """
-    user_id, around = sessions.person(principal), unit()
-    # A unit of its own, so that no connection is held while passwords are hashed.
-    with transaction():
-        enter(around.tenant, around.actor, guard=around.guard)
-        known = find(User, user_id)
-        lockout.count(known.email)
-    if not passwords.matches(known.password_hash, present):
-        raise WrongPassword(faults=[Fault("wrong-password", "It is another one.", "/current_password")])
-    passwords.refuse_weak(new, known.email, known.name, pointer="/new_password")
+    known = confirming.confirm(principal, present, "/current_password")
+    with confirming.apart():
+        organization = organizations.current()
+    passwords.refuse_weak(new, known.email, known.name, organization.name, pointer="/new_password")
     password_hash = passwords.digest(new)
-    user = find(User, user_id, lock=True)
-    if user.password_hash != known.password_hash:
-        raise WrongPassword(faults=[Fault("wrong-password", "It was changed just now.", "/current_password")])
+    user = confirming.lock(known, "/current_password")
     user.password_hash = password_hash
     record("user.password_changed", user)
     note("user.password_changed", user)

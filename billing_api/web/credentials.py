@@ -42,6 +42,11 @@ def on_api_key(load: Callable[[str], Principal | None]) -> None:
     _loaders.append(load)
 
 
+def is_named() -> bool:
+    """Whether the request names a credential itself; then no cookie is looked at."""
+    return "Authorization" in request.headers or "X-API-Key" in request.headers
+
+
 def authenticate() -> Principal:
     """The principal of this request's credential.
 

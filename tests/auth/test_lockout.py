@@ -142,7 +142,9 @@ def attempts(app: Flask, email: str) -> tuple[int, int] | None:
     """How many times are kept, and how many failures there were in a row."""
     with app.app_context(), transaction(read_only=True):
         columns = (sa.func.cardinality(LoginAttempts.failed_at), LoginAttempts.in_row)
-        found = db.session.execute(sa.select(*columns).where(LoginAttempts.subject == lockout._subject(email))).first()
+        found = db.session.execute(
+            sa.select(*columns).where(LoginAttempts.subject == lockout._of_address(email))
+        ).first()
         return found and tuple(found)
 
 
@@ -154,7 +156,7 @@ def test_attempts_are_deleted_after_thirty_days_unless_the_address_is_closed_for
     later(QUARTER)
     guesses(client, tenant.email, 2)
     with app.app_context(), transaction():
-        held = sa.update(LoginAttempts).where(LoginAttempts.subject == lockout._subject(other.email))
+        held = sa.update(LoginAttempts).where(LoginAttempts.subject == lockout._of_address(other.email))
         db.session.execute(held.values(in_row=100))
     later(dt.timedelta(days=30) - dt.timedelta(seconds=1))
     with app.app_context():
@@ -178,11 +180,11 @@ def test_no_address_stands_in_the_table(client: FlaskClient, tenant: Tenant, add
 
 def test_a_fingerprint_is_of_one_key_and_one_purpose(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     with app.app_context():
-        first = lockout._subject("ada@example.com")
-        assert lockout._subject("ADA@EXAMPLE.COM") == first
-        assert lockout._subject("ida@example.com") != first
+        first = lockout._of_address("ada@example.com")
+        assert lockout._of_address("ADA@EXAMPLE.COM") == first
+        assert lockout._of_address("ida@example.com") != first
         monkeypatch.setitem(app.config, "SECRET_KEY", "another key of thirty-two bytes or more")
-        assert lockout._subject("ada@example.com") != first
+        assert lockout._of_address("ada@example.com") != first
 
 
 @pytest.mark.parametrize("is_known", [True, False], ids=["known", "unknown"])

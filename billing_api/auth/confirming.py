@@ -1,0 +1,67 @@
+"""Who is logged in gives their password once more, before what an open session alone should not be able to do."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from billing_api.audit_log.service import note
+from billing_api.auth import lockout, passwords, sessions
+from billing_api.auth.models import User
+from billing_api.database import enter, find, transaction
+from billing_api.domain.access import Principal
+from billing_api.errors import Fault, Invalid
+from billing_api.unit_of_work import unit
+
+
+class WrongPassword(Invalid):
+    """The present password is not this one. Whoever has forgotten it asks for a reset."""
+
+    code = "wrong-password"
+    title = "The present password is another one"
+
+
+def confirm(principal: Principal, password: str, pointer: str) -> User:
+    """The principal's user as they stand, whose password this is; to be locked before anything is changed.
+
+    The unit of work must not have begun: the password is hashed while no connection is held. What fails here counts for
+    the user alone, so that strangers who guess at the login keep nobody from their own account.
+
+    Raises:
+        WrongPassword, TooManyAttempts, NeedsPerson
+    """
+    user_id = count(principal)
+    with apart():
+        known = find(User, user_id)
+    if not passwords.matches(known.password_hash, password):
+        with apart():
+            note("user.confirmation_refused", known)
+        raise WrongPassword(faults=[Fault("wrong-password", "It is another one.", pointer)])
+    return known
+
+
+def count(principal: Principal) -> uuid.UUID:
+    """Count an attempt of the principal to prove who they are, before it is judged. Raises TooManyAttempts,
+    NeedsPerson."""
+    user_id = sessions.person(principal)
+    with apart():
+        lockout.count_own(user_id)
+    return user_id
+
+
+def lock(known: User, pointer: str) -> User:
+    """The confirmed user, and nobody else's until the commit; attempts of before are of no account any more, unless
+    what comes after is refused. Raises WrongPassword where the password was changed meanwhile."""
+    user = find(User, known.id, lock=True)
+    if user.password_hash != known.password_hash:
+        raise WrongPassword(faults=[Fault("wrong-password", "It was changed just now.", pointer)])
+    lockout.forget_own(user.id)
+    return user
+
+
+@contextmanager
+def apart() -> Iterator[None]:
+    """A short unit of work for the same credential, before that of the request begins."""
+    around = unit()
+    with transaction():
+        enter(around.tenant, around.actor, guard=around.guard)
+        yield

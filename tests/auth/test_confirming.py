@@ -1,0 +1,75 @@
+"""Whoever is logged in and gives their password once more: counted for themselves, and noted when it fails."""
+
+import datetime as dt
+
+import pytest
+import time_machine
+from flask import Flask
+from flask.testing import FlaskClient
+
+from billing_api import clock
+from billing_api.auth import lockout
+from tests.factories import PASSWORD, Tenant, sign_up
+
+WRONG = "another long password"
+NEW = {"current_password": PASSWORD, "new_password": "a ladder of nine green moons"}
+
+
+def actions(tenant: Tenant, word: str) -> int:
+    return len(tenant.get(f"/v1/audit-log?action={word}").json["data"])
+
+
+def test_guesses_of_strangers_keep_nobody_from_their_own_account(client: FlaskClient, tenant: Tenant) -> None:
+    for _ in range(10):
+        client.post("/v1/auth/login", json={"email": tenant.email, "password": WRONG})
+    assert client.post("/v1/auth/login", json={"email": tenant.email, "password": PASSWORD}).status_code == 429
+    assert tenant.put("/v1/me/password", NEW).status_code == 200
+
+
+def test_ten_wrong_passwords_of_ones_own_are_enough_and_each_is_noted(client: FlaskClient, tenant: Tenant) -> None:
+    wrong = {**NEW, "current_password": WRONG}
+    answers = [tenant.put("/v1/me/password", wrong).status_code for _ in range(5)]
+    answers += [tenant.post("/v1/me/second-factor", {"password": WRONG}).status_code for _ in range(6)]
+    assert answers == [422] * 10 + [429]
+    assert tenant.put("/v1/me/password", NEW).json["code"] == "too-many-attempts"
+    assert actions(tenant, "user.confirmation_refused") == 10
+    # The door is another matter.
+    assert client.post("/v1/auth/login", json={"email": tenant.email, "password": PASSWORD}).status_code == 200
+
+
+def test_without_the_count_all_guesses_are_looked_at(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lockout, "count_own", lambda _: None)
+    wrong = {**NEW, "current_password": WRONG}
+    assert {tenant.put("/v1/me/password", wrong).status_code for _ in range(12)} == {422}
+
+
+def test_a_success_begins_the_count_anew(tenant: Tenant) -> None:
+    for _ in range(3):
+        for _ in range(6):
+            assert tenant.post("/v1/me/second-factor", {"password": WRONG}).status_code == 422
+        assert tenant.post("/v1/me/second-factor", {"password": PASSWORD}).status_code == 201
+
+
+def test_the_code_of_an_enrolment_is_guessed_ten_times_and_waits_ten_minutes(app: Flask) -> None:
+    with time_machine.travel(clock.now(), tick=False) as time:
+        tenant = sign_up(app, is_ready=False)
+        device = tenant.begin_second_factor()
+        wrong = {"code": str((int(device.code()) + 1) % 1_000_000).zfill(6)}
+        answers = [tenant.post("/v1/me/second-factor/verify", wrong).status_code for _ in range(11)]
+        assert answers == [422] * 10 + [429]
+        other = sign_up(app, is_ready=False)
+        late = other.begin_second_factor()
+        time.shift(dt.timedelta(minutes=10, seconds=1))
+        answer = other.post("/v1/me/second-factor/verify", {"code": late.code()})
+        assert (answer.status_code, answer.json["code"]) == (409, "second-factor-not-begun")
+
+
+def test_a_right_password_without_its_code_is_noted(client: FlaskClient, tenant: Tenant) -> None:
+    tenant.second_factor()
+    answer = client.post("/v1/auth/login", json={"email": tenant.email, "password": PASSWORD})
+    assert (answer.status_code, answer.json["code"]) == (401, "second-factor-required")
+    assert actions(tenant, "login.code_required") == 1
+    refused = client.post("/v1/auth/login", json={"email": tenant.email, "password": PASSWORD, "code": "000000"})
+    assert refused.json["code"] == "invalid-credentials"
+    told = tenant.get("/v1/audit-log?action=login.refused").json["data"]
+    assert [(one["actor"]["type"], one["data"]) for one in told] == [("system", {"reason": "wrong code"})]

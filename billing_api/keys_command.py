@@ -42,13 +42,13 @@ def rotate(lead_seconds: int) -> None:
     for path in _retired(folder, dt.timedelta(seconds=config.access_token_seconds)):
         path.unlink()
         click.echo(f"Removed {path.name}: the last token that it signed has expired")
-    waiting = [kid for kid in _kids(folder) if keys.starts_at(kid) > clock.now()]
+    now = clock.now()
+    starts = now + dt.timedelta(seconds=lead_seconds)
+    # One that would come later than is asked for now is not waited for: the present one may have leaked.
+    waiting = [kid for kid in _kids(folder) if now < keys.starts_at(kid) <= starts]
     if waiting:
-        click.echo(
-            f"{waiting[0]} begins to sign at {keys.starts_at(waiting[0]):%Y-%m-%d %H:%M:%S} UTC; no other is made"
-        )
+        click.echo(f"{waiting[0]}.pem begins to sign at {keys.starts_at(waiting[0]):%H:%M:%S} UTC; no other is made")
         return
-    starts = clock.now() + dt.timedelta(seconds=lead_seconds)
     keys.make(folder / f"{keys.named(starts)}.pem")
     click.echo(f"Made {keys.named(starts)}.pem, which signs from {starts:%Y-%m-%d %H:%M:%S} UTC on")
 

@@ -78,6 +78,13 @@ def test_while_a_key_waits_for_its_time_no_other_is_made(folder: Path) -> None:
     assert len(list(folder.glob("*.pem"))) == 2
 
 
+def test_a_key_that_is_wanted_at_once_waits_for_no_other(app: Flask, folder: Path) -> None:
+    """The present one may have leaked."""
+    rotate()
+    assert rotate("--lead", "0").startswith("Made ")
+    assert kid_of(sign_up(app, is_ready=False)) == min(path.stem for path in folder.glob("2*.pem"))
+
+
 def test_a_key_that_was_taken_away_is_believed_no_more(app: Flask, folder: Path) -> None:
     tenant = sign_up(app, is_ready=False)
     rotate("--lead", "0")

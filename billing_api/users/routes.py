@@ -62,7 +62,8 @@ def update(change: Callable[[Any], dict[str, Any]], user_id: uuid.UUID) -> Any:
 def delete(user_id: uuid.UUID) -> None:
     """Remove a person
 
-    With their sessions and all that is kept of them; their address is free again. What they did stays, under their id.
+    With their sessions and all that is kept of them; their address is free again. What they did stays, under their id,
+    and so do API keys that they made, which are the organization's: revoke them at `/v1/api-keys`.
     One active owner always stays (409 `last-owner`).
     """
     service.remove(user_id, g.principal, expected_version())

@@ -95,10 +95,12 @@ def edit(
         raise _out_of_reach(user.role, *changed)
     refuse_beyond(principal, values["role"])
     _refuse_last_owner(user, others, stays=values["role"] == "owner" and values["status"] == "active")
+    turned = {name: [getattr(user, name), values[name]] for name in changed if name in {"role", "status"}}
     for name in changed:
         setattr(user, name, values[name])
     record("user.updated", user, changed=changed)
-    note("user.updated", user, changed=changed)
+    # Names are nobody's business in a log that is never changed; what somebody may do is.
+    note("user.updated", user, changed=changed, **turned)
     if "status" in changed and user.status == "disabled":
         resets.end_all(user.id)
         sessions.end_all(user.id, "user disabled")

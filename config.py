@@ -60,7 +60,7 @@ class Config:
     migration_database_url: str | None
     """The owner's role; None means the same as `database_url`, or the embedded one's owner."""
     secret_key: str | None
-    """Signs cursors, at least 32 bytes; None means the one that is made and kept in the instance."""
+    """Signs cursors and seals secrets, at least 32 bytes; None means the one that is made and kept in the instance."""
     jwt_keys: Path
     """A folder of Ed25519 private keys in PEM; the newest whose time has come signs, all verify."""
     jwt_keys_given: bool

@@ -1,4 +1,5 @@
-"""The service's secrets: the keys that sign access tokens, and the one that signs cursors.
+"""The service's secrets: the keys that sign access tokens, and the one that signs cursors and seals
+what must be read again.
 
 They are made at the first start and kept in the instance, readable by its owner only, unless the settings give them.
 """

@@ -84,7 +84,9 @@ def _count(subject: bytes) -> None:
     counted = db.session.execute(_counting(subject, now)).first()
     if counted is None:
         held = db.session.get(LoginAttempts, subject)
-        raise TooManyAttempts(headers={"Retry-After": str(_seconds_to_wait(held, now))})
+        seconds = _seconds_to_wait(held, now)
+        detail = f"Too many attempts have failed. Wait {seconds} seconds, or set a new password by mail."
+        raise TooManyAttempts(detail, headers={"Retry-After": str(seconds)})
 
 
 def _forget(subject: bytes) -> None:

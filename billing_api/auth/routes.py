@@ -144,6 +144,17 @@ def search_sessions(query: dict[str, Any]) -> dict[str, Any]:
     return paginate(sessions.search(g.principal), query, SORT_KEYS)
 
 
+@blueprint.route("/me/sessions/<uuid:session_id>")
+@requires(refusals=(403,))
+@blueprint.response(200, SessionOutput())
+def read_session(session_id: uuid.UUID) -> Session:
+    """Read one of my sessions
+
+    While it is alive.
+    """
+    return sessions.read(g.principal, session_id)
+
+
 @blueprint.route("/me/sessions", methods=["DELETE"])
 @requires(matches=False, refusals=(403,))
 @blueprint.response(204)

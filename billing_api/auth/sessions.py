@@ -160,6 +160,14 @@ def search(principal: Principal) -> sa.Select[Session]:
     )
 
 
+def read(principal: Principal, id: uuid.UUID) -> Session:
+    """One of the principal's own sessions that are alive. Raises NotFound, NeedsPerson."""
+    session = db.session.scalars(search(principal).where(Session.id == id)).one_or_none()
+    if session is None:
+        raise NotFound()
+    return session
+
+
 def end(principal: Principal, id: uuid.UUID) -> None:
     """End one of the principal's own sessions.
 

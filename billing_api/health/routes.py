@@ -48,6 +48,7 @@ PLACES = {
     "api_keys": "/v1/api-keys",
     "audit_log": "/v1/audit-log",
     "change_password": "/v1/me/password",
+    "confirm_password_reset": "/v1/auth/password-reset/confirm",
     "credit_note_preview": "/v1/credit-notes/preview",
     "credit_notes": "/v1/credit-notes",
     "customer_bulk": "/v1/customers/bulk",

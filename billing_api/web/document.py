@@ -29,7 +29,10 @@ _SCHEMES: dict[str, dict[str, Any]] = {
         "type": "apiKey",
         "in": "cookie",
         "name": "__Host-billing_access",
-        "description": "Set by a login with `session: cookie`. A request that writes sends `X-CSRF-Token` along.",
+        "description": (
+            "Set by a login with `session: cookie`; its name is `billing_access` where the service is not on https. "
+            "A request that writes sends the cookie of the CSRF value too, and the same value as `X-CSRF-Token`."
+        ),
     },
     "metricsToken": {
         "type": "http",
@@ -210,7 +213,7 @@ def _refused(view: Callable[..., Any], path: str, method: str) -> Iterator[int]:
     yield from getattr(view, "refusals", ())
     if hasattr(view, "tells"):
         # OAuth 2 knows few statuses: whatever is wrong with a request is 400.
-        yield 503
+        yield from (429, 503)
         return
     if path.startswith("/v1/"):
         # Only these ask the database, look at Accept, and are counted.

@@ -43,6 +43,7 @@ def test_a_user_sees_where_they_are_logged_in(client: FlaskClient, tenant: Tenan
     newest = listed[0]
     assert newest["id"] == session_of(client, other)
     assert (newest["user_agent"], newest["address"], newest["carrier"]) == ("Telephone/1.0", "127.0.0.1", "body")
+    assert tenant.get(newest["links"]["self"]).json == newest
     assert newest["created_at"] <= newest["last_used_at"] < newest["expires_at"]
 
 
@@ -50,7 +51,7 @@ def test_a_colleagues_sessions_are_their_own(tenant: Tenant) -> None:
     colleague = tenant.colleague("owner")
     (theirs,) = colleague.get("/v1/me/sessions").json["data"]
     assert theirs["id"] not in tenant.get("/v1/me/sessions").text
-    assert tenant.delete(f"/v1/me/sessions/{theirs['id']}").status_code == 404
+    assert tenant.get(theirs["links"]["self"]).status_code == tenant.delete(theirs["links"]["self"]).status_code == 404
     assert colleague.get("/v1/me").status_code == 200
 
 

@@ -19,8 +19,8 @@ from tests.schema import connected
 ORGANIZATION = "/v1/organization"
 OPEN = {
     "auth_change_password", "auth_end_other_sessions", "auth_end_session", "auth_logout", "auth_me",
-    "auth_rename", "auth_search_sessions", "second_factor_begin", "second_factor_disable", "second_factor_read",
-    "second_factor_renew_recovery_codes", "second_factor_verify",
+    "auth_read_session", "auth_rename", "auth_search_sessions", "second_factor_begin", "second_factor_disable",
+    "second_factor_read", "second_factor_renew_recovery_codes", "second_factor_verify",
 }  # fmt: skip
 """The guarded operations that a limited session reaches."""
 

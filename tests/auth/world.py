@@ -101,6 +101,7 @@ def requests(world: World) -> dict[str, tuple[str, str, Any]]:
         "auth_me": ("GET", "/v1/me", None),
         "auth_refresh": ("POST", REFRESH, {}),
         "auth_rename": ("PATCH", "/v1/me?dry_run=true", {"name": "New"}),
+        "auth_read_session": ("GET", f"/v1/me/sessions/{uuid.uuid4()}", None),
         "auth_search_sessions": ("GET", "/v1/me/sessions", None),
         "auth_sign_up": ("POST", "/v1/auth/sign-up", {**SIGN_UP, "email": new}),
         "contract_openapi": ("GET", "/openapi.json", None),

@@ -3,6 +3,7 @@
 import functools
 import os
 import time
+import uuid
 from typing import Any
 
 import requests
@@ -30,6 +31,13 @@ def logged_in(base_url: str, email: str = OWNER) -> Any:
     """A new session of the owner whom this variable of the environment names, by the door that all clients use."""
     body = {"email": os.environ[email], "password": os.environ["SCHEMATHESIS_PASSWORD"]}
     return post(base_url, "/v1/auth/login", body)
+
+
+def newcomer(base_url: str) -> Any:
+    """The session of somebody who has just signed up."""
+    founder = {"organization_name": "Newcomer", "country": "DE", "currency": "EUR", "name": "Ada Lovelace"}
+    founder |= {"email": f"{uuid.uuid4()}@example.com", "password": os.environ["SCHEMATHESIS_PASSWORD"]}
+    return post(base_url, "/v1/auth/sign-up", founder)
 
 
 def give_password(case: Any) -> None:

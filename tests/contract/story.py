@@ -84,6 +84,7 @@ def _begin(client: FlaskClient, tenant: Tenant) -> Iterator[Step]:
     known = {"Authorization": f"Bearer {(other.json or {})['access_token']}"}
     session = client.get("/v1/me", headers=known)
     path = f"/v1/me/sessions/{(session.json or {})['credential']['session_id']}"
+    yield "auth_read_session", tenant.get(path)
     yield "auth_end_session", tenant.delete(path)
 
 

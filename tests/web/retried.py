@@ -29,6 +29,11 @@ def with_credit_note(tenant: Tenant) -> str:
     return of(tenant.post("/v1/credit-notes", {"invoice_id": invoice["id"], "reason": "None"}).json or {}, "refunds")
 
 
+def invitation(tenant: Tenant) -> dict[str, Any]:
+    made = tenant.post("/v1/invitations", {"email": f"again-{tenant.email}", "role": "viewer"})
+    return made.json or {}
+
+
 REQUESTS: dict[str, Callable[[Tenant], tuple[str, Any]]] = {
     "/v1/customers": lambda tenant: (CUSTOMERS, {"name": "Once"}),
     "/v1/customers/bulk": lambda tenant: ("/v1/customers/bulk", {"items": [{"name": "Once"}, {"name": ""}]}),
@@ -65,6 +70,8 @@ REQUESTS: dict[str, Callable[[Tenant], tuple[str, Any]]] = {
         of(tenant.payment(tenant.invoice(), amount="900", overpayment="balance"), "refunds"),
         {"amount": "1"},
     ),
+    "/v1/invitations": lambda tenant: ("/v1/invitations", {"email": f"once-{tenant.email}", "role": "viewer"}),
+    "/v1/invitations/<uuid:invitation_id>/resend": lambda tenant: (of(invitation(tenant), "resend"), None),
     "/v1/products": lambda tenant: ("/v1/products", {"name": "Once", "unit_price": "1.00"}),
     "/v1/tax-rates": lambda tenant: ("/v1/tax-rates", {"name": "Once", "rate": "19"}),
 }

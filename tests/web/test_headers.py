@@ -184,7 +184,7 @@ def test_accept_patch_is_told_where_patches_are_taken(tenant: Tenant) -> None:
     customer = tenant.customer()["links"]["self"]
     for answer in (tenant.get(customer), tenant.call("OPTIONS", customer), tenant.patch(customer, {"name": ""})):
         assert answer.headers["Accept-Patch"] == patches
-    for path in ("/v1/customers", "/v1/me", "/", "/nothing"):
+    for path in ("/v1/customers", "/v1/me/sessions", "/", "/nothing"):
         assert "Accept-Patch" not in tenant.get(path).headers
 
 

@@ -11,8 +11,7 @@ import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 
-from billing_api import reaping
-from billing_api.auth import sessions
+from billing_api import opaque_tokens, reaping
 from billing_api.database import db, enter, transaction
 from billing_api.embedded import Addresses
 from billing_api.reaping import REAPED, reap
@@ -71,7 +70,7 @@ def test_a_session_goes_a_week_after_its_last_refresh_token_expired_and_no_other
     kept = client.post("/v1/auth/login", json=body).json
     successor = client.post("/v1/auth/refresh", json={"refresh_token": kept["refresh_token"]}).json
     gone = client.post("/v1/auth/login", json=body).json
-    digests = {name: sessions._digest(text) for name, text in [
+    digests = {name: opaque_tokens.digest(text) for name, text in [
         ("spent", kept["refresh_token"]), ("fresh", successor["refresh_token"]), ("gone", gone["refresh_token"]),
         ("recent", tenant.refresh_token),
     ]}  # fmt: skip

@@ -1,10 +1,8 @@
 """The life of an API key: made, used, renamed, revoked; and how a request's secret becomes a principal."""
 
 import datetime as dt
-import hashlib
 import hmac
 import re
-import secrets
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
@@ -15,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from billing_api import clock
+from billing_api import clock, opaque_tokens
 from billing_api.api_keys.models import ApiKey
 from billing_api.audit_log.service import note
 from billing_api.database import db, enter, find, reveal, savepoint, transaction
@@ -94,11 +92,11 @@ def create(values: Mapping[str, Any], maker: Principal) -> ApiKey:
     if values["expires_at"] is not None and values["expires_at"] <= clock.now():
         raise ExpiryInPast(faults=[Fault("expiry-in-past", "A time to come belongs here.", "/expires_at")])
     _refuse_longer(values["expires_at"], maker)
-    secret = f"bk_{secrets.token_urlsafe(32)}"
+    secret = opaque_tokens.new("bk")
     key = ApiKey(
         name=values["name"],
         hint=secret[:_HINT],
-        digest=_digest(secret),
+        digest=opaque_tokens.digest(secret),
         scopes=sorted(set(values["scopes"])),
         expires_at=values["expires_at"],
         created_by_id=unit().actor.id,
@@ -156,7 +154,7 @@ def principal_of(secret: str) -> Principal | None:
 
 def client(id: str, secret: str) -> Known | None:
     """The key that is both this client and this secret, or None. It is looked up each time: no guard comes after."""
-    known = _looked_up(_digest(secret), clock.now(), id) if _FORM.fullmatch(secret) else None
+    known = _looked_up(opaque_tokens.digest(secret), clock.now(), id) if _FORM.fullmatch(secret) else None
     return None if known is None or known.has_expired else known
 
 
@@ -177,7 +175,7 @@ def _remembered(secret: str) -> Known | None:
     """
     if not _FORM.fullmatch(secret):
         return None
-    digest, now = _digest(secret), clock.now()
+    digest, now = opaque_tokens.digest(secret), clock.now()
     known = _known.get(digest)
     if known is None or not dt.timedelta(0) <= now - known.noted_at < _NOTED_EACH:
         known = _looked_up(digest, now)
@@ -260,8 +258,3 @@ def _remember(digest: str, known: Known | None) -> None:
     _known.move_to_end(digest)
     while len(_known) > _REMEMBERED:
         _known.popitem(last=False)
-
-
-def _digest(secret: str) -> str:
-    # A secret of 256 random bits cannot be guessed from its digest; a slow hash would add nothing.
-    return hashlib.sha256(secret.encode()).hexdigest()

@@ -5,15 +5,13 @@ the disk.
 """
 
 import datetime as dt
-import hashlib
-import secrets
 import uuid
 from typing import Any
 
 import sqlalchemy as sa
 from uuid_utils.compat import uuid7
 
-from billing_api import clock
+from billing_api import clock, opaque_tokens
 from billing_api.audit_log.service import note, note_nothing
 from billing_api.auth import lockout, passwords, sessions
 from billing_api.auth.models import PasswordReset, User
@@ -52,7 +50,7 @@ def request(known: User | None, front_end: str | None) -> None:
     note_nothing()
     # Of several requests at once each counts the others.
     _lock(user_id)
-    token, reset_id, now = f"pr_{secrets.token_urlsafe(32)}", uuid7(), clock.now()
+    token, reset_id, now = opaque_tokens.new("pr"), uuid7(), clock.now()
     _issue(reset_id, user_id, token, now)
     is_issued = sa.exists().where(PasswordReset.organization_id == unit().tenant, PasswordReset.id == reset_id)
     older = _alive(user_id).where(PasswordReset.id != reset_id, is_issued)
@@ -118,7 +116,8 @@ def _issue(id: uuid.UUID, user_id: uuid.UUID, token: str, now: dt.datetime) -> N
         )
         .scalar_subquery()
     )
-    row: dict[str, Any] = {"id": id, "digest": _digest(token), "created_at": now, "expires_at": now + LIFETIME}
+    digest = opaque_tokens.digest(token)
+    row: dict[str, Any] = {"id": id, "digest": digest, "created_at": now, "expires_at": now + LIFETIME}
     values = sa.select(
         User.organization_id,
         User.id,
@@ -142,7 +141,7 @@ def _alive(user_id: uuid.UUID) -> Any:
 
 def _held(token: str) -> PasswordReset:
     """The token as it is kept, looked for across tenants. Raises InvalidPasswordReset."""
-    digest = _digest(token)
+    digest = opaque_tokens.digest(token)
     reveal("password_reset_digest", digest)
     reset = db.session.scalars(sa.select(PasswordReset).where(PasswordReset.digest == digest)).one_or_none()
     if reset is None or not _is_good(reset):
@@ -165,8 +164,3 @@ def _text(token: str, front_end: str | None) -> str:
         "This works once, and within an hour. A new password ends all sessions.",
         "If it was not you, do nothing: the password stays as it is.",
     )
-
-
-def _digest(token: str) -> str:
-    # A token of 256 random bits cannot be guessed from its digest; a slow hash would add nothing.
-    return hashlib.sha256(token.encode()).hexdigest()

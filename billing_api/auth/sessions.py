@@ -1,8 +1,6 @@
 """The life of a session: opened by a login, kept alive by refresh tokens, ended."""
 
 import datetime as dt
-import hashlib
-import secrets
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -10,7 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from uuid_utils.compat import uuid7
 
-from billing_api import clock
+from billing_api import clock, opaque_tokens
 from billing_api.audit_log.service import note
 from billing_api.auth import second_factors
 from billing_api.auth.models import RefreshToken, Session, User
@@ -242,20 +240,19 @@ def _granted(organization: Organization, user: User, session: Session, terms: Te
 
 
 def _new_token(session: Session, lifetime: dt.timedelta) -> str:
-    token = f"rt_{secrets.token_urlsafe(32)}"
+    token = opaque_tokens.new("rt")
     now = clock.now()
     session.last_used_at, session.expires_at = now, now + lifetime
     session.address, session.agent = unit().client.address, unit().client.agent
-    db.session.add(
-        RefreshToken(session_id=session.id, digest=_digest(token), created_at=now, expires_at=now + lifetime)
-    )
+    digest = opaque_tokens.digest(token)
+    db.session.add(RefreshToken(session_id=session.id, digest=digest, created_at=now, expires_at=now + lifetime))
     db.session.flush()
     return token
 
 
 def _held(token: str) -> RefreshToken:
     """The refresh token as it is kept, looked for across tenants. Raises InvalidRefreshToken."""
-    digest = _digest(token)
+    digest = opaque_tokens.digest(token)
     reveal("token_digest", digest)
     held = db.session.scalars(sa.select(RefreshToken).where(RefreshToken.digest == digest)).one_or_none()
     if held is None:
@@ -287,8 +284,3 @@ def _end(session: Session, reason: str) -> None:
     record("session.ended", session, user_id=str(session.user_id), reason=reason)
     note("session.ended", session, user_id=str(session.user_id), reason=reason)
     db.session.flush()
-
-
-def _digest(token: str) -> str:
-    # A token of 256 random bits cannot be guessed from its digest; a slow hash would add nothing.
-    return hashlib.sha256(token.encode()).hexdigest()

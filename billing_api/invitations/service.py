@@ -5,8 +5,6 @@ nobody reads but who has the address.
 """
 
 import datetime as dt
-import hashlib
-import secrets
 import uuid
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -14,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from uuid_utils.compat import uuid7
 
-from billing_api import clock
+from billing_api import clock, opaque_tokens
 from billing_api.audit_log.service import note
 from billing_api.auth import passwords, sessions
 from billing_api.auth import service as auth
@@ -70,7 +68,7 @@ def create(values: Mapping[str, Any], principal: Principal, front_end: str | Non
     users.refuse_beyond(principal, values["role"])
     key = fold(values["email"])
     has_account = _refuse_present(values["email"])
-    token, now = _token(), clock.now()
+    token, now = opaque_tokens.new("inv"), clock.now()
     # One whose time is over makes room for a new one.
     over = sa.delete(Invitation).where(
         Invitation.organization_id == unit().tenant,
@@ -85,7 +83,7 @@ def create(values: Mapping[str, Any], principal: Principal, front_end: str | Non
         email_key=key,
         name=values["name"],
         role=values["role"],
-        digest=_digest(token),
+        digest=opaque_tokens.digest(token),
         expires_at=now + LIFETIME,
         invited_by_id=unit().actor.id,
     )
@@ -125,8 +123,8 @@ def resend(
     """
     invitation = _open(id, principal, expected)
     has_account = _refuse_present(invitation.email)
-    token = _token()
-    invitation.digest, invitation.expires_at = _digest(token), clock.now() + LIFETIME
+    token = opaque_tokens.new("inv")
+    invitation.digest, invitation.expires_at = opaque_tokens.digest(token), clock.now() + LIFETIME
     _state("resent", invitation)
     db.session.flush()
     _post(invitation, token, front_end, has_account=has_account)
@@ -229,7 +227,7 @@ def _refuse_present(email: str) -> bool:
 
 def _held(token: str) -> Invitation:
     """The invitation as it is kept, looked for across tenants. Raises InvalidInvitation."""
-    digest = _digest(token)
+    digest = opaque_tokens.digest(token)
     reveal("invitation_digest", digest)
     held = db.session.scalars(sa.select(Invitation).where(Invitation.digest == digest)).one_or_none()
     if held is None or held.status != "pending":
@@ -263,12 +261,3 @@ def _post(invitation: Invitation, token: str, front_end: str | None, *, has_acco
         organizations.current().name, invitation.role, invitation.expires_at, token, front_end, has_account=has_account
     )
     mail.post("invitation", invitation.email, subject, text)
-
-
-def _token() -> str:
-    return f"inv_{secrets.token_urlsafe(32)}"
-
-
-def _digest(token: str) -> str:
-    # A token of 256 random bits cannot be guessed from its digest; a slow hash would add nothing.
-    return hashlib.sha256(token.encode()).hexdigest()

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from billing_api import clock, opaque_tokens
 from billing_api.api_keys.models import ApiKey
-from billing_api.audit_log.service import note
+from billing_api.audit_log.service import note, record_and_note
 from billing_api.database import db, enter, find, reveal, savepoint, transaction
 from billing_api.domain.access import Principal
 from billing_api.errors import Fault, Forbidden, Invalid
@@ -103,8 +103,7 @@ def create(values: Mapping[str, Any], maker: Principal) -> ApiKey:
     )
     db.session.add(key)
     db.session.flush()
-    record("api_key.created", key, scopes=key.scopes)
-    note("api_key.created", key, scopes=key.scopes)
+    record_and_note("api_key.created", key, scopes=key.scopes)
     # Of a key that is only tried there is nothing to hand out.
     key.secret = None if unit().is_dry_run else secret
     return key
@@ -141,8 +140,7 @@ def revoke(id: uuid.UUID, expected: Collection[int] | None = None) -> None:
     key = find(ApiKey, id, lock=True, expected=expected)
     if key.revoked_at is None:
         key.revoked_at = clock.now()
-        record("api_key.revoked", key)
-        note("api_key.revoked", key)
+        record_and_note("api_key.revoked", key)
     db.session.flush()
 
 

@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from billing_api import clock
 from billing_api.audit_log.models import AuditEntry
 from billing_api.database import db, find
-from billing_api.events.service import HasId
+from billing_api.events.service import HasId, record
 from billing_api.unit_of_work import unit
 
 _NEXT_WORD = re.compile(r"(?<!^)(?=[A-Z])")
@@ -38,6 +38,12 @@ def note(action: str, object: HasId | None = None, **data: Any) -> None:
             created_at=clock.now(),
         )
     )
+
+
+def record_and_note(fact: str, row: HasId, *, changed: Sequence[str] = (), **data: Any) -> None:
+    """State a fact for those who follow the events, and note it for those who watch over the organization."""
+    record(fact, row, changed=changed, **data)
+    note(fact, row, **({"changed": list(changed)} if changed else {}), **data)
 
 
 def note_nothing() -> None:

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from billing_api import clock
-from billing_api.audit_log.service import note
+from billing_api.audit_log.service import record_and_note
 from billing_api.auth import confirming, lockout, one_time_codes, second_factors, sessions
 from billing_api.auth.models import RecoveryCode, SecondFactor, User
 from billing_api.database import db, find
 from billing_api.domain.access import Principal
 from billing_api.errors import Conflict, Fault, Invalid
-from billing_api.events.service import record
 from billing_api.organizations import service as organizations
 from billing_api.sealing import seal
 from billing_api.unit_of_work import unit
@@ -126,7 +125,7 @@ def verify(principal: Principal, code: str) -> list[str]:
     step = second_factors.step_in(factor, factor.pending_secret, code)
     if step is None:
         raise WrongCode(faults=_OF_CODE)
-    _state("user.second_factor_replaced" if factor.enrolled_at else "user.second_factor_enabled", user)
+    record_and_note("user.second_factor_replaced" if factor.enrolled_at else "user.second_factor_enabled", user)
     factor.secret, factor.pending_secret = factor.pending_secret, None
     # That code is spent, too.
     factor.enrolled_at, factor.last_step = clock.now(), step
@@ -145,7 +144,7 @@ def renew_codes(principal: Principal, password: str, code: str) -> list[str]:
     factor = _own(user)
     _take(user, factor, code)
     _drop_codes(factor)
-    _state("user.recovery_codes_renewed", user)
+    record_and_note("user.recovery_codes_renewed", user)
     return _new_codes(factor)
 
 
@@ -162,7 +161,7 @@ def disable(principal: Principal, password: str, code: str) -> None:
     _take(user, factor, code)
     _drop_codes(factor)
     db.session.delete(factor)
-    _state("user.second_factor_disabled", user)
+    record_and_note("user.second_factor_disabled", user)
 
 
 def _confirmed(principal: Principal, password: str) -> User:
@@ -172,12 +171,6 @@ def _confirmed(principal: Principal, password: str) -> User:
         WrongPassword, TooManyAttempts, NeedsPerson
     """
     return confirming.lock(confirming.confirm(principal, password, "/password"), "/password")
-
-
-def _state(fact: str, user: User) -> None:
-    """State a fact among the events, and in the audit log."""
-    record(fact, user)
-    note(fact, user)
 
 
 def _own(user: User) -> SecondFactor:

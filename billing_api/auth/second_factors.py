@@ -9,12 +9,11 @@ import sqlalchemy as sa
 import structlog
 
 from billing_api import clock
-from billing_api.audit_log.service import note
+from billing_api.audit_log.service import note, record_and_note
 from billing_api.auth import one_time_codes
 from billing_api.auth.models import RecoveryCode, SecondFactor, User
 from billing_api.database import db
 from billing_api.errors import Unauthenticated
-from billing_api.events.service import record
 from billing_api.sealing import BrokenSeal, unseal
 from billing_api.unit_of_work import SYSTEM, unit
 
@@ -105,6 +104,5 @@ def _takes_recovery(user: User, factor: SecondFactor, code: str) -> bool:
         .returning(RecoveryCode.id)
     )
     if spent is not None:
-        record("user.recovery_code_used", user)
-        note("user.recovery_code_used", user)
+        record_and_note("user.recovery_code_used", user)
     return spent is not None

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from prometheus_client import Counter
 from uuid_utils.compat import uuid7
 
-from billing_api.audit_log.service import note, note_nothing
+from billing_api.audit_log.service import note, note_nothing, record_and_note
 from billing_api.auth import confirming, lockout, passwords, resets, second_factors, sessions
 from billing_api.auth.models import PasswordReset, RecoveryCode, SecondFactor, User
 from billing_api.auth.sessions import Grant, Terms
@@ -65,8 +65,7 @@ def sign_up(values: dict[str, Any], terms: Terms) -> Grant:
     )
     db.session.add(user)
     db.session.flush()
-    record("user.created", user, role=user.role)
-    note("user.created", user, role=user.role)
+    record_and_note("user.created", user, role=user.role)
     return sessions.start(organization, user, terms)
 
 
@@ -119,8 +118,7 @@ def change_password(principal: Principal, present: str, new: str, terms: Terms) 
     password_hash = passwords.digest(new)
     user = confirming.lock(known, "/current_password")
     user.password_hash = password_hash
-    record("user.password_changed", user)
-    note("user.password_changed", user)
+    record_and_note("user.password_changed", user)
     lockout.forget(user.email)
     resets.end_all(user.id)
     sessions.end_all(user.id, "password changed")

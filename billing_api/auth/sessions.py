@@ -9,13 +9,12 @@ import sqlalchemy as sa
 from uuid_utils.compat import uuid7
 
 from billing_api import clock, opaque_tokens
-from billing_api.audit_log.service import note
+from billing_api.audit_log.service import note, record_and_note
 from billing_api.auth import second_factors
 from billing_api.auth.models import RefreshToken, Session, User
 from billing_api.database import db, enter, find, reveal
 from billing_api.domain.access import NO_ROLE, Principal, scope_text
 from billing_api.errors import Forbidden, NotFound, Unauthenticated
-from billing_api.events.service import record
 from billing_api.organizations import service as organizations
 from billing_api.organizations.models import Organization
 from billing_api.unit_of_work import Actor, unit
@@ -88,8 +87,7 @@ def start(organization: Organization, user: User, terms: Terms) -> Grant:
     session = Session(id=uuid7(), user_id=user.id, carrier=terms.carrier)
     db.session.add(session)
     db.session.flush()
-    record("session.created", session, user_id=str(user.id))
-    note("session.created", session, user_id=str(user.id))
+    record_and_note("session.created", session, user_id=str(user.id))
     return _granted(organization, user, session, terms)
 
 
@@ -281,6 +279,5 @@ def _await_more_twins(spent: RefreshToken) -> None:
 
 def _end(session: Session, reason: str) -> None:
     session.ended_at, session.end_reason = clock.now(), reason
-    record("session.ended", session, user_id=str(session.user_id), reason=reason)
-    note("session.ended", session, user_id=str(session.user_id), reason=reason)
+    record_and_note("session.ended", session, user_id=str(session.user_id), reason=reason)
     db.session.flush()

@@ -5,10 +5,9 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from billing_api import clock
-from billing_api.audit_log.service import note
+from billing_api.audit_log.service import record_and_note
 from billing_api.customers.models import ANONYMOUS, Customer
 from billing_api.database import db, find
-from billing_api.events.service import record
 
 _on_anonymize: list[Callable[[Customer], None]] = []
 
@@ -36,8 +35,7 @@ def anonymize(id: uuid.UUID, expected: Collection[int] | None = None) -> Custome
     for name, value in _nobody().items():
         setattr(customer, name, value)
     customer.anonymized_at = clock.now()
-    record("customer.anonymized", customer)
-    note("customer.anonymized", customer)
+    record_and_note("customer.anonymized", customer)
     db.session.flush()
     return customer
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from uuid_utils.compat import uuid7
 
 from billing_api import clock, opaque_tokens
-from billing_api.audit_log.service import note
+from billing_api.audit_log.service import record_and_note
 from billing_api.auth import passwords, sessions
 from billing_api.auth import service as auth
 from billing_api.auth.models import EmailRegistered, User
@@ -22,7 +22,6 @@ from billing_api.database import db, enter, find, reveal, transaction
 from billing_api.domain.access import ROLES, Principal
 from billing_api.domain.emails import fold
 from billing_api.errors import Conflict, Fault, Invalid, NotFound
-from billing_api.events.service import record
 from billing_api.invitations import letters
 from billing_api.invitations.models import Invitation
 from billing_api.mail import service as mail
@@ -89,7 +88,7 @@ def create(values: Mapping[str, Any], principal: Principal, front_end: str | Non
     )
     db.session.add(invitation)
     db.session.flush()
-    _state("created", invitation, role=invitation.role)
+    record_and_note("invitation.created", invitation, role=invitation.role)
     _post(invitation, token, front_end, has_account=has_account)
     return invitation
 
@@ -125,7 +124,7 @@ def resend(
     has_account = _refuse_present(invitation.email)
     token = opaque_tokens.new("inv")
     invitation.digest, invitation.expires_at = opaque_tokens.digest(token), clock.now() + LIFETIME
-    _state("resent", invitation)
+    record_and_note("invitation.resent", invitation)
     db.session.flush()
     _post(invitation, token, front_end, has_account=has_account)
     return invitation
@@ -134,7 +133,7 @@ def resend(
 def revoke(id: uuid.UUID, principal: Principal, expected: Collection[int] | None = None) -> None:
     """Take an invitation back. Raises NotFound, PreconditionFailed, RoleOutOfReach, InvitationAccepted."""
     invitation = _open(id, principal, expected)
-    _state("revoked", invitation)
+    record_and_note("invitation.revoked", invitation)
     db.session.delete(invitation)
     db.session.flush()
 
@@ -174,9 +173,8 @@ def accept(token: str, name: str | None, password: str, *, carrier: str, lifetim
     db.session.add(user)
     invitation.accepted_at, invitation.user_id = clock.now(), user_id
     db.session.flush()
-    record("user.created", user, role=user.role)
-    note("user.created", user, role=user.role)
-    _state("accepted", invitation, user_id=str(user_id))
+    record_and_note("user.created", user, role=user.role)
+    record_and_note("invitation.accepted", invitation, user_id=str(user_id))
     return sessions.start(organizations.current(), user, Terms(carrier, lifetime))
 
 
@@ -193,7 +191,7 @@ def _withdraw(user: User, scopes: frozenset[str]) -> None:
     )
     query = query.order_by(Invitation.id).with_for_update().execution_options(populate_existing=True)
     for invitation in db.session.scalars(query).all():
-        _state("revoked", invitation)
+        record_and_note("invitation.revoked", invitation)
         db.session.delete(invitation)
     db.session.flush()
 
@@ -248,12 +246,6 @@ def _locked(known: Invitation) -> Invitation:
 
 def _invalid() -> InvalidInvitation:
     return InvalidInvitation(faults=[Fault("invalid-invitation", "It is not, or no longer, good.", "/token")])
-
-
-def _state(deed: str, invitation: Invitation, **data: str) -> None:
-    """State the fact, and note it for those who watch who lets whom in."""
-    record(f"invitation.{deed}", invitation, **data)
-    note(f"invitation.{deed}", invitation, **data)
 
 
 def _post(invitation: Invitation, token: str, front_end: str | None, *, has_account: bool) -> None:

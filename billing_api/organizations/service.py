@@ -7,11 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from billing_api import clock
-from billing_api.audit_log.service import note
+from billing_api.audit_log.service import record_and_note
 from billing_api.database import db
 from billing_api.errors import Conflict, Fault, Invalid, NotFound, PreconditionFailed
 from billing_api.events.models import EventCounter
-from billing_api.events.service import record
 from billing_api.organizations.models import Organization
 from billing_api.unit_of_work import unit
 
@@ -63,8 +62,7 @@ def found(id: uuid.UUID, *, name: str, country: str, currency: str, time_zone: s
     db.session.flush()
     db.session.add(EventCounter(organization_id=id))
     db.session.flush()
-    record("organization.created", organization)
-    note("organization.created", organization)
+    record_and_note("organization.created", organization)
     for prepare in _on_founded:
         prepare(organization)
     return organization
@@ -97,8 +95,7 @@ def edit(change: Callable[[Organization], dict[str, Any]], expected: Collection[
     for name in changed:
         setattr(organization, name, values[name])
     if changed:
-        record("organization.updated", organization, changed=changed)
-        note("organization.updated", organization, changed=changed)
+        record_and_note("organization.updated", organization, changed=changed)
     db.session.flush()
     return organization
 
@@ -124,7 +121,8 @@ def close(name: str) -> Organization:
         raise NameNotConfirmed(faults=[fault])
     if organization.closed_at is None:
         organization.closed_at = clock.now()
-        _state(organization, "organization.closed")
+        record_and_note("organization.closed", organization)
+    db.session.flush()
     return organization
 
 
@@ -133,11 +131,6 @@ def reopen() -> Organization:
     organization = current(lock=True)
     if organization.closed_at is not None:
         organization.closed_at = None
-        _state(organization, "organization.reopened")
-    return organization
-
-
-def _state(organization: Organization, fact: str) -> None:
+        record_and_note("organization.reopened", organization)
     db.session.flush()
-    record(fact, organization)
-    note(fact, organization)
+    return organization

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from billing_api.audit_log.service import note
+from billing_api.audit_log.service import note, record_and_note
 from billing_api.auth import resets, sessions
 from billing_api.auth import service as auth
 from billing_api.auth.models import User
@@ -115,8 +115,7 @@ def remove(id: uuid.UUID, principal: Principal, expected: Collection[int] | None
     if not _reaches(principal, user.role):
         raise _out_of_reach(user.role)
     _refuse_last_owner(user, others, stays=False)
-    record("user.deleted", user)
-    note("user.deleted", user)
+    record_and_note("user.deleted", user)
     _tell(user, NOTHING)
     for follow in _on_removed:
         follow(user)

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 import structlog
 
 from billing_api import clock
-from billing_api.auth import lockout, sessions
+from billing_api.auth import lockout, refresh_tokens
 from billing_api.auth.models import PasswordReset, RefreshToken
 from billing_api.database import db, enter, reveal, transaction
 from billing_api.invitations.models import LISTED as INVITATIONS_LISTED
@@ -57,7 +57,7 @@ class Leftover:
 
 
 def _forget_tokens(keys: Keys, before: dt.datetime) -> int:
-    return sessions.forget([id for (id,) in keys], before)
+    return refresh_tokens.forget([id for (id,) in keys], before)
 
 
 REAPED = (

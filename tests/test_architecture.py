@@ -26,9 +26,9 @@ OPERATIONS = ("health", "docs")
 STAGES = {
     "models": ("models", "parts", "import_checks", "life_checks", "breakdown"),
     "service": (
-        "service", "queries", "passwords", "sessions", "lockout", "one_time_codes", "second_factors", "enrolment",
-        "confirming", "resets", "letters", "wording", "drafting", "resolving", "rows", "finalization", "explaining",
-        "adoption",
+        "service", "queries", "passwords", "sessions", "refresh_tokens", "lockout", "one_time_codes",
+        "second_factors", "enrolment", "confirming", "resets", "letters", "wording", "drafting", "resolving", "rows",
+        "finalization", "explaining", "adoption",
         "product_service", "tax_rate_service", "lookup", "terms", "scheduling", "audit", "actions", "issued",
         "settlement", "preceding", "copying", "balance", "credits", "revision", "statements", "taxation",
         "anonymization",

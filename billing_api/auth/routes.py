@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import g
 
-from billing_api.auth import service, sessions
+from billing_api.auth import refresh_tokens, service, sessions
 from billing_api.auth.models import Session, User
 from billing_api.auth.schemas import (
     GrantOutput,
@@ -72,12 +72,12 @@ def refresh(values: dict[str, Any]) -> dict[str, Any]:
     cookie, the body is empty, and `X-CSRF-Token` is sent along.
     """
     if token := values["refresh_token"]:
-        return grants.shown(sessions.refresh(token, _held_in("body")))
+        return grants.shown(refresh_tokens.exchange(token, _held_in("body")))
     token = None if credentials.is_named() else cookies.refresh_token()
     if token is None:
         raise Invalid(faults=[Fault("required", "This member is required, where no cookie has it.", "/refresh_token")])
     cookies.claimed_session()
-    grant = sessions.refresh(token, _held_in("cookie"))
+    grant = refresh_tokens.exchange(token, _held_in("cookie"))
     cookies.check(grant.session.id)
     return grants.shown(grant)
 
@@ -174,7 +174,7 @@ def end_session(session_id: uuid.UUID) -> None:
 
     Its access token and its refresh token are refused from now on.
     """
-    sessions.end(g.principal, session_id)
+    sessions.end_own(g.principal, session_id)
 
 
 def _me() -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The tour of the README, run command by command as its reader would."""
 
+import json
 import os
 import re
 import subprocess
@@ -11,6 +12,8 @@ import pytest
 from flask import Flask
 from werkzeug.serving import make_server
 
+from billing_api.delivery import deliver
+from billing_api.smtp import sender
 from config import _Settings
 
 README = Path(__file__).parents[2] / "README.md"
@@ -32,23 +35,45 @@ def tour() -> list[str]:
     return re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
 
 
-@pytest.mark.parametrize(("shell", "strict"), [("bash", "set -euo pipefail"), ("sh", "set -eu")])
-def test_the_tour_of_the_readme_works_as_it_is_written(base_url: str, tmp_path: Path, shell: str, strict: str) -> None:
-    script = f"{strict}\n" + "\n".join(tour())
+def run(shell: str, script: str, base_url: str, home: Path) -> str:
+    """What a shell prints that runs the script to its end."""
     ended = subprocess.run(
         [shell, "-c", script],
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "BASE": base_url},
+        env={"PATH": os.environ["PATH"], "HOME": str(home), "BASE": base_url},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
     assert ended.returncode == 0, ended.stderr + ended.stdout
-    promised = re.findall(r"^# prints (.+)$", script, re.MULTILINE)
-    assert len(promised) >= 8
-    rest = ended.stdout
+    return ended.stdout
+
+
+def token_in_the_log(app: Flask, capsys: pytest.CaptureFixture[str]) -> str:
+    """What the worker of `make run` shows of an invitation, in the line that the README names."""
+    with app.app_context():
+        while deliver(sender(app.config)):
+            continue
+    lines = [line for line in capsys.readouterr().out.splitlines() if '"kind":"invitation"' in line]
+    (text,) = [mail["text"] for line in lines if (mail := json.loads(line)).get("recipient", "").startswith("grace-")]
+    (token,) = re.findall(r"inv_[\w-]{43}", text)
+    return str(token)
+
+
+@pytest.mark.parametrize(("shell", "strict"), [("bash", "set -euo pipefail"), ("sh", "set -eu")])
+def test_the_tour_of_the_readme_works_as_it_is_written(
+    app: Flask, base_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], shell: str, strict: str
+) -> None:
+    *pasted, filled_in = tour()
+    printed = run(shell, "\n".join([strict, *pasted]), base_url, tmp_path)
+    token = token_in_the_log(app, capsys)
+    assert filled_in.count("inv_...") == 1
+    printed += run(shell, "\n".join([strict, pasted[0], filled_in.replace("inv_...", token)]), base_url, tmp_path)
+    promised = re.findall(r"^# prints (.+)$", "\n".join(tour()), re.MULTILINE)
+    assert len(promised) >= 16
+    rest = printed
     for text in promised:
-        assert text in rest, f"the tour does not print {text!r}:\n{ended.stdout}"
+        assert text in rest, f"the tour does not print {text!r}:\n{printed}"
         rest = rest.split(text, 1)[1]
 
 

@@ -10,6 +10,8 @@ from billing_api.auth.models import User
 from billing_api.database import enter, find, transaction
 from billing_api.domain.access import Principal
 from billing_api.errors import Fault, Invalid
+from billing_api.organizations import service as organizations
+from billing_api.organizations.models import Organization
 from billing_api.unit_of_work import unit
 
 
@@ -20,8 +22,9 @@ class WrongPassword(Invalid):
     title = "The present password is another one"
 
 
-def confirm(principal: Principal, password: str, pointer: str) -> User:
-    """The principal's user as they stand, whose password this is; to be locked before anything is changed.
+def confirm(principal: Principal, password: str, pointer: str) -> tuple[User, Organization]:
+    """The principal's user as they stand, whose password this is, to be locked before anything is changed; and their
+    organization.
 
     The unit of work must not have begun: the password is hashed while no connection is held. What fails here counts for
     the user alone, so that strangers who guess at the login keep nobody from their own account.
@@ -29,21 +32,22 @@ def confirm(principal: Principal, password: str, pointer: str) -> User:
     Raises:
         WrongPassword, TooManyAttempts, NeedsPerson
     """
-    user_id = count(principal)
-    with apart():
-        known = find(User, user_id)
+    user_id = sessions.person(principal)
+    with _apart():
+        lockout.count_own(user_id)
+        known, organization = find(User, user_id), organizations.current()
     if not passwords.matches(known.password_hash, password):
-        with apart():
+        with _apart():
             note("user.confirmation_refused", known)
         raise WrongPassword(faults=[Fault("wrong-password", "It is another one.", pointer)])
-    return known
+    return known, organization
 
 
 def count(principal: Principal) -> uuid.UUID:
     """Count an attempt of the principal to prove who they are, before it is judged. Raises TooManyAttempts,
     NeedsPerson."""
     user_id = sessions.person(principal)
-    with apart():
+    with _apart():
         lockout.count_own(user_id)
     return user_id
 
@@ -59,7 +63,7 @@ def lock(known: User, pointer: str) -> User:
 
 
 @contextmanager
-def apart() -> Iterator[None]:
+def _apart() -> Iterator[None]:
     """A short unit of work for the same credential, before that of the request begins."""
     around = unit()
     with transaction():

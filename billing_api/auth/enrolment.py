@@ -170,7 +170,8 @@ def _confirmed(principal: Principal, password: str) -> User:
     Raises:
         WrongPassword, TooManyAttempts, NeedsPerson
     """
-    return confirming.lock(confirming.confirm(principal, password, "/password"), "/password")
+    known, _ = confirming.confirm(principal, password, "/password")
+    return confirming.lock(known, "/password")
 
 
 def _own(user: User) -> SecondFactor:

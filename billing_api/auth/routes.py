@@ -181,7 +181,7 @@ def _me() -> dict[str, Any]:
     principal = g.principal
     return {
         "user": service.user_of(principal),
-        "organization": service.organization_of(principal),
+        "organization": service.organization(),
         "scope": " ".join(sorted(principal.scopes)),
         "credential": {
             "type": g.credential_type,

@@ -21,7 +21,7 @@ from billing_api.errors import NotFound, Unauthenticated
 from billing_api.events.service import record
 from billing_api.organizations import service as organizations
 from billing_api.organizations.models import Organization
-from billing_api.unit_of_work import SYSTEM, Actor, unit
+from billing_api.unit_of_work import Actor, unit
 
 
 class InvalidCredentials(Unauthenticated):
@@ -55,18 +55,17 @@ def sign_up(values: dict[str, Any], terms: Terms) -> Grant:
         currency=values["currency"],
         time_zone=values["time_zone"],
     )
-    user = User(
-        id=user_id,
-        email=values["email"],
-        email_key=fold(values["email"]),
-        name=values["name"],
-        password_hash=password_hash,
-        role="owner",
-    )
+    user = add(user_id, "owner", email=values["email"], name=values["name"], password_hash=password_hash)
+    return sessions.start(organization, user, terms)
+
+
+def add(id: uuid.UUID, role: str, *, email: str, name: str, password_hash: str) -> User:
+    """A new user of the entered organization. Raises EmailRegistered."""
+    user = User(id=id, email=email, email_key=fold(email), name=name, password_hash=password_hash, role=role)
     db.session.add(user)
     db.session.flush()
-    record_and_note("user.created", user, role=user.role)
-    return sessions.start(organization, user, terms)
+    record_and_note("user.created", user, role=role)
+    return user
 
 
 def login(email: str, password: str, terms: Terms, code: str | None = None) -> Grant:
@@ -78,28 +77,19 @@ def login(email: str, password: str, terms: Terms, code: str | None = None) -> G
         SecondFactorRequired: the password is right, and a code is lacking.
     """
     # A unit of its own, so that no connection is held while the password is hashed.
-    with transaction(read_only=False):
+    with transaction():
         lockout.count(email)
-        known = _by_email(email)
+        known = by_email(email)
     if not passwords.matches(known.password_hash if known else None, password) or known is None:
         raise _refused(known, "wrong password")
-    if known.status != "active":
-        raise _refused(known, "disabled")
-    if _is_closed(known.organization_id):
-        raise _refused(known, "organization closed")
     enter(known.organization_id, Actor("user", known.id))
-    # Whoever changes the password or disables the user locks them too, and then ends the sessions that there are.
-    user = _locked(known.id)
-    if user is None or user.status != "active" or user.password_hash != known.password_hash:
-        raise InvalidCredentials()
-    if not second_factors.is_passed(user, code):
-        # A wrong code weighs as much as a wrong password, and was counted like one.
-        unit().actor = SYSTEM
-        note("login.refused", user, reason="wrong code")
-        refused_logins.labels("wrong code").inc()
-        raise InvalidCredentials()
+    user, organization = _locked(known), organizations.current()
+    if user is None:
+        raise _refused(known, "wrong password")
+    if bar := _bar(user, organization, code):
+        raise _refused(user, bar)
     lockout.forget(email)
-    return sessions.start(organizations.current(), user, terms)
+    return sessions.start(organization, user, terms)
 
 
 def change_password(principal: Principal, present: str, new: str, terms: Terms) -> Grant:
@@ -111,9 +101,7 @@ def change_password(principal: Principal, present: str, new: str, terms: Terms) 
         PasswordTooWeak: the new one would be guessed early.
         NeedsPerson: the principal is none.
     """
-    known = confirming.confirm(principal, present, "/current_password")
-    with confirming.apart():
-        organization = organizations.current()
+    known, organization = confirming.confirm(principal, present, "/current_password")
     passwords.refuse_weak(new, known.email, known.name, organization.name, pointer="/new_password")
     password_hash = passwords.digest(new)
     user = confirming.lock(known, "/current_password")
@@ -127,7 +115,7 @@ def change_password(principal: Principal, present: str, new: str, terms: Terms) 
 
 def request_reset(email: str, front_end: str | None) -> None:
     """Mail the means to set a new password to the user with this address; for nobody, do as much and mail nothing."""
-    resets.request(_by_email(email), front_end)
+    resets.request(by_email(email), front_end)
 
 
 def rename(principal: Principal, change: Callable[[User], Mapping[str, Any]]) -> User:
@@ -158,10 +146,12 @@ def remove(user: User) -> None:
     db.session.flush()
 
 
-def owner_of(email: str) -> User | None:
-    """The user of whichever organization who has this address: to be told apart from nobody in a mail to them, and in
-    no answer."""
-    return _by_email(email)
+def by_email(email: str) -> User | None:
+    """The one user who has this address, of whichever organization: to be told apart from nobody in a mail to them, and
+    in no answer."""
+    key = fold(email)
+    reveal("email", key)
+    return db.session.scalars(sa.select(User).where(User.email_key == key)).one_or_none()
 
 
 def open_session(email: str, lifetime: dt.timedelta) -> Grant:
@@ -171,9 +161,7 @@ def open_session(email: str, lifetime: dt.timedelta) -> Grant:
         NotFound: there is no such user.
         OrganizationClosed
     """
-    user = _by_email(email)
-    if user is None:
-        raise NotFound("No user has this e-mail address.")
+    user = _known(email)
     # As the system and not as the user, who does not know of it.
     enter(user.organization_id)
     return sessions.start(organizations.open_one(), user, Terms("body", lifetime))
@@ -185,10 +173,7 @@ def employer_of(email: str) -> uuid.UUID:
     Raises:
         NotFound: there is no such user.
     """
-    user = _by_email(email)
-    if user is None:
-        raise NotFound("No user has this e-mail address.")
-    return user.organization_id
+    return _known(email).organization_id
 
 
 def user_of(principal: Principal) -> User | None:
@@ -196,40 +181,48 @@ def user_of(principal: Principal) -> User | None:
     return find(User, principal.actor_id) if principal.actor_type == "user" else None
 
 
-def organization_of(_principal: Principal) -> Organization:
-    """The organization that a credential speaks for: the one that the unit of work has entered with it."""
+def organization() -> Organization:
+    """The organization that the credential of this unit of work speaks for."""
     return organizations.current()
 
 
-def _is_closed(organization_id: uuid.UUID) -> bool:
-    """Whether the organization is closed; asked before the unit at hand begins, so that a refusal can be noted."""
-    with transaction(read_only=True):
-        enter(organization_id)
-        return organizations.current().closed_at is not None
+def _locked(known: User) -> User | None:
+    """The user as they are now; None where they were removed, or given another password, since they were looked up.
 
-
-def _refused(known: User | None, reason: str) -> InvalidCredentials:
-    """The refusal of a login, which its organization can read about; in a unit of its own, because the refusal undoes
-    the one at hand. An address that nobody has belongs to no organization, and takes as long."""
-    refused_logins.labels(reason if known else "unknown address").inc()
-    with transaction():
-        if known is None:
-            note_nothing()
-        else:
-            enter(known.organization_id)
-            note("login.refused", known, reason=reason)
-    return InvalidCredentials()
-
-
-def _locked(id: uuid.UUID) -> User | None:
-    """The user as they are now; None where they were removed since they were looked up."""
+    Whoever changes the password or disables the user locks them too, and then ends the sessions that there are.
+    """
     with suppress(NotFound):
-        return find(User, id, lock=True)
+        user = find(User, known.id, lock=True)
+        return user if user.password_hash == known.password_hash else None
     return None
 
 
-def _by_email(email: str) -> User | None:
-    """Look across tenants for the one user with this address."""
-    key = fold(email)
-    reveal("email", key)
-    return db.session.scalars(sa.select(User).where(User.email_key == key)).one_or_none()
+def _bar(user: User, organization: Organization, code: str | None) -> str | None:
+    """What keeps somebody out whose password was right; None where they may come in. Raises SecondFactorRequired."""
+    if user.status != "active":
+        return "disabled"
+    if organization.closed_at is not None:
+        return "organization closed"
+    # It weighs as much as a wrong password, and was counted like one.
+    return None if second_factors.is_passed(user, code) else "wrong code"
+
+
+def _refused(known: User | None, reason: str) -> InvalidCredentials:
+    """The refusal of a login, which its organization can read about. An address that nobody has belongs to none, and
+    takes as long."""
+    refused_logins.labels(reason if known else "unknown address").inc()
+    if known is None:
+        note_nothing()
+    else:
+        # As the system: whoever came is not known to be the user.
+        enter(known.organization_id)
+        note("login.refused", known, reason=reason)
+    return InvalidCredentials()
+
+
+def _known(email: str) -> User:
+    """The user with this address. Raises NotFound."""
+    user = by_email(email)
+    if user is None:
+        raise NotFound("No user has this e-mail address.")
+    return user

@@ -160,20 +160,10 @@ def accept(token: str, name: str | None, password: str, *, carrier: str, lifetim
     user_id = uuid7()
     enter(known.organization_id, Actor("user", user_id))
     invitation = _locked(known)
-    if auth.owner_of(invitation.email) is not None:
+    if auth.by_email(invitation.email) is not None:
         raise EmailRegistered()
-    user = User(
-        id=user_id,
-        email=invitation.email,
-        email_key=invitation.email_key,
-        name=name,
-        password_hash=password_hash,
-        role=invitation.role,
-    )
-    db.session.add(user)
+    user = auth.add(user_id, invitation.role, email=invitation.email, name=name, password_hash=password_hash)
     invitation.accepted_at, invitation.user_id = clock.now(), user_id
-    db.session.flush()
-    record_and_note("user.created", user, role=user.role)
     record_and_note("invitation.accepted", invitation, user_id=str(user_id))
     return sessions.start(organizations.current(), user, Terms(carrier, lifetime))
 
@@ -217,7 +207,7 @@ def _open(id: uuid.UUID, principal: Principal, expected: Collection[int] | None)
 
 def _refuse_present(email: str) -> bool:
     """Whether somebody has an account with this address in another organization. Raises UserExists."""
-    user = auth.owner_of(email)
+    user = auth.by_email(email)
     if user is not None and user.organization_id == unit().tenant:
         raise UserExists(faults=[Fault("user-exists", "Somebody of yours has this address.", "/email")])
     return user is not None

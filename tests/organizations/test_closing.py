@@ -9,7 +9,6 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from billing_api.auth import service as auth
 from billing_api.auth.service import open_session
 from billing_api.database import enter, transaction
 from billing_api.embedded import Addresses
@@ -172,7 +171,6 @@ def test_without_their_looks_login_and_refresh_would_open_the_door(
         forgetful = service.current()
     forgetful.closed_at = None
     monkeypatch.setattr(service, "current", lambda **_: forgetful)
-    monkeypatch.setattr(auth, "_is_closed", lambda _: False)
     # No session is kept, because the counter of events does not let its fact be stated; a refresh states none.
     assert login(tenant).json["code"] == "unauthenticated"
     assert refresh(tenant).status_code == 200

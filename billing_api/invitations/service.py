@@ -68,14 +68,7 @@ def create(values: Mapping[str, Any], principal: Principal, front_end: str | Non
     key = fold(values["email"])
     has_account = _refuse_present(values["email"])
     token, now = opaque_tokens.new("inv"), clock.now()
-    # One whose time is over makes room for a new one.
-    over = sa.delete(Invitation).where(
-        Invitation.organization_id == unit().tenant,
-        Invitation.email_key == key,
-        Invitation.accepted_at.is_(None),
-        Invitation.expires_at <= now,
-    )
-    db.session.execute(over.execution_options(synchronize_session=False))
+    _make_room(key, now)
     invitation = Invitation(
         id=uuid7(),
         email=values["email"],
@@ -203,6 +196,17 @@ def _open(id: uuid.UUID, principal: Principal, expected: Collection[int] | None)
     if invitation.accepted_at is not None:
         raise InvitationAccepted()
     return invitation
+
+
+def _make_room(key: str, now: dt.datetime) -> None:
+    """Delete an invitation of this address whose time is over: there is one for each at a time."""
+    over = sa.delete(Invitation).where(
+        Invitation.organization_id == unit().tenant,
+        Invitation.email_key == key,
+        Invitation.accepted_at.is_(None),
+        Invitation.expires_at <= now,
+    )
+    db.session.execute(over.execution_options(synchronize_session=False))
 
 
 def _refuse_present(email: str) -> bool:

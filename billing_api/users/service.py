@@ -95,15 +95,7 @@ def edit(
         raise _out_of_reach(user.role, *changed)
     refuse_beyond(principal, values["role"])
     _refuse_last_owner(user, others, stays=values["role"] == "owner" and values["status"] == "active")
-    turned = {name: [getattr(user, name), values[name]] for name in changed if name in {"role", "status"}}
-    for name in changed:
-        setattr(user, name, values[name])
-    record("user.updated", user, changed=changed)
-    # Names are nobody's business in a log that is never changed; what somebody may do is.
-    note("user.updated", user, changed=changed, **turned)
-    if "status" in changed and user.status == "disabled":
-        resets.end_all(user.id)
-        sessions.end_all(user.id, "user disabled")
+    _set(user, {name: values[name] for name in changed})
     _tell(user, ROLES[user.role] if user.status == "active" else NOTHING)
     db.session.flush()
     return user
@@ -137,6 +129,18 @@ def refuse_beyond(principal: Principal, role: str) -> None:
     """Refuse to give a role with scopes that the principal does not have. Raises RoleOutOfReach."""
     if not _reaches(principal, role):
         raise _out_of_reach(role, "role")
+
+
+def _set(user: User, values: Mapping[str, Any]) -> None:
+    turned = {name: [getattr(user, name), value] for name, value in values.items() if name in {"role", "status"}}
+    for name, value in values.items():
+        setattr(user, name, value)
+    record("user.updated", user, changed=list(values))
+    # Names are nobody's business in a log that is never changed; what somebody may do is.
+    note("user.updated", user, changed=list(values), **turned)
+    if values.get("status") == "disabled":
+        resets.end_all(user.id)
+        sessions.end_all(user.id, "user disabled")
 
 
 def _reaches(principal: Principal, role: str) -> bool:

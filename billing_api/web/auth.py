@@ -66,12 +66,8 @@ def requires(
             admit(principal, *scopes, asks_first=asks_first)
             return inner(*args, **kwargs) if request.method == "POST" else view(*args, **kwargs)
 
-        guarded.required_scopes = scopes  # type: ignore[attr-defined]  # read by the document and by the test of doors
-        guarded.is_guarded = True  # type: ignore[attr-defined]  # the same
-        guarded.stores_replies = stores  # type: ignore[attr-defined]  # the same
-        guarded.takes_if_match = matches  # type: ignore[attr-defined]  # the same
-        guarded.refusals = refusals  # type: ignore[attr-defined]  # the same
-        return guarded
+        marks = {"required_scopes": scopes, "stores_replies": stores, "takes_if_match": matches, "refusals": refusals}
+        return _marked(guarded, is_guarded=True, **marks)
 
     return decorator
 
@@ -80,9 +76,7 @@ def public(*refusals: int) -> Callable[[View], View]:
     """Open a view to everybody, and name the refusals that it knows. Said aloud, so that no door is left open."""
 
     def decorator(view: View) -> View:
-        view.refusals = refusals  # type: ignore[attr-defined]  # read by the document
-        view.is_public = True  # type: ignore[attr-defined]  # read by the test of doors
-        return view
+        return _marked(view, is_public=True, refusals=refusals)
 
     return decorator
 
@@ -105,6 +99,12 @@ def also_requires(*scopes: str) -> None:
     """Ask the principal of this request for more than its route does, where the body asks for more. Raises
     InsufficientScope."""
     _insist(g.principal, scopes)
+
+
+def _marked(view: View, **marks: Any) -> View:
+    """Write on a door how it is kept: for the document, and for the test of all doors."""
+    vars(view).update(marks)
+    return view
 
 
 def _assertion(principal: Principal) -> str:

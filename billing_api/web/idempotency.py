@@ -160,21 +160,8 @@ def _without(secrets: Collection[str], body: bytes) -> bytes:
 
 
 def _store(key: str, fingerprint: str, answer: Response, body: bytes) -> None:
-    """Keep the reply, and let a few that are too old go: skipping locked ones, so that reapers never wait or meet."""
+    """Keep the reply, and let a few that are too old go with the same statement."""
     now = clock.now()
-    old = (
-        sa.select(StoredReply.actor_id, StoredReply.key)
-        .where(StoredReply.organization_id == unit().tenant, StoredReply.created_at < now - KEPT)
-        .limit(_REAPED_AT_ONCE)
-        .with_for_update(skip_locked=True)
-        .cte("old")
-    )
-    reaped = (
-        sa.delete(StoredReply)
-        .where(sa.tuple_(StoredReply.actor_id, StoredReply.key).in_(sa.select(old.c.actor_id, old.c.key)))
-        .returning(StoredReply.key)
-        .cte("reaped")
-    )
     db.session.execute(
         sa.insert(StoredReply)
         .values(
@@ -188,7 +175,24 @@ def _store(key: str, fingerprint: str, answer: Response, body: bytes) -> None:
             about_id=_about(),
             created_at=now,
         )
-        .add_cte(reaped)
+        .add_cte(_reaped(now - KEPT))
+    )
+
+
+def _reaped(before: dt.datetime) -> sa.CTE:
+    """The end of a few replies from before then: skipping locked ones, so that reapers never wait or meet."""
+    old = (
+        sa.select(StoredReply.actor_id, StoredReply.key)
+        .where(StoredReply.organization_id == unit().tenant, StoredReply.created_at < before)
+        .limit(_REAPED_AT_ONCE)
+        .with_for_update(skip_locked=True)
+        .cte("old")
+    )
+    return (
+        sa.delete(StoredReply)
+        .where(sa.tuple_(StoredReply.actor_id, StoredReply.key).in_(sa.select(old.c.actor_id, old.c.key)))
+        .returning(StoredReply.key)
+        .cte("reaped")
     )
 
 

@@ -179,9 +179,10 @@ def end_session(session_id: uuid.UUID) -> None:
 
 def _me() -> dict[str, Any]:
     principal = g.principal
+    organization, user = service.spoken_for(principal)
     return {
-        "user": service.user_of(principal),
-        "organization": service.organization(),
+        "user": user,
+        "organization": organization,
         "scope": " ".join(sorted(principal.scopes)),
         "credential": {
             "type": g.credential_type,

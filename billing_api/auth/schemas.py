@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import fields
 
-from billing_api.organizations.schemas import OrganizationOutput
+from billing_api.organizations.schemas import OrganizationSummary
 from billing_api.web.bodies import Body
 from billing_api.web.fields import LINKS, Choice, Email, Id, Instant, Schema, Text
 from billing_api.web.lists import country_field, currency_field, time_zone_field
@@ -116,7 +116,7 @@ class GrantOutput(Schema):
     """The credentials of a session, and whom they are for. The refresh token is shown this once; where cookies have the
     tokens, neither is shown, and there is a `csrf_token`."""
 
-    organization = fields.Nested(OrganizationOutput, required=True)
+    organization = fields.Nested(OrganizationSummary, required=True)
     user = fields.Nested(UserOutput, required=True)
     access_token = fields.String(required=True, allow_none=True)
     token_type = fields.String(required=True, metadata={"example": "Bearer"})
@@ -175,7 +175,7 @@ class MeOutput(Schema):
     """Whom a credential speaks for, and how far it reaches."""
 
     user = fields.Nested(UserOutput, required=True, allow_none=True)
-    organization = fields.Nested(OrganizationOutput, required=True)
+    organization = fields.Nested(OrganizationSummary, required=True)
     scope = fields.String(required=True)
     credential = fields.Nested(CredentialOutput, required=True)
 

@@ -176,14 +176,12 @@ def employer_of(email: str) -> uuid.UUID:
     return _known(email).organization_id
 
 
-def user_of(principal: Principal) -> User | None:
-    """The user whom a credential speaks for; None where it is an API key."""
-    return find(User, principal.actor_id) if principal.actor_type == "user" else None
-
-
-def organization() -> Organization:
-    """The organization that the credential of this unit of work speaks for."""
-    return organizations.current()
+def spoken_for(principal: Principal) -> tuple[Organization, User | None]:
+    """For whom a credential speaks: an organization, and one of its users; None where it is an API key's."""
+    is_user = sa.and_(User.organization_id == Organization.id, User.id == principal.actor_id)
+    query = sa.select(Organization, User).outerjoin(User, is_user).where(Organization.id == unit().tenant)
+    organization, user = db.session.execute(query).one()
+    return organization, user
 
 
 def _locked(known: User) -> User | None:

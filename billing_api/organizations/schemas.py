@@ -8,7 +8,7 @@ from stdnum import iban
 
 from billing_api.organizations.tax_ids import WrongTaxId, normalized
 from billing_api.web.bodies import Body, Several
-from billing_api.web.fields import LINKS, Choice, Date, Email, Flag, Id, Instant, Integer, Text, refuse
+from billing_api.web.fields import LINKS, Choice, Date, Email, Flag, Id, Instant, Integer, Schema, Text, refuse
 from billing_api.web.lists import country_field, currency_field, time_zone_field
 
 
@@ -151,6 +151,18 @@ class OrganizationOutput(OrganizationInput):
     @ma.post_dump
     def leave_out_null(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         return data
+
+
+class OrganizationSummary(Schema):
+    """The organization in short: what whoever logs in is shown, even where they may not read all of it."""
+
+    id = Id(required=True)
+    name = fields.String(required=True)
+    country = country_field(required=True)
+    default_currency = currency_field(required=True)
+    time_zone = time_zone_field(required=True)
+    require_second_factor = fields.Boolean(required=True)
+    links = fields.Function(lambda organization: {"self": "/v1/organization"}, metadata=LINKS)
 
 
 class CloseInput(Body):

@@ -47,6 +47,16 @@ def test_a_key_speaks_for_itself_within_its_scopes(client: FlaskClient, tenant: 
     assert tenant.get("/v1/events?limit=100").json["data"][-1]["actor"] == {"type": "api_key", "id": key["id"]}
 
 
+def test_who_may_not_read_the_organization_is_shown_no_more_than_its_name_and_its_customs(
+    client: FlaskClient, tenant: Tenant
+) -> None:
+    account = {"account_holder": "Analytical Engines GmbH", "iban": "DE75512108001245126199"}
+    whole = tenant.patch("/v1/organization", {"bank_account": account}).json
+    answer = used(client, made(tenant, "customers:read")["secret"])
+    assert set(whole) - set(answer.json["organization"]) >= {"bank_account", "address", "tax_ids", "email", "contact"}
+    assert account["iban"] not in answer.text
+
+
 def test_the_secret_is_shown_once_and_kept_as_a_digest(tenant: Tenant, addresses: Addresses) -> None:
     key = made(tenant)
     assert key["secret"].startswith(key["hint"])

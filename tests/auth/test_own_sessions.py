@@ -12,6 +12,7 @@ from billing_api.auth.models import User
 from billing_api.database import enter, find, transaction
 from tests.factories import PASSWORD, Tenant
 from tests.live_service import LiveService
+from tests.statements import recorded
 
 NEW = "a ladder of nine green moons"
 
@@ -34,6 +35,12 @@ def refreshed(client: FlaskClient, grant: dict[str, str]) -> int:
 def session_of(client: FlaskClient, grant: dict[str, str]) -> str:
     me = client.get("/v1/me", headers={"Authorization": grant["Authorization"]})
     return str(me.json["credential"]["session_id"])
+
+
+def test_who_i_am_takes_one_round_trip(app: Flask, tenant: Tenant) -> None:
+    with recorded(app) as seen:
+        assert tenant.get("/v1/me").status_code == 200
+    assert len(seen) == 1
 
 
 def test_a_user_sees_where_they_are_logged_in(client: FlaskClient, tenant: Tenant) -> None:

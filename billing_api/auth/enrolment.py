@@ -1,4 +1,5 @@
-"""Taking up a second factor, and laying it down: always by the user themselves, who give their password once more."""
+"""Taking up a second factor, and laying it down: by the user themselves, who give their password once more; only where
+they have lost it, others may take it away."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from billing_api import clock
 from billing_api.audit_log.service import record_and_note
 from billing_api.auth import confirming, lockout, one_time_codes, second_factors, sessions
 from billing_api.auth.models import RecoveryCode, SecondFactor, User
-from billing_api.database import db, find
+from billing_api.database import db, find, touch
 from billing_api.domain.access import Principal
 from billing_api.errors import Conflict, Fault, Invalid
 from billing_api.organizations import service as organizations
@@ -34,7 +35,7 @@ class SecondFactorNotBegun(Conflict):
 
 
 class SecondFactorNotEnrolled(Conflict):
-    """The user has no second factor, so there is none to disable, and no recovery codes to renew."""
+    """There is no second factor: none to disable or to remove, and no recovery codes to renew."""
 
     code = "second-factor-not-enrolled"
     title = "There is no second factor"
@@ -129,6 +130,7 @@ def verify(principal: Principal, code: str) -> list[str]:
     factor.secret, factor.pending_secret = factor.pending_secret, None
     # That code is spent, too.
     factor.enrolled_at, factor.last_step = clock.now(), step
+    touch(user)
     lockout.forget_own(user.id)
     _drop_codes(factor)
     return _new_codes(factor)
@@ -159,9 +161,19 @@ def disable(principal: Principal, password: str, code: str) -> None:
     if organizations.current().require_second_factor:
         raise SecondFactorRequiredHere()
     _take(user, factor, code)
-    _drop_codes(factor)
-    db.session.delete(factor)
+    second_factors.delete(user.id)
     record_and_note("user.second_factor_disabled", user)
+    touch(user)
+
+
+def take_away(user: User) -> None:
+    """Delete the factor of a user, whom the caller has locked, for them, as who has lost theirs needs it. All their
+    sessions end: what was lost may be in other hands. Raises SecondFactorNotEnrolled."""
+    _own(user)
+    second_factors.delete(user.id)
+    record_and_note("user.second_factor_removed", user)
+    touch(user)
+    sessions.end_all(user.id, "second factor removed")
 
 
 def _confirmed(principal: Principal, password: str) -> User:

@@ -2,10 +2,11 @@
 
 import datetime as dt
 import uuid
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, column_property, mapped_column
 
 from billing_api.database import Instant, Model, Owned, Timestamped, Versioned, on_violation, owned_by
 from billing_api.domain.access import ROLES
@@ -42,6 +43,8 @@ class User(Owned, Versioned, Model):
     password_hash: Mapped[str] = mapped_column(sa.Text)
     role: Mapped[str] = mapped_column(sa.Text)
     status: Mapped[str] = mapped_column(sa.Text, default="active")
+    if TYPE_CHECKING:
+        has_second_factor: Mapped[bool]
 
 
 class Session(Owned, Timestamped, Model):
@@ -109,6 +112,18 @@ class SecondFactor(Owned, Timestamped, Model):
     pending_secret: Mapped[str | None] = mapped_column(sa.Text)
     enrolled_at: Mapped[Instant | None] = mapped_column()
     last_step: Mapped[int | None] = mapped_column(sa.BigInteger)
+
+
+User.has_second_factor = column_property(
+    sa.exists()
+    .where(
+        SecondFactor.organization_id == User.organization_id,
+        SecondFactor.user_id == User.id,
+        SecondFactor.enrolled_at.is_not(None),
+    )
+    .correlate_except(SecondFactor),
+    deferred=True,
+)
 
 
 class RecoveryCode(Owned, Timestamped, Model):

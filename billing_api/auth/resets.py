@@ -95,6 +95,14 @@ def end_all(user_id: uuid.UUID) -> None:
     db.session.execute(_alive(user_id).values(ended_at=clock.now()))
 
 
+def delete_all(user_id: uuid.UUID) -> None:
+    """Delete all tokens of a user, whom the caller has locked."""
+    gone = sa.delete(PasswordReset).where(
+        PasswordReset.organization_id == unit().tenant, PasswordReset.user_id == user_id
+    )
+    db.session.execute(gone.execution_options(synchronize_session=False))
+
+
 def _lock(user_id: uuid.UUID) -> User | None:
     """The user, if they are active, and nobody else's until the commit."""
     query = sa.select(User).where(User.organization_id == unit().tenant, User.id == user_id, User.status == "active")

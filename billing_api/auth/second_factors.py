@@ -81,6 +81,18 @@ def step_in(factor: SecondFactor, sealed: str | None, code: str) -> int | None:
         return None
 
 
+def delete(user_id: uuid.UUID) -> None:
+    """Delete the factor of a user, whom the caller has locked, with its recovery codes."""
+    tenant = unit().tenant
+    mine = sa.select(SecondFactor.id).where(SecondFactor.organization_id == tenant, SecondFactor.user_id == user_id)
+    for model, its in (
+        (RecoveryCode, RecoveryCode.second_factor_id.in_(mine)),
+        (SecondFactor, SecondFactor.user_id == user_id),
+    ):
+        gone = sa.delete(model).where(model.organization_id == tenant, its)
+        db.session.execute(gone.execution_options(synchronize_session=False))
+
+
 def _takes_timed(factor: SecondFactor, code: str) -> bool:
     step = step_in(factor, factor.secret, code)
     # RFC 6238, section 5.2: a code that was accepted is not accepted again.

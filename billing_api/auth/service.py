@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 from billing_api.audit_log.service import note, note_nothing, record_and_note
 from billing_api.auth import confirming, lockout, passwords, resets, second_factors, sessions
-from billing_api.auth.models import PasswordReset, RecoveryCode, SecondFactor, User
+from billing_api.auth.models import User
 from billing_api.auth.sessions import Grant, Terms
 from billing_api.database import db, enter, find, reveal, transaction
 from billing_api.domain.access import Principal
@@ -132,15 +132,8 @@ def rename(principal: Principal, change: Callable[[User], Mapping[str, Any]]) ->
 def remove(user: User) -> None:
     """Delete a user, whom the caller has locked, with all that hangs on them; their address is free again."""
     sessions.delete_all(user.id)
-    tenant = unit().tenant
-    of_user = sa.select(SecondFactor.id).where(SecondFactor.organization_id == tenant, SecondFactor.user_id == user.id)
-    for model, mine in (
-        (RecoveryCode, RecoveryCode.second_factor_id.in_(of_user)),
-        (SecondFactor, SecondFactor.user_id == user.id),
-        (PasswordReset, PasswordReset.user_id == user.id),
-    ):
-        gone = sa.delete(model).where(model.organization_id == tenant, mine)
-        db.session.execute(gone.execution_options(synchronize_session=False))
+    second_factors.delete(user.id)
+    resets.delete_all(user.id)
     lockout.forget(user.email)
     db.session.delete(user)
     db.session.flush()

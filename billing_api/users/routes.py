@@ -67,3 +67,16 @@ def delete(user_id: uuid.UUID) -> None:
     One active owner always stays (409 `last-owner`).
     """
     service.remove(user_id, g.principal, expected_version())
+
+
+@blueprint.route("/<uuid:user_id>/second-factor", methods=["DELETE"])
+@requires("users:write")
+@blueprint.response(204)
+def remove_second_factor(user_id: uuid.UUID) -> None:
+    """Remove a person's second factor
+
+    Where they have lost it, with their recovery codes. They are logged out everywhere, and their password alone lets
+    them in again; where the organization demands a second factor, they take up another one first. Nobody does this to
+    themselves (409 `own-second-factor`).
+    """
+    service.remove_second_factor(user_id, g.principal, expected_version())

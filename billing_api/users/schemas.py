@@ -23,6 +23,7 @@ class MemberEdit(Body):
 class MemberOutput(UserOutput):
     """A person, as their colleagues see them."""
 
+    has_second_factor = fields.Boolean(required=True)
     links = fields.Function(lambda user: {"self": f"/v1/users/{user.id}"}, metadata=LINKS)
 
 

@@ -8,9 +8,10 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import undefer
 
 from billing_api.audit_log.service import note, record_and_note
-from billing_api.auth import resets, sessions
+from billing_api.auth import enrolment, resets, sessions
 from billing_api.auth import service as auth
 from billing_api.auth.models import User
 from billing_api.database import db, find
@@ -37,9 +38,20 @@ class LastOwner(Conflict):
     title = "The organization would be left without an owner"
 
 
+class OwnSecondFactor(Conflict):
+    """This is your own second factor, which goes with your password and a code of it: `POST
+    /v1/me/second-factor/disable`. Who has lost it asks a colleague, because an open session alone must not do this."""
+
+    code = "own-second-factor"
+    title = "Nobody removes their own second factor here"
+
+
 NOTHING: frozenset[str] = frozenset()
 SORTED_BY = User.created_at
 """In which order they are listed."""
+
+_SHOWN = undefer(User.has_second_factor)
+"""What their colleagues see of them."""
 
 _on_reach: list[Callable[[User, frozenset[str]], None]] = []
 _on_removed: list[Callable[[User], None]] = []
@@ -59,7 +71,7 @@ def on_removed(follow: Callable[[User], None]) -> Callable[[User], None]:
 
 def search(filters: Mapping[str, Any]) -> sa.Select[User]:
     """The people who match."""
-    query = sa.select(User).where(User.organization_id == unit().tenant)
+    query = sa.select(User).where(User.organization_id == unit().tenant).options(_SHOWN)
     for column in (User.role, User.status):
         if words := filters.get(column.key):
             query = query.where(column.in_(words.split(",")))
@@ -70,7 +82,7 @@ def search(filters: Mapping[str, Any]) -> sa.Select[User]:
 
 def read(id: uuid.UUID) -> User:
     """One of the people. Raises NotFound."""
-    return find(User, id)
+    return find(User, id, options=(_SHOWN,))
 
 
 def edit(
@@ -112,6 +124,20 @@ def remove(id: uuid.UUID, principal: Principal, expected: Collection[int] | None
     for follow in _on_removed:
         follow(user)
     auth.remove(user)
+
+
+def remove_second_factor(id: uuid.UUID, principal: Principal, expected: Collection[int] | None = None) -> None:
+    """Take a second factor that was lost off a person, who is logged out everywhere.
+
+    Raises:
+        NotFound, PreconditionFailed, OwnSecondFactor, RoleOutOfReach, SecondFactorNotEnrolled
+    """
+    user, _ = _locked(id, principal, expected)
+    if user.id == principal.actor_id:
+        raise OwnSecondFactor()
+    if not _reaches(principal, user.role):
+        raise _out_of_reach(user.role)
+    enrolment.take_away(user)
 
 
 def hold(principal: Principal) -> None:
@@ -164,7 +190,8 @@ def _locked(id: uuid.UUID, principal: Principal, expected: Collection[int] | Non
     query = sa.select(User).where(
         User.organization_id == unit().tenant, sa.or_(User.id.in_([id, principal.actor_id]), is_owner)
     )
-    query = query.order_by(User.id).with_for_update(key_share=True, of=User).execution_options(populate_existing=True)
+    query = query.options(_SHOWN).order_by(User.id).with_for_update(key_share=True, of=User)
+    query = query.execution_options(populate_existing=True)
     found = {user.id: user for user in db.session.scalars(query)}
     if principal.actor_type == "user" and not _still_holds(principal, found.get(principal.actor_id)):
         raise Unauthenticated()

@@ -44,7 +44,9 @@ class World:
         self.note = (note.json or {})["id"]
         self.key = self.owner.post("/v1/api-keys", {"name": "Shop", "scopes": ["customers:read"]}).json
         self.entry = self.owner.get("/v1/audit-log").json["data"][0]["id"]
-        self.colleague = self.owner.colleague("viewer").user_id
+        colleague = self.owner.colleague("viewer")
+        colleague.second_factor()
+        self.colleague = colleague.user_id
         guest = {"email": f"guest-{uuid.uuid4()}@example.com", "role": "viewer"}
         self.invitation = (self.owner.post("/v1/invitations", guest).json or {})["id"]
         self.series = self.owner.get("/v1/number-series").json["data"][0]["links"]["self"]
@@ -198,6 +200,7 @@ def requests(world: World) -> dict[str, tuple[str, str, Any]]:
         "reports_trial_balance": ("GET", "/v1/reports/trial-balance", None),
         "users_delete": ("DELETE", f"{colleague}?dry_run=true", None),
         "users_read": ("GET", colleague, None),
+        "users_remove_second_factor": ("DELETE", f"{colleague}/second-factor?dry_run=true", None),
         "users_search": ("GET", "/v1/users", None),
         "users_update": ("PATCH", f"{colleague}?dry_run=true", {"name": "New"}),
     }  # fmt: skip

@@ -141,6 +141,9 @@ def _people(client: FlaskClient, tenant: Tenant, document: dict[str, Any]) -> It
     guest = (listed.json or {})["data"][0]["links"]["self"]
     yield "users_read", tenant.get(guest)
     yield "users_update", tenant.patch(guest, examples(document, "users_update")[0])
+    person = tenant.colleague("viewer")
+    person.second_factor()
+    yield "users_remove_second_factor", tenant.delete(f"/v1/users/{person.user_id}/second-factor")
     yield "users_delete", tenant.delete(guest)
 
 

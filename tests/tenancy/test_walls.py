@@ -116,7 +116,7 @@ def test_each_look_across_tenants_is_made_in_one_place() -> None:
         "api_keys/service.py": ['"api_key_digest"'],
         "auth/resets.py": ['"password_reset_digest"'],
         "auth/service.py": ['"email"'],
-        "auth/sessions.py": ['"token_digest"'],
+        "auth/refresh_tokens.py": ['"token_digest"'],
         "invitations/service.py": ['"invitation_digest"'],
         "mail/service.py": ['"queue"'],
         "reaping.py": ['f"reaped_{leftover.table}"'],

@@ -46,6 +46,13 @@ class PasswordTooLong(Invalid):
     title = "The password is too long"
 
 
+class PasswordUnchanged(Invalid):
+    """The new password is the present one. Whoever else knows that would know it still: take another."""
+
+    code = "password-unchanged"
+    title = "The new password is the present one"
+
+
 def digest(password: str) -> str:
     """The hash to keep of a password. Raises PasswordTooLong."""
     normal = _normal(password)
@@ -75,6 +82,12 @@ def refuse_weak(password: str, *words: str, pointer: str = "/password") -> None:
     guesses, advice = _judged(normal[:_JUDGED], _tried(words))
     if guesses < _FEWEST_GUESSES:
         raise PasswordTooWeak(advice, faults=[Fault("password-too-weak", advice, pointer)])
+
+
+def refuse_same(present: str, new: str, pointer: str) -> None:
+    """Refuse a new password that is the present one. Raises PasswordUnchanged, PasswordTooLong."""
+    if _normal(new, pointer) == _normal(present):
+        raise PasswordUnchanged(faults=[Fault("password-unchanged", "Another one belongs here.", pointer)])
 
 
 def _judged(password: str, words: list[str]) -> tuple[int, str]:

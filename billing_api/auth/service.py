@@ -98,10 +98,12 @@ def change_password(principal: Principal, present: str, new: str, terms: Terms) 
     Raises:
         WrongPassword: the present one is another.
         TooManyAttempts: the present one was not looked at.
+        PasswordUnchanged: the new one is the present one.
         PasswordTooWeak: the new one would be guessed early.
         NeedsPerson: the principal is none.
     """
     known, organization = confirming.confirm(principal, present, "/current_password")
+    passwords.refuse_same(present, new, "/new_password")
     passwords.refuse_weak(new, known.email, known.name, organization.name, pointer="/new_password")
     password_hash = passwords.digest(new)
     user = confirming.lock(known, "/current_password")

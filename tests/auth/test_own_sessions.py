@@ -15,6 +15,8 @@ from tests.live_service import LiveService
 from tests.statements import recorded
 
 NEW = "a ladder of nine green moons"
+WIDE = f"\uff41{PASSWORD[1:]}"
+"""The same password, as another keyboard may type it."""
 
 
 def logged_in(client: FlaskClient, email: str, password: str = PASSWORD, **headers: str) -> dict[str, str]:
@@ -96,6 +98,8 @@ def test_a_new_password_ends_every_session_and_begins_one(client: FlaskClient, t
         ({"current_password": "another", "new_password": NEW}, "/current_password", "wrong-password"),
         ({"current_password": PASSWORD, "new_password": "short"}, "/new_password", "wrong-length"),
         ({"current_password": PASSWORD}, "/new_password", "required"),
+        ({"current_password": PASSWORD, "new_password": PASSWORD}, "/new_password", "password-unchanged"),
+        ({"current_password": PASSWORD, "new_password": WIDE}, "/new_password", "password-unchanged"),
     ],
 )
 def test_a_refused_change_of_password_changes_nothing(

@@ -192,9 +192,8 @@ def give_client(case: Any) -> None:
 
 
 def give_present_password(case: Any) -> None:
-    """The password that holds, and holds on: the next case logs in with it."""
-    password = os.environ["SCHEMATHESIS_PASSWORD"]
-    case.body = {"current_password": password, "new_password": password}
+    """The password of somebody who has just signed up, and another one; nobody logs in with it after that."""
+    case.body = {"current_password": os.environ["SCHEMATHESIS_PASSWORD"], "new_password": str(uuid.uuid4())}
 
 
 GIVEN = {

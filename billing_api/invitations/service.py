@@ -22,9 +22,8 @@ from billing_api.database import db, enter, find, reveal, transaction
 from billing_api.domain.access import ROLES, Principal
 from billing_api.domain.emails import fold
 from billing_api.errors import Conflict, Fault, Invalid, NotFound
-from billing_api.invitations import letters
+from billing_api.invitations import sending
 from billing_api.invitations.models import Invitation
-from billing_api.mail import service as mail
 from billing_api.organizations import service as organizations
 from billing_api.unit_of_work import Actor, unit
 from billing_api.users import service as users
@@ -62,6 +61,7 @@ def create(values: Mapping[str, Any], principal: Principal, front_end: str | Non
         RoleOutOfReach: the role is beyond the principal's.
         UserExists: they are there already.
         InvitationPending: they are invited already.
+        TooManyInvitations
     """
     users.hold(principal)
     users.refuse_beyond(principal, values["role"])
@@ -82,7 +82,7 @@ def create(values: Mapping[str, Any], principal: Principal, front_end: str | Non
     db.session.add(invitation)
     db.session.flush()
     record_and_note("invitation.created", invitation, role=invitation.role)
-    _post(invitation, token, front_end, has_account=has_account)
+    sending.send(invitation, token, front_end, has_account=has_account)
     return invitation
 
 
@@ -111,7 +111,7 @@ def resend(
     """Mail a new token, which holds for seven days from now; the old one is refused.
 
     Raises:
-        NotFound, PreconditionFailed, RoleOutOfReach, InvitationAccepted, UserExists
+        NotFound, PreconditionFailed, RoleOutOfReach, InvitationAccepted, UserExists, TooManyInvitations
     """
     invitation = _open(id, principal, expected)
     has_account = _refuse_present(invitation.email)
@@ -119,7 +119,7 @@ def resend(
     invitation.digest, invitation.expires_at = opaque_tokens.digest(token), clock.now() + LIFETIME
     record_and_note("invitation.resent", invitation)
     db.session.flush()
-    _post(invitation, token, front_end, has_account=has_account)
+    sending.send(invitation, token, front_end, has_account=has_account)
     return invitation
 
 
@@ -240,10 +240,3 @@ def _locked(known: Invitation) -> Invitation:
 
 def _invalid() -> InvalidInvitation:
     return InvalidInvitation(faults=[Fault("invalid-invitation", "It is not, or no longer, good.", "/token")])
-
-
-def _post(invitation: Invitation, token: str, front_end: str | None, *, has_account: bool) -> None:
-    subject, text = letters.written(
-        organizations.current().name, invitation.role, invitation.expires_at, token, front_end, has_account=has_account
-    )
-    mail.post("invitation", invitation.email, subject, text)

@@ -25,10 +25,13 @@ class Mail(Owned, Model):
             "due_at",
             postgresql_where=sa.text("sent_at IS NULL AND abandoned_at IS NULL"),
         ),
+        sa.Index("ix_mails_organization_id_kind_created_at", "organization_id", "kind", "created_at"),
     )
 
     kind: Mapped[str] = mapped_column(sa.Text)
     letter: Mapped[str | None] = mapped_column(sa.Text)
+    addressee: Mapped[bytes | None] = mapped_column(sa.LargeBinary)
+    """What its recipient is known again by, also when the letter is blank; it names nobody."""
     created_at: Mapped[Instant] = mapped_column()
     due_at: Mapped[Instant] = mapped_column()
     """When it is tried next. While a worker has it, that is when the worker is taken to be dead."""

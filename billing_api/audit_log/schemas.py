@@ -2,11 +2,13 @@
 
 from marshmallow import fields
 
+from billing_api.domain.audit_actions import ACTIONS
 from billing_api.events.schemas import Reference
 from billing_api.web.fields import LINKS, Id, Instant, Schema, Text
 from billing_api.web.pagination import PageQuery, sort_field
 
-_ACTION = "[a-z_]{1,40}[.][a-z_]{1,40}"
+_ACTION = f"({'|'.join(ACTIONS)})"
+_MEANING = f"What was done: {'; '.join(f'`{action}`: {meaning}' for action, meaning in ACTIONS.items())}."
 
 
 class AuditFilter(PageQuery):
@@ -16,7 +18,7 @@ class AuditFilter(PageQuery):
     action = Text(
         820,
         pattern=rf"{_ACTION}(,{_ACTION}){{0,9}}",
-        hint="Up to ten actions such as login.refused, with commas and no spaces between them.",
+        hint="Up to ten actions that there are, such as login.refused, with commas and no spaces between them.",
         metadata={"description": "One action, or up to ten with commas between.", "example": "login.refused"},
     )
     actor_id = Id(metadata={"description": "Who did it: a user, or an API key."})
@@ -29,7 +31,7 @@ class AuditEntryOutput(Schema):
     """One deed, its doer by id, and where it was asked for."""
 
     id = Id(required=True)
-    action = fields.String(required=True, metadata={"example": "session.created"})
+    action = fields.String(required=True, metadata={"example": "session.created", "description": _MEANING})
     actor = fields.Nested(Reference, required=True)
     object = fields.Nested(Reference, required=True, allow_none=True)
     address = fields.String(required=True, allow_none=True)

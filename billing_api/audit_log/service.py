@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from billing_api import clock
 from billing_api.audit_log.models import AuditEntry
 from billing_api.database import db, find
+from billing_api.domain.audit_actions import ACTIONS
 from billing_api.events.service import HasId, record
 from billing_api.unit_of_work import unit
 
@@ -17,12 +18,17 @@ _NEXT_WORD = re.compile(r"(?<!^)(?=[A-Z])")
 
 
 def note(action: str, object: HasId | None = None, **data: Any) -> None:
-    """Note a deed, such as `session.created`, in the transaction at hand, with which it is kept or undone.
+    """Note a deed, which is one of ACTIONS, in the transaction at hand, with which it is kept or undone.
 
     Who did it, through which request and from where, the unit of work knows. `data` holds ids, and names of members:
     nothing personal and no secret, because nothing here is ever changed. Entries share no counter, so that nobody waits
     for another who is noting.
+
+    Raises:
+        LookupError: the audit log does not know this deed; whoever reads it must be able to look up what it means.
     """
+    if action not in ACTIONS:
+        raise LookupError(f"there is no action {action}")
     here = unit()
     db.session.add(
         AuditEntry(

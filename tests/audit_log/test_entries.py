@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +13,14 @@ from billing_api.audit_log import service as log
 from billing_api.auth import service as auth
 from billing_api.auth.service import open_session, refused_logins
 from billing_api.database import transaction
+from billing_api.domain.audit_actions import ACTIONS
 from billing_api.embedded import Addresses
 from tests.factories import PASSWORD, Tenant, sign_up
 from tests.schema import connected
 from tests.web.refusals import refused
 
 LOG = "/v1/audit-log"
+HOUSE = Path(log.__file__).parents[1]
 CANARY = "canary9Zk"
 
 
@@ -140,6 +143,14 @@ def test_a_table_that_cannot_be_noted_does_not_leave(tenant: Tenant, monkeypatch
 class Broken:
     def now(self) -> dt.datetime:
         raise LookupError
+
+
+def test_every_action_is_noted_somewhere_and_no_other_can_be(app: Flask, tenant: Tenant) -> None:
+    code = "".join(path.read_text(encoding="utf-8") for path in HOUSE.rglob("*.py") if path.stem != "audit_actions")
+    assert [action for action in ACTIONS if f'"{action}"' not in code] == []
+    with app.app_context(), transaction(), pytest.raises(LookupError, match="no action"):
+        log.note("user.dismissed")
+    refused(tenant.get(f"{LOG}?action=login.refused,user.dismissed"), 400)
 
 
 def test_the_log_is_found_by_action_actor_object_and_time(tenant: Tenant) -> None:

@@ -1,6 +1,7 @@
 """How a mail leaves the house: by SMTP. Where no server is named it goes into the log, in production nowhere."""
 
 import contextlib
+import logging
 import smtplib
 import ssl
 from collections.abc import Callable
@@ -23,7 +24,8 @@ TIMEOUT_SECONDS = 15.0
 SUBMISSION, SUBMISSION_TLS = 587, 465
 """The ports of RFC 8314 where the address names none."""
 
-log = structlog.get_logger()
+_shown = structlog.wrap_logger(None, wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
+"""It writes whatever BILLING_LOG_LEVEL says: what is shown of a mail is all that is left of it."""
 
 Send = Callable[[Letter], None]
 
@@ -139,7 +141,7 @@ def _refusal(*codes: int) -> NotSent:
 
 def _into_log(letter: Letter) -> None:
     """Tell the developer what would be sent, secrets and all; never in production."""
-    log.info(
+    _shown.info(
         "mail",
         mail_id=letter.id,
         organization_id=letter.organization_id,

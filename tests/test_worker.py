@@ -102,6 +102,16 @@ def test_once_does_what_is_to_be_done_and_ends(config: Config, tenant: Tenant, o
     assert all(is_sent(owner, id) for id in ids)
 
 
+def test_in_development_a_mail_is_shown_however_little_is_logged(config: Config, tenant: Tenant, owner: Any) -> None:
+    """It is sent by being shown, and kept nowhere else."""
+    id = tenant.mail("canary")
+    done = typed("worker", "--once", env=settings(config, BILLING_ENV="development", BILLING_LOG_LEVEL="error"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert is_sent(owner, id)
+    (shown,) = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (shown["event"], shown["mail_id"], shown["text"]) == ("mail", str(id), "canary")
+
+
 @pytest.mark.slow
 def test_a_service_in_development_starts_its_worker_again(service: Service) -> None:
     assert eventually(lambda: len(service.worker()) == 1)

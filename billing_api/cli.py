@@ -124,6 +124,9 @@ def token(email: str | None) -> None:
         grant = auth.open_session(email, lifetime)
         user = grant.user
         text = tokens.mint(user.organization_id, user.id, grant.session.id, grant.role)
+    # The service refuses a token of another issuer, and does not say why.
+    issuer = current_app.config["BILLING_PUBLIC_URL"]
+    click.echo(f"For the service at {issuer}; PORT or BILLING_PUBLIC_URL names another", err=True)
     click.echo(text)
 
 

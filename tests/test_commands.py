@@ -72,6 +72,7 @@ def test_a_token_is_for_the_demo_user_unless_in_production(
     payload = printed.stdout.split(".")[1]
     claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     assert claims["sub"]
+    assert f"service at {claims['iss']}" in printed.stderr, "a service at another port would refuse it without a reason"
     production = {
         "BILLING_ENV": "production",
         "BILLING_SECRET_KEY": "0123456789abcdef" * 4,
@@ -83,3 +84,4 @@ def test_a_token_is_for_the_demo_user_unless_in_production(
     assert "--email is needed in production" in refused.stderr
     named = run("token", "--email", demo.EMAIL, **production)
     assert (named.returncode, named.stdout.count(".")) == (0, 2)
+    assert "service at https://billing.example.com" in named.stderr

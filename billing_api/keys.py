@@ -22,6 +22,9 @@ _SETTLED_AFTER = dt.timedelta(seconds=2)
 BEFORE_ALL = dt.datetime.min.replace(tzinfo=dt.UTC)
 """When a key whose name is no time began to sign."""
 
+Owner = tuple[int, int]
+"""The numbers of a user and their group."""
+
 log = structlog.get_logger()
 
 
@@ -32,7 +35,7 @@ class Keys:
         self.secret = secret
         self._folder = folder
         self._stamp = _stamp(folder)
-        self._signing = _read_all(folder)
+        self._signing = read_all(folder)
 
     @property
     def signing(self) -> Mapping[str, Ed25519PrivateKey]:
@@ -43,7 +46,7 @@ class Keys:
         if stamp != self._stamp or dt.timedelta(0) <= clock.now() - stamp < _SETTLED_AFTER:
             self._stamp = stamp
             try:
-                self._signing = _read_all(self._folder)
+                self._signing = read_all(self._folder)
             except ConfigError as error:
                 log.error("signing keys", reason=str(error))
         return self._signing
@@ -92,18 +95,45 @@ def kept(path: Path, fresh: str) -> str:
     return path.read_text(encoding="ascii").strip()
 
 
-def make_first(folder: Path) -> None:
+def make_first(folder: Path, owner: Owner | None = None) -> None:
     """Write a first signing key, unless there is any."""
     if not any(folder.glob("*.pem")):
-        make(folder / "0001.pem")
+        make(folder / "0001.pem", owner)
 
 
-def make(path: Path) -> None:
-    """Write a new signing key, unless there is one of this name."""
+def make(path: Path, owner: Owner | None = None) -> None:
+    """Write a new signing key, unless there is one of this name; for somebody else if so told.
+
+    Raises:
+        ConfigError: it cannot be written, or not be given to its owner. Nothing of it is left then.
+    """
     pem = Ed25519PrivateKey.generate().private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    _write_once(path, pem)
+    try:
+        _write_once(path, pem, owner)
+    except OSError as error:
+        raise _barred(path, "written", error) from None
+
+
+def read_all(folder: Path) -> Mapping[str, Ed25519PrivateKey]:
+    """The signing keys of a folder by their `kid`.
+
+    Raises:
+        ConfigError: there is none, or one that cannot be read.
+    """
+    try:
+        signing = {path.stem: _read(path) for path in sorted(folder.iterdir()) if path.suffix == ".pem"}
+    except OSError as error:
+        raise _barred(error.filename or folder, "read", error) from None
+    if not signing:
+        raise ConfigError([f"BILLING_JWT_KEYS: {folder} holds no *.pem file with an Ed25519 private key"])
+    return signing
+
+
+def _barred(path: Path | str, deed: str, error: OSError) -> ConfigError:
+    """It names the user, for as a rule the file is another's."""
+    return ConfigError([f"BILLING_JWT_KEYS: {path} cannot be {deed} by user {os.geteuid()}: {error.strerror}"])
 
 
 def _age(kid: str) -> tuple[dt.datetime, str]:
@@ -118,20 +148,16 @@ def _stamp(folder: Path) -> dt.datetime:
         return BEFORE_ALL
 
 
-def _read_all(folder: Path) -> Mapping[str, Ed25519PrivateKey]:
-    signing = {path.stem: _read(path) for path in sorted(folder.glob("*.pem"))}
-    if not signing:
-        raise ConfigError([f"BILLING_JWT_KEYS: {folder} holds no *.pem file with an Ed25519 private key"])
-    return signing
-
-
-def _write_once(path: Path, content: bytes) -> None:
+def _write_once(path: Path, content: bytes, owner: Owner | None = None) -> None:
     """Write a file that only its owner may read. Of several processes at once the first one wins, whole."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
+        with os.fdopen(handle, "wb") as file:
+            if owner is not None:
+                os.fchown(handle, *owner)
+            file.write(content)
         os.link(draft, path)
     except FileExistsError:
         pass
@@ -140,9 +166,10 @@ def _write_once(path: Path, content: bytes) -> None:
 
 
 def _read(path: Path) -> Ed25519PrivateKey:
+    pem = path.read_bytes()
     try:
-        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
-    except (ValueError, TypeError, OSError):
+        key = serialization.load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError):
         key = None
     if not isinstance(key, Ed25519PrivateKey):
         raise ConfigError([f"BILLING_JWT_KEYS: {path} is no Ed25519 private key in PEM without a password"])

@@ -38,7 +38,10 @@ def rotate(lead_seconds: int) -> None:
     """
     config = Config.from_env(os.environ)
     folder = config.jwt_keys
-    keys.make_first(folder)
+    owner = _owner_of(folder)
+    keys.make_first(folder, owner)
+    # Who cannot read the keys that are there is not the user of the service, who could not read theirs.
+    keys.read_all(folder)
     for path in _retired(folder, dt.timedelta(seconds=config.access_token_seconds)):
         path.unlink()
         click.echo(f"Removed {path.name}: the last token that it signed has expired")
@@ -49,8 +52,16 @@ def rotate(lead_seconds: int) -> None:
     if waiting:
         click.echo(f"{waiting[0]}.pem begins to sign at {keys.starts_at(waiting[0]):%H:%M:%S} UTC; no other is made")
         return
-    keys.make(folder / f"{keys.named(starts)}.pem")
+    keys.make(folder / f"{keys.named(starts)}.pem", owner)
     click.echo(f"Made {keys.named(starts)}.pem, which signs from {starts:%Y-%m-%d %H:%M:%S} UTC on")
+
+
+def _owner_of(folder: Path) -> keys.Owner | None:
+    """Whom root makes a key for: the owner of the folder, as whom the service runs. Nobody else can give files away."""
+    if os.geteuid() != 0 or not folder.exists():
+        return None
+    found = folder.stat()
+    return (found.st_uid, found.st_gid) if found.st_uid else None
 
 
 def _kids(folder: Path) -> list[str]:

@@ -1,6 +1,7 @@
 """Keys are exchanged while the service runs, and no good token is refused on the way."""
 
 import datetime as dt
+import os
 import re
 import subprocess
 import sys
@@ -14,9 +15,9 @@ import time_machine
 from click.testing import CliRunner
 from flask import Flask
 
-from billing_api import clock, keys
+from billing_api import clock, keys, keys_command
 from billing_api.keys_command import commands
-from config import ROOT, Config
+from config import ROOT, Config, ConfigError
 from tests.factories import Tenant, sign_up
 from tests.live_service import LiveService
 
@@ -100,6 +101,38 @@ def test_a_file_that_is_no_key_changes_nothing(app: Flask, folder: Path, capsys:
     assert tenant.get("/v1/me").status_code == 200
     assert published(tenant) == {"0001"}
     assert "0002.pem is no Ed25519 private key" in capsys.readouterr().out
+
+
+def test_a_key_that_cannot_be_read_is_named_and_no_other_is_made_beside_it(folder: Path) -> None:
+    """Whoever cannot read the keys is not the user of the service, who could not read theirs."""
+    (folder / "0002.pem").mkdir()
+    with pytest.raises(ConfigError, match=rf"0002.pem cannot be read by user {os.geteuid()}: Is a directory"):
+        keys.Keys("x" * 32, folder)
+    ended = CliRunner().invoke(commands, ["rotate"])
+    assert "0002.pem cannot be read" in str(ended.exception)
+    assert {path.name for path in folder.iterdir()} == {"0001.pem", "0002.pem"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_key_that_root_makes_belongs_to_the_owner_of_the_folder(folder: Path) -> None:
+    os.chown(folder, 10001, 10002)
+    (folder / "0001.pem").unlink()
+    rotate()
+    found = [path.stat() for path in folder.glob("*.pem")]
+    assert [(one.st_uid, one.st_gid, one.st_mode & 0o777) for one in found] == [(10001, 10002, 0o600)] * 2
+
+
+def test_a_key_that_cannot_be_given_to_the_owner_of_the_folder_is_not_made(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(keys_command, "_owner_of", lambda _: (10001, 10001))
+    monkeypatch.setattr(os, "fchown", refuse)
+    ended = CliRunner().invoke(commands, ["rotate"])
+    assert f"cannot be written by user {os.geteuid()}: Operation not permitted" in str(ended.exception)
+    assert [path.name for path in folder.iterdir()] == ["0001.pem"], "nor is a part of it left"
 
 
 def test_keys_that_are_all_yet_to_come_sign_all_the_same(folder: Path) -> None:

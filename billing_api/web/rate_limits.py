@@ -23,6 +23,8 @@ from billing_api.web.errors import problem
 WINDOW_SECONDS = 60
 _SHARED_BITS = 64
 """Whoever has one address of IPv6 has as a rule all that begin with the same 64 bits."""
+_LONGEST_NAME = 64
+"""So many characters are kept of what a proxy names in place of an address, such as `unknown`."""
 
 
 class RateLimited(TooManyRequests):
@@ -117,14 +119,14 @@ def count(principal: Principal) -> None:
 
 
 def address_block(address: str | None) -> str:
-    """What is counted as one address: of IPv6 the first 64 bits."""
+    """What is counted as one address: of IPv6 the first 64 bits, of a name that is none the first characters."""
     with suppress(ValueError):
         found = ipaddress.ip_address((address or "").partition("%")[0])
         if isinstance(found, ipaddress.IPv6Address):
             mapped = found.ipv4_mapped
             return str(mapped or ipaddress.ip_network((found.packed, _SHARED_BITS), strict=False))
         return str(found)
-    return (address or "")[:_SHARED_BITS]
+    return (address or "")[:_LONGEST_NAME]
 
 
 def _count_stranger() -> None:

@@ -166,6 +166,7 @@ def test_nobody_names_another_address_for_themselves(limited: Limited) -> None:
         ("2001:db8:0:1::1", "2001:db8:0:1::/64"),
         ("fe80::1%eth0", "fe80::/64"),
         ("unknown", "unknown"),
+        ("_" * 9000, "_" * 64),
         (None, ""),
     ],
 )

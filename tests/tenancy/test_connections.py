@@ -17,11 +17,12 @@ from flask import Flask
 from billing_api import create_app, database
 from billing_api.database import db
 from billing_api.embedded import Addresses
-from billing_api.web.slow_doors import THREADS
+from billing_api.web.slow_doors import THREADS as THREADS_FOR_LOGINS
 from config import Config
 from tests.factories import Tenant, sign_up
 from tests.schema import connected
 
+CONNECTIONS = 2
 Owners = dict[str, tuple[Tenant, set[str]]]
 Move = tuple[str, str, Any, set[int]]
 
@@ -30,10 +31,13 @@ class Narrow:
     """The application on two connections, which tell each tenant that is left on one when it is taken again."""
 
     def __init__(self, config: Config) -> None:
-        self.app = create_app(replace(config, threads=2 - THREADS, lock_timeout_ms=100))
+        # The pool has a connection for each thread, those for logins among them.
+        other_threads = CONNECTIONS - THREADS_FOR_LOGINS
+        self.app = create_app(replace(config, threads=other_threads, lock_timeout_ms=100))
         self.left: list[str] = []
         with self.app.app_context():
             self.engine = db.engine
+        assert self.engine.pool.size() == CONNECTIONS
         sa.event.listen(self.engine, "checkout", self._look)
 
     def _look(self, connection: Any, *_: Any) -> None:

@@ -221,6 +221,18 @@ def sign_up(app: Flask, *, is_ready: bool = True, **values: Any) -> Tenant:
     return tenant
 
 
+def login(
+    client: FlaskClient, email: str, password: str = PASSWORD, *, headers: dict[str, str] | None = None, **members: str
+) -> TestResponse:
+    """The answer to a login; `code` is a member that who has a second factor gives besides."""
+    return client.post("/v1/auth/login", json={"email": email, "password": password, **members}, headers=headers)
+
+
+def refresh(client: FlaskClient, token: str) -> TestResponse:
+    """The answer to a refresh token."""
+    return client.post("/v1/auth/refresh", json={"refresh_token": token})
+
+
 def created(answer: TestResponse) -> dict[str, Any]:
     """The object that was created; a refusal fails the test with its text."""
     assert answer.status_code == 201, answer.text

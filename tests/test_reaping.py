@@ -15,7 +15,7 @@ from billing_api import opaque_tokens, reaping
 from billing_api.database import db, enter, transaction
 from billing_api.embedded import Addresses
 from billing_api.reaping import REAPED, reap
-from tests.factories import Tenant, sign_up
+from tests.factories import Tenant, login, refresh, sign_up
 from tests.schema import connected
 
 WEEK = dt.timedelta(days=7)
@@ -66,10 +66,9 @@ def test_stored_replies_go_after_72_hours_of_whichever_tenant(
 def test_a_session_goes_a_week_after_its_last_refresh_token_expired_and_no_other(
     app: Flask, client: FlaskClient, tenant: Tenant, owner: Any
 ) -> None:
-    body = {"email": tenant.email, "password": "a long enough password"}
-    kept = client.post("/v1/auth/login", json=body).json
-    successor = client.post("/v1/auth/refresh", json={"refresh_token": kept["refresh_token"]}).json
-    gone = client.post("/v1/auth/login", json=body).json
+    kept = login(client, tenant.email).json
+    successor = refresh(client, kept["refresh_token"]).json
+    gone = login(client, tenant.email).json
     digests = {name: opaque_tokens.digest(text) for name, text in [
         ("spent", kept["refresh_token"]), ("fresh", successor["refresh_token"]), ("gone", gone["refresh_token"]),
         ("recent", tenant.refresh_token),
@@ -83,9 +82,9 @@ def test_a_session_goes_a_week_after_its_last_refresh_token_expired_and_no_other
     owner.execute("SELECT digest FROM refresh_tokens WHERE digest = ANY (%s)", [list(digests.values())])
     assert {digest for (digest,) in owner.fetchall()} == {digests["fresh"], digests["recent"]}
     assert left(owner, tenant, "sessions") == 2
-    assert client.post("/v1/auth/refresh", json={"refresh_token": successor["refresh_token"]}).status_code == 200
+    assert refresh(client, successor["refresh_token"]).status_code == 200
     for token in (gone["refresh_token"], kept["refresh_token"], tenant.refresh_token):
-        answer = client.post("/v1/auth/refresh", json={"refresh_token": token})
+        answer = refresh(client, token)
         assert (answer.status_code, answer.json["code"]) == (401, "invalid-refresh-token")
     assert tenant.get("/v1/organization").status_code == 200, "the access token of a session that is there holds"
     bearer = {"Authorization": f"Bearer {gone['access_token']}"}
@@ -99,7 +98,7 @@ def test_an_ended_session_is_refused_before_and_after_it_went(
     aged(owner, tenant, "refresh_tokens", "expires_at", WEEK * 2)
     for count in (1, 0):
         assert left(owner, tenant, "sessions") == count
-        answer = client.post("/v1/auth/refresh", json={"refresh_token": tenant.refresh_token})
+        answer = refresh(client, tenant.refresh_token)
         assert (answer.status_code, answer.json["code"]) == (401, "invalid-refresh-token")
         assert tenant.get("/v1/organization").status_code == 401
         swept(app)

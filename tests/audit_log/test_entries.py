@@ -15,7 +15,7 @@ from billing_api.auth.service import open_session, refused_logins
 from billing_api.database import transaction
 from billing_api.domain.audit_actions import ACTIONS
 from billing_api.embedded import Addresses
-from tests.factories import PASSWORD, Tenant, sign_up
+from tests.factories import PASSWORD, Tenant, login, refresh, sign_up
 from tests.schema import connected
 from tests.web.refusals import refused
 
@@ -36,21 +36,11 @@ def actions(tenant: Tenant) -> list[str]:
     return [entry["action"] for entry in entries(tenant)]
 
 
-def login(tenant: Tenant, password: str = PASSWORD, **headers: str) -> Any:
-    body = {"email": tenant.email, "password": password}
-    given = {name.replace("_", "-"): value for name, value in headers.items()}
-    return tenant.app.test_client().post("/v1/auth/login", json=body, headers=given)
-
-
-def refresh(tenant: Tenant, token: str) -> Any:
-    return tenant.app.test_client().post("/v1/auth/refresh", json={"refresh_token": token})
-
-
 def test_a_session_is_noted_from_its_beginning_to_its_end(tenant: Tenant) -> None:
     assert actions(tenant)[:3] == ["organization.created", "user.created", "session.created"]
     me = tenant.get("/v1/me").json["credential"]["session_id"]
     tenant.post("/v1/auth/logout")
-    again = login(tenant, User_Agent="curl/8", X_Request_Id="mine").json
+    again = login(tenant.client, tenant.email, headers={"User-Agent": "curl/8", "X-Request-Id": "mine"}).json
     tenant.access_token = again["access_token"]
     ended, created = entries(tenant)[-2:]
     user = {"type": "user", "id": str(tenant.user_id)}
@@ -63,7 +53,8 @@ def test_a_session_is_noted_from_its_beginning_to_its_end(tenant: Tenant) -> Non
 
 def test_a_refused_login_is_noted_with_its_reason_for_its_organization_alone(tenant: Tenant) -> None:
     disabled = tenant.colleague("viewer", status="disabled")
-    answers = [login(tenant, "a wrong long password"), login(disabled), login(disabled, "a wrong long password")]
+    tries = [(tenant, "a wrong long password"), (disabled, PASSWORD), (disabled, "a wrong long password")]
+    answers = [login(tenant.client, user.email, password) for user, password in tries]
     assert {answer.status_code for answer in answers} == {401}
     assert len({answer.json["detail"] for answer in answers}) == 1
     noted = entries(tenant, "&action=login.refused")
@@ -81,16 +72,15 @@ def test_a_refused_login_is_noted_with_its_reason_for_its_organization_alone(ten
 def test_an_unknown_address_is_only_counted(tenant: Tenant) -> None:
     counted = refused_logins.labels("unknown address")
     before = counted._value.get()
-    body = {"email": f"nobody.{tenant.email}", "password": PASSWORD}
-    assert tenant.app.test_client().post("/v1/auth/login", json=body).status_code == 401
+    assert login(tenant.client, f"nobody.{tenant.email}").status_code == 401
     assert counted._value.get() == before + 1
     assert "login.refused" not in actions(tenant)
 
 
 def test_a_refresh_token_that_comes_twice_is_noted_although_it_is_refused(tenant: Tenant) -> None:
-    other = login(tenant).json
-    assert refresh(tenant, other["refresh_token"]).status_code == 200
-    refused(refresh(tenant, other["refresh_token"]), 401, "refresh-token-reused")
+    other = login(tenant.client, tenant.email).json
+    assert refresh(tenant.client, other["refresh_token"]).status_code == 200
+    refused(refresh(tenant.client, other["refresh_token"]), 401, "refresh-token-reused")
     reused, ended = entries(tenant)[-2:]
     assert (reused["action"], ended["action"]) == ("session.refresh_reused", "session.ended")
     assert reused["object"] == ended["object"]
@@ -157,7 +147,7 @@ def test_the_log_is_found_by_action_actor_object_and_time(tenant: Tenant) -> Non
     colleague = tenant.colleague("admin")
     colleague.patch("/v1/organization", {"phone": "1"})
     since = clock.now()
-    login(tenant, "a wrong long password")
+    login(tenant.client, tenant.email, "a wrong long password")
     assert {one["action"] for one in entries(tenant, "&action=login.refused,user.created")} == {
         "login.refused",
         "user.created",
@@ -198,10 +188,10 @@ def leave_traces(app: Flask) -> Tenant:
         email=f"{CANARY}{uuid.uuid4().hex}@example.com",
         password=f"{CANARY} among nine green ladders",
     )
-    login(tenant, f"{CANARY} wrong password")
-    grant = login(tenant, f"{CANARY} among nine green ladders").json
+    login(tenant.client, tenant.email, f"{CANARY} wrong password")
+    grant = login(tenant.client, tenant.email, f"{CANARY} among nine green ladders").json
     for _ in range(2):
-        refresh(tenant, grant["refresh_token"])
+        refresh(tenant.client, grant["refresh_token"])
     tenant.patch("/v1/organization", {"phone": CANARY, "email": f"{CANARY}@example.com", "legal_notice": CANARY})
     customer = tenant.customer(name=CANARY, email=f"{CANARY}@example.com", metadata={CANARY: CANARY})
     tenant.get(f"/v1/customers?email={CANARY}@example.com", Accept="text/csv")

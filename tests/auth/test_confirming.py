@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from billing_api import clock
 from billing_api.auth import lockout
-from tests.factories import PASSWORD, Tenant, sign_up
+from tests.factories import PASSWORD, Tenant, login, sign_up
 
 WRONG = "another long password"
 NEW = {"current_password": PASSWORD, "new_password": "a ladder of nine green moons"}
@@ -21,8 +21,8 @@ def actions(tenant: Tenant, word: str) -> int:
 
 def test_guesses_of_strangers_keep_nobody_from_their_own_account(client: FlaskClient, tenant: Tenant) -> None:
     for _ in range(10):
-        client.post("/v1/auth/login", json={"email": tenant.email, "password": WRONG})
-    assert client.post("/v1/auth/login", json={"email": tenant.email, "password": PASSWORD}).status_code == 429
+        login(client, tenant.email, WRONG)
+    assert login(client, tenant.email).status_code == 429
     assert tenant.put("/v1/me/password", NEW).status_code == 200
 
 
@@ -34,7 +34,7 @@ def test_ten_wrong_passwords_of_ones_own_are_enough_and_each_is_noted(client: Fl
     assert tenant.put("/v1/me/password", NEW).json["code"] == "too-many-attempts"
     assert actions(tenant, "user.confirmation_refused") == 10
     # The door is another matter.
-    assert client.post("/v1/auth/login", json={"email": tenant.email, "password": PASSWORD}).status_code == 200
+    assert login(client, tenant.email).status_code == 200
 
 
 def test_without_the_count_all_guesses_are_looked_at(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,10 +66,10 @@ def test_the_code_of_an_enrolment_is_guessed_ten_times_and_waits_ten_minutes(app
 
 def test_a_right_password_without_its_code_is_noted(client: FlaskClient, tenant: Tenant) -> None:
     tenant.second_factor()
-    answer = client.post("/v1/auth/login", json={"email": tenant.email, "password": PASSWORD})
+    answer = login(client, tenant.email)
     assert (answer.status_code, answer.json["code"]) == (401, "second-factor-required")
     assert actions(tenant, "login.code_required") == 1
-    refused = client.post("/v1/auth/login", json={"email": tenant.email, "password": PASSWORD, "code": "000000"})
+    refused = login(client, tenant.email, code="000000")
     assert refused.json["code"] == "invalid-credentials"
     told = tenant.get("/v1/audit-log?action=login.refused").json["data"]
     assert [(one["actor"]["type"], one["data"]) for one in told] == [("system", {"reason": "wrong code"})]

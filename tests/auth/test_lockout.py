@@ -19,7 +19,7 @@ from billing_api.domain.emails import fold
 from billing_api.embedded import Addresses
 from billing_api.reaping import reap
 from tests.auth.test_sessions import VARYING
-from tests.factories import PASSWORD, Tenant
+from tests.factories import PASSWORD, Tenant, login, refresh
 from tests.live_service import LiveService, together
 from tests.schema import connected
 
@@ -56,7 +56,7 @@ def verified(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def guess(client: FlaskClient, email: str, password: str = WRONG) -> TestResponse:
-    return client.post("/v1/auth/login", json={"email": email, "password": password})
+    return login(client, email, password)
 
 
 def guesses(client: FlaskClient, email: str, times: int) -> Counter[int]:
@@ -94,7 +94,7 @@ def test_the_spelling_of_an_address_gives_no_further_guesses(client: FlaskClient
 def test_sessions_go_on_while_the_address_is_closed(client: FlaskClient, tenant: Tenant) -> None:
     guesses(client, tenant.email, 11)
     assert tenant.get("/v1/me").status_code == 200
-    renewed = client.post("/v1/auth/refresh", json={"refresh_token": tenant.refresh_token})
+    renewed = refresh(client, tenant.refresh_token)
     assert renewed.status_code == 200
 
 

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from billing_api.auth import passwords, service
 from billing_api.auth.models import User
 from billing_api.database import enter, find, transaction
-from tests.factories import PASSWORD, Tenant
+from tests.factories import PASSWORD, Tenant, login, refresh
 from tests.live_service import LiveService
 from tests.statements import recorded
 
@@ -20,8 +20,7 @@ WIDE = f"\uff41{PASSWORD[1:]}"
 
 
 def logged_in(client: FlaskClient, email: str, password: str = PASSWORD, **headers: str) -> dict[str, str]:
-    body = {"email": email, "password": password}
-    answer = client.post("/v1/auth/login", json=body, headers=headers)
+    answer = login(client, email, password, headers=headers)
     assert answer.status_code == 200, answer.text
     return {"Authorization": f"Bearer {answer.json['access_token']}", "refresh": answer.json["refresh_token"]}
 
@@ -31,7 +30,7 @@ def status(client: FlaskClient, grant: dict[str, str]) -> int:
 
 
 def refreshed(client: FlaskClient, grant: dict[str, str]) -> int:
-    return client.post("/v1/auth/refresh", json={"refresh_token": grant["refresh"]}).status_code
+    return refresh(client, grant["refresh"]).status_code
 
 
 def session_of(client: FlaskClient, grant: dict[str, str]) -> str:
@@ -88,7 +87,7 @@ def test_a_new_password_ends_every_session_and_begins_one(client: FlaskClient, t
     assert tenant.get("/v1/me").status_code == 401
     fresh = {"Authorization": f"Bearer {answer.json['access_token']}", "refresh": answer.json["refresh_token"]}
     assert (status(client, fresh), refreshed(client, fresh)) == (200, 200)
-    assert client.post("/v1/auth/login", json={"email": tenant.email, "password": PASSWORD}).status_code == 401
+    assert login(client, tenant.email).status_code == 401
     assert status(client, logged_in(client, tenant.email, NEW)) == 200
 
 
@@ -133,7 +132,7 @@ def test_a_login_that_was_begun_with_the_old_password_is_refused(
         return matches(stored, password)
 
     monkeypatch.setattr(service.passwords, "matches", and_meanwhile)
-    answer = client.post("/v1/auth/login", json={"email": tenant.email, "password": PASSWORD})
+    answer = login(client, tenant.email)
     assert (answer.status_code, answer.json["code"]) == (401, "invalid-credentials")
 
 

@@ -13,7 +13,7 @@ from billing_api import clock
 from billing_api.auth import lockout, resets
 from billing_api.embedded import Addresses
 from tests import sharing
-from tests.factories import PASSWORD, Tenant, letters, mailed
+from tests.factories import PASSWORD, Tenant, letters, login, mailed, refresh
 from tests.schema import connected
 from tests.statements import recorded
 
@@ -30,10 +30,6 @@ def confirm(client: FlaskClient, token: str, password: str = NEW) -> TestRespons
     return client.post(f"{DOOR}/confirm", json={"token": token, "password": password})
 
 
-def login(client: FlaskClient, email: str, password: str) -> TestResponse:
-    return client.post("/v1/auth/login", json={"email": email, "password": password})
-
-
 def test_a_forgotten_password_is_set_anew_and_ends_all_sessions(client: FlaskClient, shared: Tenant) -> None:
     person = shared.colleague("accountant")
     assert ask(client, person.email.upper()).status_code == 202
@@ -42,7 +38,7 @@ def test_a_forgotten_password_is_set_anew_and_ends_all_sessions(client: FlaskCli
     assert person.get("/v1/me").status_code == 200, "to ask for it changes nothing"
     assert confirm(client, mailed(shared, person.email)).status_code == 204
     assert person.get("/v1/me").status_code == 401
-    assert client.post("/v1/auth/refresh", json={"refresh_token": person.refresh_token}).status_code == 401
+    assert refresh(client, person.refresh_token).status_code == 401
     assert login(client, person.email, PASSWORD).status_code == 401
     assert login(client, person.email, NEW).status_code == 200
     noted = shared.get(f"/v1/audit-log?object_id={person.user_id}").json["data"]

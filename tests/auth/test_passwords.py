@@ -11,7 +11,7 @@ from billing_api.auth import passwords
 from billing_api.auth.passwords import PasswordTooWeak, refuse_weak
 from tests import sharing
 from tests.auth.world import SIGN_UP
-from tests.factories import Tenant
+from tests.factories import Tenant, login
 
 tenant = sharing.tenant
 FULL_WIDTH = "".join(chr(ord(letter) + 0xFEE0) for letter in "password1234")
@@ -40,10 +40,6 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def sign_up(client: FlaskClient, email: str, password: str, **values: Any) -> TestResponse:
     return client.post("/v1/auth/sign-up", json={**SIGN_UP, "email": email, "password": password, **values})
-
-
-def login(client: FlaskClient, email: str, password: str) -> TestResponse:
-    return client.post("/v1/auth/login", json={"email": email, "password": password})
 
 
 def is_weak(password: str, *words: str) -> bool:

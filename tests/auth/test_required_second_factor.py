@@ -12,8 +12,8 @@ from werkzeug.test import TestResponse
 from billing_api.embedded import Addresses
 from billing_api.web import auth
 from tests.auth.test_doors import operations
-from tests.auth.test_second_factor import FACTOR, login, told
-from tests.factories import PASSWORD, Authenticator, Tenant
+from tests.auth.test_second_factor import FACTOR, told
+from tests.factories import PASSWORD, Authenticator, Tenant, login, refresh
 from tests.schema import connected
 
 ORGANIZATION = "/v1/organization"
@@ -41,7 +41,7 @@ def demand(owner: Tenant, is_required: bool) -> TestResponse:
 
 def renewed(client: FlaskClient, user: Tenant) -> str:
     """The scope of the user's session once it was refreshed, from then on with its new tokens."""
-    answer = client.post("/v1/auth/refresh", json={"refresh_token": user.refresh_token})
+    answer = refresh(client, user.refresh_token)
     assert answer.status_code == 200, answer.text
     user.access_token, user.refresh_token = answer.json["access_token"], answer.json["refresh_token"]
     scope: str = answer.json["scope"]
@@ -71,7 +71,7 @@ def test_old_tokens_of_who_has_no_factor_are_refused_from_the_next_request_on(
 
 def test_the_way_from_a_limited_session_to_a_whole_one(client: FlaskClient, demanding: Tenant) -> None:
     user = demanding.colleague("accountant")
-    grant = login(client, user)
+    grant = login(client, user.email)
     assert (grant.status_code, grant.json["scope"]) == (200, "")
     user.access_token, user.refresh_token = grant.json["access_token"], grant.json["refresh_token"]
     me = user.get("/v1/me").json

@@ -16,8 +16,8 @@ from billing_api.auth.models import User
 from billing_api.database import enter, find, transaction
 from billing_api.embedded import Addresses
 from tests import sharing
-from tests.auth.test_second_factor import FACTOR, login, told
-from tests.factories import PASSWORD, Authenticator, Tenant
+from tests.auth.test_second_factor import FACTOR, told
+from tests.factories import PASSWORD, Authenticator, Tenant, login
 from tests.live_service import LiveService, together
 from tests.meddling import IN_VAIN, one_within_the_other, rewriting
 from tests.money_races import Call
@@ -105,7 +105,7 @@ def test_a_password_that_changes_meanwhile_proves_nothing(
 
 def test_the_database_lets_no_spent_code_come_back(addresses: Addresses, client: FlaskClient, user: Tenant) -> None:
     device = user.second_factor()
-    assert login(client, user, device.recovery_codes[0]).status_code == 200
+    assert login(client, user.email, code=device.recovery_codes[0]).status_code == 200
     with connected(addresses.owner) as cursor, pytest.raises(Exception, match="recovery_codes does not go back"):
         cursor.execute("UPDATE recovery_codes SET used_at = NULL WHERE used_at IS NOT NULL")
 
@@ -130,9 +130,9 @@ def test_events_and_logs_tell_the_deeds_and_none_of_the_codes(
 ) -> None:
     device = user.second_factor()
     code = device.code()
-    assert login(client, user, code).status_code == 200
-    login(client, user, "735201")
-    assert login(client, user, device.recovery_codes[0]).status_code == 200
+    assert login(client, user.email, code=code).status_code == 200
+    login(client, user.email, code="735201")
+    assert login(client, user.email, code=device.recovery_codes[0]).status_code == 200
     proof = {"password": PASSWORD, "code": device.recovery_codes[1]}
     renewed = user.post(f"{FACTOR}/recovery-codes", proof).json["recovery_codes"]
     assert user.post(f"{FACTOR}/disable", {"password": PASSWORD, "code": renewed[0]}).status_code == 204
@@ -155,14 +155,14 @@ def test_a_secret_that_another_key_sealed_lets_in_by_recovery_codes_alone(
 ) -> None:
     device = user.second_factor()
     with secret_key(app, "another secret key, of thirty-two bytes and more"):
-        assert told(login(client, user)) == (401, "second-factor-required")
-        assert told(login(client, user, device.code())) == (401, "invalid-credentials")
+        assert told(login(client, user.email)) == (401, "second-factor-required")
+        assert told(login(client, user.email, code=device.code())) == (401, "invalid-credentials")
         assert "a second factor cannot be read with this secret key" in capsys.readouterr().out
-        assert login(client, user, device.recovery_codes[0]).status_code == 200
+        assert login(client, user.email, code=device.recovery_codes[0]).status_code == 200
         begun = user.post(FACTOR, {"password": PASSWORD, "code": device.recovery_codes[1]})
         device.secret = begun.json["secret"]
         assert user.post(f"{FACTOR}/verify", {"code": device.code()}).status_code == 200
-        assert login(client, user, device.code(1)).status_code == 200
+        assert login(client, user.email, code=device.code(1)).status_code == 200
 
 
 def test_what_was_begun_under_another_key_is_begun_again(app: Flask, user: Tenant) -> None:

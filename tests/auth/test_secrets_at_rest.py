@@ -5,7 +5,7 @@ from typing import Any
 from flask import Flask
 
 from billing_api.embedded import Addresses
-from tests.factories import PASSWORD, Tenant, created, sign_up
+from tests.factories import PASSWORD, Tenant, created, refresh, sign_up
 from tests.schema import connected
 
 
@@ -28,7 +28,7 @@ def in_any_table(cursor: Any, text: str) -> list[str]:
 def test_what_opens_a_door_stands_in_no_table(app: Flask, addresses: Addresses) -> None:
     password = "nine green canaries on a ladder"
     tenant = sign_up(app, password=password)
-    again = tenant.client.post("/v1/auth/refresh", json={"refresh_token": tenant.refresh_token}).json
+    again = refresh(tenant.client, tenant.refresh_token).json
     body = {"name": "A shop", "scopes": ["events:read"]}
     key = created(tenant.post("/v1/api-keys", body, Idempotency_Key="once"))
     device = tenant.colleague("viewer").second_factor()

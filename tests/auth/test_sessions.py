@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from billing_api.auth import passwords
 from billing_api.domain.access import ROLES
-from tests.factories import PASSWORD, Tenant, sign_up
+from tests.factories import PASSWORD, Tenant, login, refresh, sign_up
 
 SIGN_UP = {
     "organization_name": "Analytical Engines",
@@ -25,14 +25,6 @@ SIGN_UP = {
 
 VARYING = {"X-Request-Id", "Date", "RateLimit"}
 """Headers that differ from one request to the next, whoever asks."""
-
-
-def login(client: FlaskClient, email: str, password: str = PASSWORD) -> TestResponse:
-    return client.post("/v1/auth/login", json={"email": email, "password": password})
-
-
-def refresh(client: FlaskClient, token: str) -> TestResponse:
-    return client.post("/v1/auth/refresh", json={"refresh_token": token})
 
 
 def whoami(client: FlaskClient, access_token: str) -> TestResponse:

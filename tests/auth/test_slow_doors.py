@@ -21,7 +21,7 @@ from billing_api.postgres_cluster import connect
 from billing_api.web import slow_doors
 from billing_api.web.slow_doors import PATIENCE, is_slow
 from config import Config
-from tests.factories import PASSWORD, Tenant
+from tests.factories import PASSWORD, Tenant, refresh
 from tests.live_service import LiveService
 
 
@@ -133,7 +133,7 @@ def test_who_has_waited_for_too_long_is_refused_before_the_hash(
     assert (answer.status_code, answer.json["code"]) == (503, "too-many-waiting")
     assert answer.headers["Retry-After"] == "5"
     assert hashed == []
-    assert client.post("/v1/auth/refresh", json={"refresh_token": tenant.refresh_token}).status_code == 200
+    assert refresh(client, tenant.refresh_token).status_code == 200
     assert tenant.get("/v1/me").status_code == 200
     monkeypatch.setattr(slow_doors, "arrived_at", clock.now)
     assert client.post("/v1/auth/login", json=body).status_code == 401

@@ -4,7 +4,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.events.reading import EVENTS, events, facts, last
-from tests.factories import PASSWORD, Tenant
+from tests.factories import Tenant, login
 from tests.web.refusals import codes, refused
 
 
@@ -73,8 +73,8 @@ def test_each_fact_about_an_invoice_is_one_event(tenant: Tenant) -> None:
 
 def test_logging_in_and_out_are_events(tenant: Tenant, client: FlaskClient) -> None:
     start = last(tenant)
-    grant = client.post("/v1/auth/login", json={"email": tenant.email, "password": PASSWORD}).json
-    client.post("/v1/auth/login", json={"email": tenant.email, "password": "wrong" * 4})
+    grant = login(client, tenant.email).json
+    login(client, tenant.email, "wrong" * 4)
     headers = {"Authorization": f"Bearer {grant['access_token']}"}
     assert client.post("/v1/auth/logout", headers=headers).status_code == 204
     assert [event["type"] for event in events(tenant, start)] == ["session.created", "session.ended"]

@@ -15,7 +15,7 @@ from billing_api import clock
 from billing_api.embedded import Addresses
 from billing_api.invitations import service
 from tests import sharing
-from tests.factories import PASSWORD, Tenant, created, letters, mailed
+from tests.factories import PASSWORD, Tenant, created, letters, login, mailed
 from tests.schema import connected
 from tests.statements import recorded
 
@@ -50,8 +50,7 @@ def test_somebody_comes_in_by_an_invitation(client: FlaskClient, shared: Tenant)
     user = answer.json["user"]
     assert (user["email"], user["role"], user["name"]) == (email, "accountant", "Grace Hopper")
     assert answer.json["organization"]["id"] == str(shared.organization_id)
-    login = client.post("/v1/auth/login", json={"email": email, "password": PASSWORD})
-    bearer = {"Authorization": f"Bearer {login.json['access_token']}"}
+    bearer = {"Authorization": f"Bearer {login(client, email).json['access_token']}"}
     assert client.get("/v1/customers", headers=bearer).status_code == 200
     read = shared.get(invitation["links"]["self"]).json
     assert (read["status"], read["user_id"]) == ("accepted", user["id"])
@@ -145,7 +144,7 @@ def test_every_token_that_is_no_good_is_refused_alike(client: FlaskClient, tenan
 
 
 def _fresh(client: FlaskClient, tenant: Tenant) -> dict[str, str]:
-    grant = client.post("/v1/auth/login", json={"email": tenant.email, "password": PASSWORD}).json
+    grant = login(client, tenant.email).json
     return {"Authorization": f"Bearer {grant['access_token']}"}
 
 

@@ -14,7 +14,7 @@ from billing_api.database import enter, transaction
 from billing_api.embedded import Addresses
 from billing_api.organizations import service
 from tests.commands import typed
-from tests.factories import PASSWORD, Tenant
+from tests.factories import PASSWORD, Tenant, login, refresh
 from tests.meddling import IN_VAIN, one_within_the_other
 from tests.meetings import facts
 from tests.money_races import outcome_of
@@ -29,14 +29,6 @@ WRITE = ("POST", "/v1/customers", {"name": "Too late?"})
 
 def close(tenant: Tenant) -> TestResponse:
     return tenant.call(*CLOSE)
-
-
-def login(tenant: Tenant) -> TestResponse:
-    return tenant.app.test_client().post("/v1/auth/login", json={"email": tenant.email, "password": PASSWORD})
-
-
-def refresh(tenant: Tenant) -> TestResponse:
-    return tenant.app.test_client().post("/v1/auth/refresh", json={"refresh_token": tenant.refresh_token})
 
 
 def rows(addresses: Addresses, tenant: Tenant, query: str) -> list[tuple[object, ...]]:
@@ -56,8 +48,8 @@ def test_a_closed_organization_lets_nobody_in_and_keeps_what_it_had(tenant: Tena
         for method, path, body in (("GET", "/v1/me", None), ("GET", "/v1/events", None), WRITE):
             refused(somebody.call(method, path, body), 401, "unauthenticated")
         refused(somebody.post("/v1/auth/logout"), 401, "unauthenticated")
-        refused(refresh(somebody), 401, "invalid-refresh-token")
-        refused(login(somebody), 401, "invalid-credentials")
+        refused(refresh(somebody.client, somebody.refresh_token), 401, "invalid-refresh-token")
+        refused(login(somebody.client, somebody.email), 401, "invalid-credentials")
     refused(close(tenant), 401, "unauthenticated")
     kept = rows(addresses, tenant, "SELECT number FROM invoices WHERE organization_id = %s")
     assert kept == [(invoice["number"],)]
@@ -71,7 +63,7 @@ def test_a_closed_organization_lets_nobody_in_and_keeps_what_it_had(tenant: Tena
 def test_a_closed_organization_looks_like_a_wrong_password(tenant: Tenant) -> None:
     wrong = tenant.app.test_client().post("/v1/auth/login", json={"email": tenant.email, "password": PASSWORD + "!"})
     assert close(tenant).status_code == 200
-    right = login(tenant)
+    right = login(tenant.client, tenant.email)
     assert {**right.json, "request_id": None} == {**wrong.json, "request_id": None}
     assert set(right.headers.keys()) == set(wrong.headers.keys())
 
@@ -85,7 +77,7 @@ def test_who_closes_says_the_name_exactly_and_others_stay_open(tenant: Tenant, o
     assert tenant.patch("/v1/organization", {"closed_at": None}).status_code == 422
     assert tenant.get("/v1/organization").json["closed_at"] is None
     assert close(tenant).status_code == 200
-    assert other.get("/v1/me").status_code == login(other).status_code == 200
+    assert other.get("/v1/me").status_code == login(other.client, other.email).status_code == 200
 
 
 def test_the_operators_commands_stop_at_a_closed_organization(app: Flask, tenant: Tenant) -> None:
@@ -112,7 +104,7 @@ def test_the_operator_opens_it_again(tenant: Tenant, addresses: Addresses, tmp_p
     assert facts(tenant)[-2:] == ["organization.closed", "organization.reopened"]
     assert tenant.get("/v1/audit-log?limit=1").json["data"][0]["action"] == "organization.reopened"
     assert tenant.customer()
-    assert login(tenant).status_code == 200
+    assert login(tenant.client, tenant.email).status_code == 200
 
 
 def test_what_came_in_before_the_closing_and_ends_after_it_is_undone(tenant: Tenant) -> None:
@@ -172,5 +164,5 @@ def test_without_their_looks_login_and_refresh_would_open_the_door(
     forgetful.closed_at = None
     monkeypatch.setattr(service, "current", lambda **_: forgetful)
     # No session is kept, because the counter of events does not let its fact be stated; a refresh states none.
-    assert login(tenant).json["code"] == "unauthenticated"
-    assert refresh(tenant).status_code == 200
+    assert login(tenant.client, tenant.email).json["code"] == "unauthenticated"
+    assert refresh(tenant.client, tenant.refresh_token).status_code == 200

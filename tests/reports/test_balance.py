@@ -4,7 +4,7 @@ import datetime as dt
 
 import time_machine
 
-from tests.factories import Tenant, line
+from tests.factories import Tenant, line, refresh
 from tests.reports.deeds import act, balance_of, pay, pay_in, void
 
 
@@ -69,7 +69,7 @@ def test_what_is_due_today_is_overdue_tomorrow(tenant: Tenant) -> None:
     tomorrow = dt.datetime.fromisoformat(f"{invoice['due_date']}T23:30:00Z")
     # In Berlin it is the next day already.
     with time_machine.travel(tomorrow, tick=False):
-        token = tenant.client.post("/v1/auth/refresh", json={"refresh_token": tenant.refresh_token}).json
+        token = refresh(tenant.client, tenant.refresh_token).json
         tenant.access_token = token["access_token"]
         assert balance_of(tenant, invoice["customer_id"])["EUR"]["overdue"] == "100.00"
 
@@ -81,7 +81,7 @@ def test_what_is_overdue_is_so_in_the_zone_of_its_issue_also_after_the_seller_ha
     # Where the seller has moved to, it is still the day on which both are due.
     midnight = dt.datetime.fromisoformat(f"{invoice['due_date']}T23:30:00Z")
     with time_machine.travel(midnight, tick=False):
-        token = tenant.client.post("/v1/auth/refresh", json={"refresh_token": tenant.refresh_token}).json
+        token = refresh(tenant.client, tenant.refresh_token).json
         tenant.access_token = token["access_token"]
         shown = [tenant.get(f"/v1/invoices/{one['id']}").json["overdue"] for one in (invoice, later)]
         assert shown == [True, False]

@@ -6,7 +6,7 @@ import time_machine
 
 from billing_api.embedded import Addresses
 from tests.checking.conftest import superuser_of
-from tests.factories import Tenant, line, sign_up
+from tests.factories import Tenant, line, login, sign_up
 from tests.reports.deeds import USA, act, got, void
 from tests.schema import connected
 from tests.spoilt import spoil
@@ -126,6 +126,5 @@ def test_the_books_are_held_against_each_tax_by_itself(tenant: Tenant, addresses
 
 def again(tenant: Tenant) -> Tenant:
     """The same user at another time, with a token of that time."""
-    body = {"email": tenant.email, "password": "a long enough password"}
-    tenant.access_token = tenant.client.post("/v1/auth/login", json=body).json["access_token"]
+    tenant.access_token = login(tenant.client, tenant.email).json["access_token"]
     return tenant

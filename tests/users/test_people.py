@@ -12,7 +12,7 @@ from billing_api.domain.access import ROLES
 from billing_api.embedded import Addresses
 from billing_api.users import service
 from tests import sharing
-from tests.factories import PASSWORD, Tenant
+from tests.factories import Tenant, login, refresh
 from tests.schema import connected
 
 shared = sharing.tenant
@@ -33,10 +33,6 @@ def refused(answer: TestResponse, status: int, code: str) -> list[str | None]:
 def ids(answer: TestResponse) -> set[str]:
     assert answer.status_code == 200, answer.text
     return {one["id"] for one in answer.json["data"]}
-
-
-def login(client: FlaskClient, person: Tenant) -> TestResponse:
-    return client.post("/v1/auth/login", json={"email": person.email, "password": PASSWORD})
 
 
 def test_people_are_found_by_role_status_and_address(tenant: Tenant) -> None:
@@ -74,20 +70,20 @@ def test_a_new_role_and_a_disabled_user_hold_for_the_next_request(client: FlaskC
     assert person.get("/v1/customers").status_code == 200
     assert shared.patch(place(person), {"role": "viewer"}).status_code == 200
     assert person.get("/v1/customers").status_code == 401
-    lowered = client.post("/v1/auth/refresh", json={"refresh_token": person.refresh_token}).json
+    lowered = refresh(client, person.refresh_token).json
     assert "customers:write" not in lowered["scope"]
     assert shared.patch(place(person), {"status": "disabled"}).status_code == 200
-    tokens = [{"refresh_token": lowered["refresh_token"]}, {"refresh_token": person.refresh_token}]
+    tokens = [lowered["refresh_token"], person.refresh_token]
     bearer = {"Authorization": f"Bearer {lowered['access_token']}"}
     for status, logs_in in (("disabled", 401), ("active", 200)):
         assert shared.patch(place(person), {"status": status}).status_code == 200
         # Whoever may come in again comes in by the door: no session of before is alive.
         assert client.get("/v1/me", headers=bearer).status_code == 401
-        assert [client.post("/v1/auth/refresh", json=one).status_code for one in tokens] == [401, 401]
-        assert login(client, person).status_code == logs_in
-    unknown = client.post("/v1/auth/login", json={"email": "nobody@example.com", "password": PASSWORD})
+        assert [refresh(client, token).status_code for token in tokens] == [401, 401]
+        assert login(client, person.email).status_code == logs_in
+    unknown = login(client, "nobody@example.com")
     shared.patch(place(person), {"status": "disabled"})
-    assert login(client, person).json["code"] == unknown.json["code"]
+    assert login(client, person.email).json["code"] == unknown.json["code"]
 
 
 def test_sessions_would_come_to_life_again_if_disabling_did_not_end_them(
@@ -98,7 +94,7 @@ def test_sessions_would_come_to_life_again_if_disabling_did_not_end_them(
     monkeypatch.setattr(service.sessions, "end_all", lambda *_: None)
     for status in ("disabled", "active"):
         shared.patch(place(person), {"status": status})
-    assert client.post("/v1/auth/refresh", json={"refresh_token": person.refresh_token}).status_code == 200
+    assert refresh(client, person.refresh_token).status_code == 200
 
 
 BEYOND = [
@@ -179,8 +175,8 @@ def test_a_removed_person_leaves_nothing_behind_and_frees_the_address(
     assert shared.delete(place(person)).status_code == 204
     assert shared.get(place(person)).status_code == 404
     assert person.get("/v1/me").status_code == 401
-    assert login(client, person).status_code == 401
-    assert client.post("/v1/auth/refresh", json={"refresh_token": person.refresh_token}).status_code == 401
+    assert login(client, person.email).status_code == 401
+    assert refresh(client, person.refresh_token).status_code == 401
     with connected(addresses.owner) as cursor:
         for table in sorted(HANGING):
             cursor.execute(f"SELECT count(*) FROM {table} WHERE user_id = %s", [str(person.user_id)])  # noqa: S608 - our own
@@ -220,4 +216,4 @@ def test_a_login_that_meets_the_removal_of_its_user_is_refused_like_any_other(
         return matches(stored, password)
 
     monkeypatch.setattr(service.auth.passwords, "matches", judged)
-    refused(login(client, person), 401, "invalid-credentials")
+    refused(login(client, person.email), 401, "invalid-credentials")

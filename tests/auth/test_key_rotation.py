@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import jwt
 import pytest
@@ -18,6 +19,7 @@ from flask import Flask
 from billing_api import clock, keys, keys_command
 from billing_api.keys_command import commands
 from config import ROOT, Config, ConfigError
+from tests.auth.forgery import Forger
 from tests.factories import Tenant, sign_up
 from tests.live_service import LiveService
 
@@ -187,3 +189,25 @@ def test_the_readmes_verifier_is_short_and_takes_a_token_of_ours_and_no_other(
     head, claims, signature = tenant.access_token.split(".")
     for forged in (f"{head}.{claims}.{signature[::-1]}", tenant.refresh_token, ""):
         assert verified(live, config, forged).returncode != 0
+
+
+@pytest.mark.parametrize(
+    ("claims", "header", "error"),
+    [
+        ({"exp": 1_000_000_000}, {}, "ExpiredSignatureError"),
+        ({"nbf": 9_000_000_000}, {}, "ImmatureSignatureError"),
+        ({"aud": "other-api"}, {}, "InvalidAudienceError"),
+        ({"iss": "https://billing.example.com"}, {}, "InvalidIssuerError"),
+        ({"org": None}, {}, "MissingRequiredClaimError"),
+        ({}, {"typ": "JWT"}, "this is no access token"),
+        ({}, {"typ": None}, "this is no access token"),
+    ],
+)
+def test_the_readmes_verifier_refuses_what_our_own_key_has_signed_for_another_time_or_use(
+    app: Flask, live: LiveService, config: Config, claims: dict[str, Any], header: dict[str, Any], error: str
+) -> None:
+    tenant = sign_up(app, is_ready=False)
+    forger = Forger(tenant, tenant, app.extensions["keys"].signing[kid_of(tenant)])
+    refused = verified(live, config, forger.signed(claims, **header))
+    assert refused.returncode != 0
+    assert error in refused.stderr.splitlines()[-1], "for this reason, and not for its signature"

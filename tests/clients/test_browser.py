@@ -4,6 +4,7 @@ import contextlib
 import functools
 import html
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -21,7 +22,8 @@ from tests.factories import PASSWORD
 from tests.live_service import serving
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here")
+IS_NEEDED = bool(os.environ.get("NEEDS_CHROMIUM"))
+pytestmark = pytest.mark.skipif(CHROMIUM is None and not IS_NEEDED, reason="no Chromium is installed here")
 
 
 class Pages(SimpleHTTPRequestHandler):
@@ -60,6 +62,7 @@ def shown(url: str, profile: Path) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def seen(config: Config, app: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """One visit, of which each test looks at a part."""
+    assert CHROMIUM, "no Chromium is installed, and NEEDS_CHROMIUM says that these tests are not to be skipped"
     folder = tmp_path_factory.mktemp("browser")
     with (
         pages() as origin,

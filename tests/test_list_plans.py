@@ -62,7 +62,7 @@ AUDIT = """
 INSERT INTO audit_entries ({columns}) SELECT {columns} FROM (SELECT (jsonb_populate_record(one, jsonb_build_object(
     'id', gen_random_uuid(), 'actor_id', (ids.known)[1 + n %% 500], 'object_type', 'user',
     'object_id', (ids.known)[1 + n * 7919 %% 2000], 'created_at', one.created_at - n * interval '7 minutes',
-    'action', CASE WHEN n %% 5000 = 0 THEN 'user.disabled' WHEN n %% 50 = 1 THEN 'login.refused' ELSE one.action END
+    'action', CASE WHEN n %% 5000 = 0 THEN 'user.deleted' WHEN n %% 50 = 1 THEN 'login.refused' ELSE one.action END
 ))).* FROM audit_entries one, generate_series(1, %(rows)s) n, (SELECT array_agg(gen_random_uuid()) known
     FROM generate_series(1, 2000)) ids WHERE one.id = %(id)s) made
 """
@@ -213,9 +213,9 @@ EVENT_QUERIES = [
     "object_id={customer}",
 ]
 AUDIT_QUERIES = [
-    "sort=created_at", "sort=-created_at", "action=session.created", "action=user.disabled", "action=login.refused",
-    "action=user.disabled,nothing.happened", "action=user.disabled,login.refused,session.created&sort=created_at",
-    "action=nothing.happened", "actor_id={actor}", "actor_id={actor}&action=login.refused", "object_id={object}",
+    "sort=created_at", "sort=-created_at", "action=session.created", "action=user.deleted", "action=login.refused",
+    "action=user.deleted,api_key.refused", "action=user.deleted,login.refused,session.created&sort=created_at",
+    "action=api_key.refused", "actor_id={actor}", "actor_id={actor}&action=login.refused", "object_id={object}",
     "object_id={object}&sort=created_at", "created_from={recently}", "created_to={recently}",
     "created_from=2000-01-01T00:00:00Z&action=login.refused", "created_to=2026-10-01T00:00:00Z",
 ]  # fmt: skip

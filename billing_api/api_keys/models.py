@@ -22,6 +22,9 @@ class ApiKey(Owned, Versioned, Model):
         sa.UniqueConstraint("digest"),
         sa.CheckConstraint("cardinality(scopes) > 0", name="has_scopes"),
         sa.Index("ix_api_keys_organization_id_created_at", "organization_id", "created_at", "id"),
+        sa.Index(
+            "ix_api_keys_alive", "organization_id", "created_at", "id", postgresql_where=sa.text("revoked_at IS NULL")
+        ),
     )
 
     name: Mapped[str] = mapped_column(sa.Text)

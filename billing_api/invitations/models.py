@@ -41,6 +41,13 @@ class Invitation(Owned, Versioned, Model):
             postgresql_where=sa.text("accepted_at IS NULL"),
         ),
         sa.Index("ix_invitations_organization_id_created_at", "organization_id", "created_at", "id"),
+        sa.Index(
+            "ix_invitations_accepted",
+            "organization_id",
+            "created_at",
+            "id",
+            postgresql_where=sa.text("accepted_at IS NOT NULL"),
+        ),
         sa.Index("ix_invitations_expires_at", "expires_at"),
     )
 

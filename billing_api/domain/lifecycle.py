@@ -180,7 +180,7 @@ ACTIONS = (
     _action("mark-uncollectible", frozenset({"open"}), _BOOKABLE),
     _action("mark-collectible", frozenset({"uncollectible"}), _BOOKABLE),
     _action("revise", _STANDING, *_TO_REVISE, _KNOWN, _BOOKABLE),
-    _action("duplicate", _DRAFT | _ISSUED, _ACTIVE),
+    _action("duplicate", _DRAFT | _ISSUED, _KNOWN, _ACTIVE),
 )
 """In the order in which a screen would show them."""
 

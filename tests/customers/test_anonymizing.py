@@ -124,7 +124,9 @@ def test_nothing_new_is_invoiced_to_it(tenant: Tenant) -> None:
     refused(tenant.post("/v1/invoices", tenant.invoice_body(customer_id=customer["id"])), 422, "customer-archived")
     refused(tenant.post(f"{place}/duplicate"), 422, "customer-archived")
     refused(tenant.post(f"{place}/revise", {"reason": "Wrong"}), 422, "customer-archived")
-    offered = {one["name"]: one["allowed"] for one in tenant.get(place).json["actions"]}
+    actions = {one["name"]: one for one in tenant.get(place).json["actions"]}
+    assert "anonymized" in actions["duplicate"]["reason"], "there is no way back, so none is shown"
+    offered = {name: one["allowed"] for name, one in actions.items()}
     assert (offered["revise"], offered["duplicate"], offered["pay"]) == (False, False, True)
     body = {"customer_id": customer["id"], "reason": "Bonus", "lines": tenant.invoice_body()["lines"]}
     body["preceding_invoices"] = [{"number": "A-1"}]

@@ -51,6 +51,18 @@ def test_an_invoice_that_came_back_before_it_said_so_says_it_from_its_history(ne
     assert [one["reopened_at"] is None for one in said] == [False, True, True]
 
 
+def test_replies_that_were_stored_before_say_whom_they_are_about(newest: Database) -> None:
+    app, there = newest
+    owner = sign_up(app)
+    customer = owner.post("/v1/customers", {"name": "Ada"}, Idempotency_Key="a-customer").json["id"]
+    owner.post("/v1/invoices", owner.invoice_body(customer_id=customer), Idempotency_Key="a-draft")
+    query = "SELECT key, about_id::text FROM idempotency_keys WHERE organization_id = %s"
+    go_back_and_on(app, "0031")
+    with connected(there.owner) as cursor:
+        cursor.execute(query, [str(owner.organization_id)])
+        assert dict(cursor.fetchall()) == {"a-customer": customer, "a-draft": customer}
+
+
 def test_invoices_that_were_imported_before_count_as_sent(newest: Database) -> None:
     app, there = newest
     owner = sign_up(app)

@@ -14,13 +14,6 @@ external_id, registration_number, billing_address, shipping_address, phone, cont
 AND billing_emails = '[]' AND tax_ids = '[]' AND metadata = '{}')
 """
 
-# A reply that names a customer is about them; a customer's own names nobody, and has no id but theirs.
-ABOUT = """
-UPDATE idempotency_keys SET about_id = coalesce(
-    substring(encode(body, 'escape') FROM '"customer_id": ?"([0-9a-f-]{36})"'),
-    substring(encode(body, 'escape') FROM '"id": ?"([0-9a-f-]{36})"'))::uuid
-"""
-
 
 def upgrade() -> None:
     op.add_column("customers", sa.Column("anonymized_at", sa.TIMESTAMP(timezone=True), nullable=True))
@@ -31,7 +24,6 @@ def upgrade() -> None:
         "EXECUTE FUNCTION refuse_return()"
     )
     op.add_column("idempotency_keys", sa.Column("about_id", sa.Uuid(), nullable=True))
-    op.execute(ABOUT)
     op.create_index("ix_idempotency_keys_organization_id_about_id", "idempotency_keys", ["organization_id", "about_id"])
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
-from flask_migrate import upgrade
 from psycopg2 import sql
 from sqlalchemy.engine import make_url
 
@@ -58,14 +57,15 @@ def connected(url: str) -> Iterator[Any]:
 
 
 @contextmanager
-def scratch(addresses: Addresses) -> Iterator[Addresses]:
-    """A new database beside that of the tests, which may be spoilt; gone afterwards."""
+def scratch(addresses: Addresses, template: str = "template1") -> Iterator[Addresses]:
+    """A new database beside that of the tests, which may be spoilt; gone afterwards.
+
+    It is a copy of `template`, to which nobody may be connected; of PostgreSQL's own, it is before its first migration.
+    """
     name = f"scratch_{uuid.uuid4().hex[:12]}"
-    owner = make_url(addresses.owner).username
+    words = (name, template, make_url(addresses.owner).username or "postgres")
     with connected(addresses.superuser) as cursor:
-        cursor.execute(
-            sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(owner or "postgres"))
-        )
+        cursor.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}").format(*map(sql.Identifier, words)))
         try:
             yield addresses.on(name)
         finally:
@@ -73,7 +73,7 @@ def scratch(addresses: Addresses) -> Iterator[Addresses]:
 
 
 @contextmanager
-def application(config: Config, addresses: Addresses, instance: Path, *, migrated: bool = True) -> Iterator[Flask]:
+def application(config: Config, addresses: Addresses, instance: Path) -> Iterator[Flask]:
     """The application on another database; its connections are closed afterwards."""
     app = create_app(
         replace(
@@ -85,8 +85,6 @@ def application(config: Config, addresses: Addresses, instance: Path, *, migrate
         )
     )
     with app.app_context():
-        if migrated:
-            upgrade()
         engine = db.engine
     try:
         yield app

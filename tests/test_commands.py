@@ -19,14 +19,18 @@ Run = Callable[..., Ended]
 
 
 @pytest.fixture
-def there(addresses: Addresses) -> Iterator[Addresses]:
-    """A database before its first migration."""
-    with scratch(addresses) as found:
+def there(addresses: Addresses, newest: str) -> Iterator[Addresses]:
+    """A database at its newest, without a row."""
+    with scratch(addresses, newest) as found:
         yield found
 
 
 @pytest.fixture
 def run(there: Addresses, tmp_path: Path) -> Run:
+    return commands_on(there, tmp_path)
+
+
+def commands_on(there: Addresses, tmp_path: Path) -> Run:
     def run(*words: str, **more: str) -> Ended:
         urls = {"DATABASE_URL": there.service, "MIGRATION_DATABASE_URL": there.owner}
         return typed(*words, env=environment(tmp_path, free_port(), **{**urls, **more}))
@@ -34,15 +38,19 @@ def run(there: Addresses, tmp_path: Path) -> Run:
     return run
 
 
-def test_a_move_says_from_where_to_where_it_went_and_downwards_wants_to_know_how_far(run: Run) -> None:
-    assert run("db", "upgrade", "0003").stdout == "Upgraded from nothing to 0003\n"
-    again = run("db", "upgrade", "0003")
-    assert (again.returncode, again.stdout, again.stderr) == (0, "Nothing to do: it stands at 0003\n", "")
-    refused = run("db", "downgrade")
-    assert (refused.returncode, refused.stdout) == (1, "")
-    assert refused.stderr == "billing-api: name the revision to go down to, or give --yes for one step\n"
-    assert run("db", "downgrade", "0002").stdout == "Downgraded from 0003 to 0002\n"
-    assert run("db", "downgrade", "--yes").stdout == "Downgraded from 0002 to 0001\n"
+def test_a_move_says_from_where_to_where_it_went_and_downwards_wants_to_know_how_far(
+    addresses: Addresses, tmp_path: Path
+) -> None:
+    with scratch(addresses) as unused:
+        run = commands_on(unused, tmp_path)
+        assert run("db", "upgrade", "0003").stdout == "Upgraded from nothing to 0003\n"
+        again = run("db", "upgrade", "0003")
+        assert (again.returncode, again.stdout, again.stderr) == (0, "Nothing to do: it stands at 0003\n", "")
+        refused = run("db", "downgrade")
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert refused.stderr == "billing-api: name the revision to go down to, or give --yes for one step\n"
+        assert run("db", "downgrade", "0002").stdout == "Downgraded from 0003 to 0002\n"
+        assert run("db", "downgrade", "--yes").stdout == "Downgraded from 0002 to 0001\n"
 
 
 def test_a_downgrade_leaves_a_database_with_issued_invoices_alone_unless_told_twice(
@@ -60,11 +68,7 @@ def test_a_downgrade_leaves_a_database_with_issued_invoices_alone_unless_told_tw
     assert run("db", "downgrade", "0003", "--yes").stdout.endswith(" to 0003\n")
 
 
-def test_a_token_is_for_the_demo_user_unless_in_production(
-    run: Run, there: Addresses, config: Config, tmp_path: Path
-) -> None:
-    with application(config, there, tmp_path / "app"):
-        pass
+def test_a_token_is_for_the_demo_user_unless_in_production(run: Run, tmp_path: Path) -> None:
     missing = run("token")
     assert (missing.returncode, missing.stdout, missing.stderr.count("\n")) == (1, "", 1)
     run("seed")

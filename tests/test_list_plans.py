@@ -98,10 +98,12 @@ WHERE table_schema = 'public' AND table_name = %s AND is_generated = 'NEVER'
 
 
 @pytest.fixture(scope="module")
-def big(config: Config, addresses: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenant]:
+def big(
+    config: Config, addresses: Addresses, newest: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Tenant]:
     """A tenant with 20,000 customers and as many invoices, in a database of its own: the planner knows how common a
     value is in the table, and not in a tenant, so what other tests left there would choose the plans."""
-    with scratch(addresses) as there, application(config, there, tmp_path_factory.mktemp("big")) as app:
+    with scratch(addresses, newest) as there, application(config, there, tmp_path_factory.mktemp("big")) as app:
         yield filled(app, there)
 
 

@@ -18,9 +18,9 @@ Database = tuple[Flask, Addresses]
 
 
 @pytest.fixture
-def newest(config: Config, addresses: Addresses, tmp_path: Path) -> Iterator[Database]:
+def used(config: Config, addresses: Addresses, newest: str, tmp_path: Path) -> Iterator[Database]:
     """A database of its own at its newest, and the application on it."""
-    with scratch(addresses) as there, application(config, there, tmp_path) as app:
+    with scratch(addresses, newest) as there, application(config, there, tmp_path) as app:
         yield app, there
 
 
@@ -31,8 +31,8 @@ def go_back_and_on(app: Flask, revision: str) -> None:
         upgrade()
 
 
-def test_an_invoice_that_came_back_before_it_said_so_says_it_from_its_history(newest: Database) -> None:
-    app, _ = newest
+def test_an_invoice_that_came_back_before_it_said_so_says_it_from_its_history(used: Database) -> None:
+    app, _ = used
     owner = sign_up(app)
     paths = [owner.invoice()["links"]["self"] for _ in range(3)]
     for path in paths[:2]:
@@ -51,8 +51,8 @@ def test_an_invoice_that_came_back_before_it_said_so_says_it_from_its_history(ne
     assert [one["reopened_at"] is None for one in said] == [False, True, True]
 
 
-def test_replies_that_were_stored_before_say_whom_they_are_about(newest: Database) -> None:
-    app, there = newest
+def test_replies_that_were_stored_before_say_whom_they_are_about(used: Database) -> None:
+    app, there = used
     owner = sign_up(app)
     customer = owner.post("/v1/customers", {"name": "Ada"}, Idempotency_Key="a-customer").json["id"]
     owner.post("/v1/invoices", owner.invoice_body(customer_id=customer), Idempotency_Key="a-draft")
@@ -63,8 +63,8 @@ def test_replies_that_were_stored_before_say_whom_they_are_about(newest: Databas
         assert dict(cursor.fetchall()) == {"a-customer": customer, "a-draft": customer}
 
 
-def test_invoices_that_were_imported_before_count_as_sent(newest: Database) -> None:
-    app, there = newest
+def test_invoices_that_were_imported_before_count_as_sent(used: Database) -> None:
+    app, there = used
     owner = sign_up(app)
     buyer = owner.customer()["id"]
     body = {**owner.invoice_body(customer_id=buyer), "issue_date": "2025-01-31"}

@@ -101,17 +101,16 @@ Database = tuple[Flask, Addresses]
 @pytest.fixture
 def empty(config: Config, addresses: Addresses, tmp_path: Path) -> Iterator[Database]:
     """A database before its first migration, and the application on it."""
-    with scratch(addresses) as there, application(config, there, tmp_path, migrated=False) as app:
+    with scratch(addresses) as there, application(config, there, tmp_path) as app:
         yield app, there
 
 
 @pytest.fixture
-def used(empty: Database) -> Database:
+def used(config: Config, addresses: Addresses, newest: str, tmp_path: Path) -> Iterator[Database]:
     """A database at its newest, with two tenants who own one of everything."""
-    app, _ = empty
-    migrate(app, "head")
-    furnished(app)
-    return empty
+    with scratch(addresses, newest) as there, application(config, there, tmp_path) as app:
+        furnished(app)
+        yield app, there
 
 
 def migrate(app: Flask, target: str) -> None:

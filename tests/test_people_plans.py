@@ -28,9 +28,11 @@ INSERT INTO {table} ({columns}) SELECT {columns} FROM (SELECT (jsonb_populate_re
 
 
 @pytest.fixture(scope="module")
-def big(config: Config, addresses: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenant]:
+def big(
+    config: Config, addresses: Addresses, newest: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Tenant]:
     """A tenant with 20,000 people, invitations whose time is over, but for a few, and keys that were revoked."""
-    with scratch(addresses) as there, application(config, there, tmp_path_factory.mktemp("people")) as app:
+    with scratch(addresses, newest) as there, application(config, there, tmp_path_factory.mktemp("people")) as app:
         tenant = sign_up(app)
         # The planner must not find the tenant's own condition selective because nobody else is there.
         sign_up(app)

@@ -13,9 +13,11 @@ from tests.schema import application, scratch
 
 
 @pytest.fixture(scope="package")
-def lived(config: Config, addresses: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
+def lived(
+    config: Config, addresses: Addresses, newest: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Addresses]:
     """The addresses of that database; its superuser's leads into it too."""
-    with scratch(addresses) as there, application(config, there, tmp_path_factory.mktemp("lived")) as app:
+    with scratch(addresses, newest) as there, application(config, there, tmp_path_factory.mktemp("lived")) as app:
         lived_in(app)
         yield superuser_of(there)
 

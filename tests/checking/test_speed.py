@@ -22,10 +22,10 @@ COUNT = 100_000 if os.environ.get("STRESS") else 20_000
 
 @pytest.fixture(scope="module")
 def crowded(
-    config: Config, addresses: Addresses, tmp_path_factory: pytest.TempPathFactory
+    config: Config, addresses: Addresses, newest: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Tenant, Addresses, str]]:
     """A tenant with many invoices, all of one customer; its database; and the customer."""
-    with scratch(addresses) as there, application(config, there, tmp_path_factory.mktemp("crowd")) as app:
+    with scratch(addresses, newest) as there, application(config, there, tmp_path_factory.mktemp("crowd")) as app:
         tenant = sign_up(app)
         invoice = crowd(tenant, superuser_of(there), COUNT)
         yield tenant, there, invoice["customer_id"]

@@ -64,9 +64,11 @@ QUERIES = [
 
 
 @pytest.fixture(scope="module")
-def big(config: Config, addresses: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenant]:
+def big(
+    config: Config, addresses: Addresses, newest: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Tenant]:
     """A tenant with 10,000 credit notes and as many payments, in a database of its own."""
-    with scratch(addresses) as there, application(config, there, tmp_path_factory.mktemp("big")) as app:
+    with scratch(addresses, newest) as there, application(config, there, tmp_path_factory.mktemp("big")) as app:
         yield filled(app, there)
 
 

@@ -26,9 +26,11 @@ COUNT = "UPDATE number_counters SET last_value = %s, last_issue_date = '2026-12-
 
 
 @pytest.fixture(scope="module")
-def big(config: Config, addresses: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenant]:
+def big(
+    config: Config, addresses: Addresses, newest: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Tenant]:
     """A tenant with 100,000 numbers beside others, in a database of its own, where the planner knows the table."""
-    with scratch(addresses) as there, application(config, there, tmp_path_factory.mktemp("big")) as app:
+    with scratch(addresses, newest) as there, application(config, there, tmp_path_factory.mktemp("big")) as app:
         yield filled(app, there)
 
 

@@ -115,6 +115,7 @@ def test_a_walk_over_the_contract_meets_nothing_of_another_tenant(app: Flask, pa
 def test_the_walk_finds_what_stands_open_where_wall_and_program_both_fail(
     config: Config,
     addresses: Addresses,
+    newest: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     is_walled: bool,
@@ -128,7 +129,7 @@ def test_the_walk_finds_what_stands_open_where_wall_and_program_both_fail(
             raise NotFound()
         return row
 
-    with scratch(addresses) as there, application(config, there, tmp_path) as app:
+    with scratch(addresses, newest) as there, application(config, there, tmp_path) as app:
         intruder, victim = furnished(app)
         if not is_walled:
             with connected(there.owner) as cursor:

@@ -1,7 +1,7 @@
 """The application with a lock taken out, or a constraint, and two requests that are made to meet where it stood.
 
-The first request is held after a statement until the second was answered, or has waited long enough at the lock to show
-that it cannot be. So what a race may or may not do is seen at once, and not once in a thousand times.
+The first request is held after a statement until the second was answered, or is seen to wait for a lock of the first,
+so that it cannot be. So what a race may or may not do is seen at once, and not once in a thousand times.
 """
 
 import re
@@ -19,10 +19,11 @@ from billing_api.postgres_cluster import connect
 from tests.factories import Tenant
 from tests.live_service import Reply
 from tests.money_races import Call
+from tests.service_processes import eventually
 
-AT_A_LOCK, IN_VAIN = 0.3, 10.0
-"""Seconds that the first waits for the second: a little where a lock keeps that from its end, and longer than it can
-take where nothing does."""
+AT_A_LOCK, IN_VAIN = 1.5, 10.0
+"""Seconds that the first waits at most: less than the second waits for a lock, and longer than the second can take
+where nothing keeps it from its end."""
 
 _first = threading.local()
 
@@ -45,10 +46,11 @@ def one_within_the_other(
     """The answers to both, where the second is sent once the first has run the first statement that `after` matches."""
     reached, done = threading.Event(), threading.Event()
 
-    def hold(_conn: Any, _cursor: Any, statement: str, *_: Any) -> None:
+    def hold(connection: sa.Connection, _cursor: Any, statement: str, *_: Any) -> None:
         if getattr(_first, "is_running", False) and not reached.is_set() and re.search(after, statement):
             reached.set()
-            done.wait(patience)
+            with closing(connect(tenant.app.config["SQLALCHEMY_DATABASE_URI"])) as onlooker:
+                eventually(lambda: done.is_set() or keeps_waiting(onlooker, connection), patience)
 
     def run_first() -> Reply:
         _first.is_running = True
@@ -64,6 +66,14 @@ def one_within_the_other(
         following = pool.submit(ask, tenant, calls[1], headers)
         following.add_done_callback(lambda _: done.set())
         return opening.result(20), following.result(20)
+
+
+def keeps_waiting(onlooker: Any, first: sa.Connection) -> bool:
+    """Whether somebody waits for a lock that this connection holds."""
+    with onlooker.cursor() as cursor:
+        holder = first.connection.dbapi_connection.info.backend_pid  # type: ignore[union-attr]  # it is connected
+        cursor.execute("SELECT FROM pg_locks WHERE NOT granted AND %s = ANY (pg_blocking_pids(pid)) LIMIT 1", [holder])
+        return bool(cursor.rowcount)
 
 
 @contextmanager

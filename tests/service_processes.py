@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -111,22 +112,24 @@ class Service:
         return eventually(lambda: self.get(path) == status, seconds)
 
 
-@pytest.fixture
-def instance(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path / "instance"
-    data = read_place(tmp_path / "instance" / "postgres")
+@contextmanager
+def an_instance(folder: Path) -> Iterator[Path]:
+    """A place for an instance in the folder; also root's data are removed afterwards."""
+    yield folder / "instance"
+    data = read_place(folder / "instance" / "postgres")
     if data.parent == ROOTS_PLACE:
         shutil.rmtree(data, ignore_errors=True)
         shutil.rmtree(data.with_name(f"{data.name}.new"), ignore_errors=True)
 
 
-@pytest.fixture
-def serve(instance: Path, tmp_path: Path) -> Iterator[Callable[..., Service]]:
+@contextmanager
+def services_of(instance: Path) -> Iterator[Callable[..., Service]]:
+    """A function that starts the service on the instance; those that still run afterwards are ended."""
     started: list[Service] = []
 
     def begin(*words: str, command: list[str] = COMMAND) -> Service:
         port = free_port()
-        output = tmp_path / f"output-{len(started)}"
+        output = instance.with_name(f"output-{len(started)}")
         with output.open("wb") as file:
             process = subprocess.Popen(
                 [*command, "serve", *words],
@@ -149,7 +152,23 @@ def serve(instance: Path, tmp_path: Path) -> Iterator[Callable[..., Service]]:
 
 
 @pytest.fixture
+def instance(tmp_path: Path) -> Iterator[Path]:
+    with an_instance(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def serve(instance: Path) -> Iterator[Callable[..., Service]]:
+    with services_of(instance) as begin:
+        yield begin
+
+
+@pytest.fixture
 def service(serve: Callable[..., Service]) -> Service:
-    one = serve()
-    one.read_banner(time.monotonic() + 60)
-    return one
+    return up(serve())
+
+
+def up(service: Service) -> Service:
+    """The service, once it answers."""
+    service.read_banner(time.monotonic() + 60)
+    return service

@@ -2,14 +2,22 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from billing_api.embedded import attach
 from config import ROOT
 from tests.commands import typed
-from tests.service_processes import Service, environment, free_port, instance, serve, service
+from tests.service_processes import Service, an_instance, environment, free_port, services_of, up
 
-__all__ = ["instance", "serve", "service"]
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One that is looked at and not changed: to start and end it takes six seconds of a processor."""
+    with an_instance(tmp_path_factory.mktemp("served")) as instance, services_of(instance) as serve:
+        yield up(serve())
 
 
 def refusal(instance: Path, port: int, *words: str, **more: str) -> tuple[int, list[str]]:

@@ -42,12 +42,19 @@ def furnished(app: Flask) -> Tenant:
     return tenant
 
 
-@pytest.fixture
-def cursor(addresses: Addresses, app: Flask) -> Iterator[Any]:
-    """The owner's, in a transaction that is undone; nothing but CHECKs stands in the way of a change."""
+@pytest.fixture(scope="module")
+def owner(addresses: Addresses, app: Flask) -> Iterator[Any]:
+    """One connection for hundreds of cases, most of whose time it would take to connect."""
     with connected(addresses.owner) as found:
-        found.execute("BEGIN")
         yield found
+
+
+@pytest.fixture
+def cursor(owner: Any) -> Iterator[Any]:
+    """The owner's, in a transaction that is undone; nothing but CHECKs stands in the way of a change."""
+    owner.execute("BEGIN")
+    yield owner
+    owner.execute("ROLLBACK")
 
 
 def checks(cursor: Any) -> dict[str, str]:

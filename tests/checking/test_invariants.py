@@ -1,7 +1,9 @@
 """No invariant sleeps: each is broken in a database where everything has happened, and is seen to be."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,13 +19,22 @@ BREAKS = [
 """The invariant to break, how, and all that is broken with it."""
 
 
-def broken_by(there: Addresses, statement: str) -> list[Breach]:
+@pytest.fixture(scope="module")
+def superuser(lived: Addresses) -> Iterator[Any]:
+    """One connection for all ways to break something: a new one would read the catalogue anew for each."""
+    with connected(lived.superuser) as cursor:
+        yield cursor
+
+
+def broken_by(superuser: Any, statement: str) -> list[Breach]:
     """What is broken after a statement that passes every trigger; it is undone."""
-    with connected(there.superuser) as cursor:
-        cursor.execute("BEGIN")
-        cursor.execute("SET LOCAL session_replication_role = replica")
-        cursor.execute(statement)
-        return search(cursor)[0]
+    superuser.execute("BEGIN")
+    try:
+        superuser.execute("SET LOCAL session_replication_role = replica")
+        superuser.execute(statement)
+        return search(superuser)[0]
+    finally:
+        superuser.execute("ROLLBACK")
 
 
 def test_all_holds_where_everything_has_happened(lived: Addresses) -> None:
@@ -45,9 +56,9 @@ def test_every_invariant_has_a_name_a_sentence_and_a_way_to_be_broken() -> None:
     ("name", "statement", "broken"), BREAKS, ids=[f"{name}-{index}" for index, (name, _, _) in enumerate(BREAKS)]
 )
 def test_what_is_broken_is_seen_and_nothing_else(
-    lived: Addresses, name: str, statement: str, broken: frozenset[str]
+    superuser: Any, name: str, statement: str, broken: frozenset[str]
 ) -> None:
-    breaches = broken_by(lived, statement)
+    breaches = broken_by(superuser, statement)
     assert {breach.invariant.name for breach in breaches} == broken, [str(breach) for breach in breaches]
     for breach in breaches:
         assert breach.count >= len(breach.findings) > 0

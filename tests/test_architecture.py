@@ -31,7 +31,7 @@ STAGES = {
         "resolving", "rows", "finalization", "explaining", "adoption",
         "product_service", "tax_rate_service", "lookup", "terms", "scheduling", "audit", "actions", "issued",
         "settlement", "preceding", "copying", "balance", "credits", "revision", "statements", "taxation",
-        "anonymization",
+        "anonymization", "governing",
     ),
     "schemas": ("schemas", "bodies", "line_bodies", "imports", "explanations", "tax_ids", "second_factor_schemas"),
     "routes": (

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from billing_api import clock, opaque_tokens
+from billing_api.api_keys import governing
 from billing_api.api_keys.models import ApiKey
 from billing_api.audit_log.service import note, record_and_note
 from billing_api.database import db, enter, find, reveal, savepoint, transaction
@@ -22,6 +23,7 @@ from billing_api.errors import Fault, Forbidden, Invalid
 from billing_api.events.service import record
 from billing_api.organizations import service as organizations
 from billing_api.unit_of_work import Actor, unit
+from billing_api.users import service as users
 
 _FORM = re.compile(r"bk_[A-Za-z0-9_-]{43}")
 _HINT = 7
@@ -85,6 +87,7 @@ def create(values: Mapping[str, Any], maker: Principal) -> ApiKey:
         ExpiryBeyondMaker: it would outlast the key that makes it.
         ExpiryInPast: it would never be good.
     """
+    users.hold(maker)
     beyond = [index for index, scope in enumerate(values["scopes"]) if not maker.may(scope)]
     if beyond:
         detail = "You do not have this scope."
@@ -136,11 +139,11 @@ def rename(
 
 
 def revoke(id: uuid.UUID, expected: Collection[int] | None = None) -> None:
-    """Refuse the key, and every token that it was exchanged for, from the next request on."""
+    """Refuse the key, and every token that it was exchanged for, from the next request on. Raises NotFound,
+    PreconditionFailed."""
     key = find(ApiKey, id, lock=True, expected=expected)
     if key.revoked_at is None:
-        key.revoked_at = clock.now()
-        record_and_note("api_key.revoked", key)
+        governing.end(key)
     db.session.flush()
 
 

@@ -41,6 +41,9 @@ ROLES: dict[str, frozenset[str]] = {
 SCOPES: frozenset[str] = ROLES["owner"]
 """Every scope that there is."""
 
+GOVERNING = frozenset({"users:write", "api_keys:write", "owners:write"})
+"""The scopes by which somebody decides what others may do."""
+
 NO_ROLE = ""
 """What a session carries in place of a role while it opens nothing but its user's own account: they must take up a
 second factor first."""

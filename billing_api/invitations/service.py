@@ -161,14 +161,13 @@ def accept(token: str, name: str | None, password: str, *, carrier: str, lifetim
     return sessions.start(organizations.current(), user, Terms(carrier, lifetime))
 
 
-@users.on_reach
-def _withdraw(user: User, scopes: frozenset[str]) -> None:
-    """Take back what somebody has sent for roles that they could not give any more: who is sent away must not come in
-    again by another address."""
+def withdraw(inviter_id: uuid.UUID, scopes: frozenset[str]) -> None:
+    """Take back what a person or a key has sent for roles that they could not give any more, having these scopes: who
+    is sent away must not come in again by another address."""
     beyond = [role for role, needed in ROLES.items() if not needed <= scopes]
     query = sa.select(Invitation).where(
         Invitation.organization_id == unit().tenant,
-        Invitation.invited_by_id == user.id,
+        Invitation.invited_by_id == inviter_id,
         Invitation.accepted_at.is_(None),
         Invitation.role.in_(beyond),
     )
@@ -177,6 +176,11 @@ def _withdraw(user: User, scopes: frozenset[str]) -> None:
         record_and_note("invitation.revoked", invitation)
         db.session.delete(invitation)
     db.session.flush()
+
+
+@users.on_reach
+def _withdraw(user: User, scopes: frozenset[str]) -> None:
+    withdraw(user.id, scopes)
 
 
 @users.on_removed

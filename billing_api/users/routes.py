@@ -50,7 +50,8 @@ def update(change: Callable[[Any], dict[str, Any]], user_id: uuid.UUID) -> Any:
     """Change a person
 
     Their name, their role, or whether they may come in. It holds from their next request on; whoever is disabled is
-    logged out everywhere, and logs in anew when they are made active again. Nobody gives or takes a role that is beyond
+    logged out everywhere, and logs in anew when they are made active again. Keys that they made and that reach over
+    people or keys further than they do from now on are revoked. Nobody gives or takes a role that is beyond
     their own, and one active owner always stays (409 `last-owner`).
     """
     return service.edit(user_id, change, g.principal, expected_version())
@@ -63,20 +64,21 @@ def delete(user_id: uuid.UUID) -> None:
     """Remove a person
 
     With their sessions and all that is kept of them; their address is free again. What they did stays, under their id,
-    and so do API keys that they made, which are the organization's: revoke them at `/v1/api-keys`.
+    and so do API keys that they made, which are the organization's; but for those that reach over people or keys, which
+    are revoked.
     One active owner always stays (409 `last-owner`).
     """
     service.remove(user_id, g.principal, expected_version())
 
 
 @blueprint.route("/<uuid:user_id>/second-factor", methods=["DELETE"])
-@requires("users:write")
+@requires("users:write", refusals=(403,))
 @blueprint.response(204)
 def remove_second_factor(user_id: uuid.UUID) -> None:
     """Remove a person's second factor
 
     Where they have lost it, with their recovery codes. They are logged out everywhere, and their password alone lets
     them in again; where the organization demands a second factor, they take up another one first. Nobody does this to
-    themselves (409 `own-second-factor`).
+    themselves (409 `own-second-factor`), and no API key does it.
     """
     service.remove_second_factor(user_id, g.principal, expected_version())

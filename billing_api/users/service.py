@@ -55,6 +55,7 @@ _SHOWN = undefer(User.has_second_factor)
 
 _on_reach: list[Callable[[User, frozenset[str]], None]] = []
 _on_removed: list[Callable[[User], None]] = []
+_on_hold: list[Callable[[Principal], None]] = []
 
 
 def on_reach(follow: Callable[[User, frozenset[str]], None]) -> Callable[[User, frozenset[str]], None]:
@@ -66,6 +67,12 @@ def on_reach(follow: Callable[[User, frozenset[str]], None]) -> Callable[[User, 
 def on_removed(follow: Callable[[User], None]) -> Callable[[User], None]:
     """Have a resource to the right told that a person is removed, so that it keeps nothing of them."""
     _on_removed.append(follow)
+    return follow
+
+
+def on_hold(follow: Callable[[Principal], None]) -> Callable[[Principal], None]:
+    """Have a resource to the right hold the principals that it knows, which are no users."""
+    _on_hold.append(follow)
     return follow
 
 
@@ -131,9 +138,10 @@ def remove_second_factor(id: uuid.UUID, principal: Principal, expected: Collecti
 
     Raises:
         NotFound, PreconditionFailed, OwnSecondFactor, RoleOutOfReach, SecondFactorNotEnrolled
+        NeedsPerson: it is a key, which its maker could use to do it to themselves.
     """
     user, _ = _locked(id, principal, expected)
-    if user.id == principal.actor_id:
+    if user.id == sessions.person(principal):
         raise OwnSecondFactor()
     if not _reaches(principal, user.role):
         raise _out_of_reach(user.role)
@@ -144,6 +152,8 @@ def hold(principal: Principal) -> None:
     """Let nobody bar the principal, or give them another role, before the commit: what they do last is known to
     whoever does. Raises Unauthenticated where it was done just now."""
     if principal.actor_type != "user":
+        for follow in _on_hold:
+            follow(principal)
         return
     query = sa.select(User).where(User.organization_id == unit().tenant, User.id == principal.actor_id)
     query = query.with_for_update(read=True).execution_options(populate_existing=True)
@@ -195,6 +205,8 @@ def _locked(id: uuid.UUID, principal: Principal, expected: Collection[int] | Non
     found = {user.id: user for user in db.session.scalars(query)}
     if principal.actor_type == "user" and not _still_holds(principal, found.get(principal.actor_id)):
         raise Unauthenticated()
+    if principal.actor_type != "user":
+        hold(principal)
     if id not in found:
         raise NotFound()
     user = found.pop(id)
@@ -217,5 +229,6 @@ def _refuse_last_owner(user: User, others: list[User], *, stays: bool) -> None:
 
 
 def _tell(user: User, scopes: frozenset[str]) -> None:
-    for follow in _on_reach:
+    # The rightmost resource first: keys are locked before the invitations that they send.
+    for follow in reversed(_on_reach):
         follow(user, scopes)

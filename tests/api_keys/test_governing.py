@@ -1,0 +1,110 @@
+"""A key that reaches over people ends with the reach of who made it, and so do those that it has made."""
+
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from billing_api.domain.access import ROLES
+from billing_api.users import service as users
+from tests.factories import PASSWORD, Tenant, created, mailed
+from tests.meddling import one_within_the_other, rewriting
+
+KEYS = "/v1/api-keys"
+GOVERNS, BILLS = ["users:read", "users:write", "api_keys:write"], ["customers:read", "invoices:write"]
+
+
+def made(by: Tenant, *scopes: str) -> dict[str, Any]:
+    return created(by.post(KEYS, {"name": "A key", "scopes": scopes}))
+
+
+def use(client: FlaskClient, key: dict[str, Any], method: str, path: str, body: Any = None) -> TestResponse:
+    return client.open(path, method=method, json=body, headers={"X-API-Key": key["secret"]})
+
+
+def holds(client: FlaskClient, key: dict[str, Any]) -> bool:
+    return use(client, key, "GET", "/v1/me").status_code == 200
+
+
+def place(person: Tenant) -> str:
+    return f"/v1/users/{person.user_id}"
+
+
+def sent_away(owner: Tenant, person: Tenant, how: dict[str, str] | None) -> None:
+    answer = owner.patch(place(person), how) if how else owner.delete(place(person))
+    assert answer.status_code < 300, answer.text
+
+
+@pytest.mark.parametrize("how", [{"role": "accountant"}, {"status": "disabled"}, None])
+def test_nobody_comes_back_by_a_key_that_they_made(
+    client: FlaskClient, tenant: Tenant, how: dict[str, str] | None
+) -> None:
+    admin = tenant.colleague("admin")
+    key, bills = made(admin, *GOVERNS), made(admin, *BILLS)
+    child = created(use(client, key, "POST", KEYS, {"name": "Another", "scopes": GOVERNS}))
+    bystander = made(tenant.colleague("admin"), *GOVERNS)
+    sent_away(tenant, admin, how)
+    for one in (key, child):
+        back = {"role": "admin", "status": "active"}
+        assert use(client, one, "PATCH", place(admin), back).status_code == 401
+        assert use(client, one, "POST", "/v1/invitations", {"email": admin.email, "role": "admin"}).status_code == 401
+    assert (holds(client, bills), holds(client, bystander)) == (True, True), "services go on"
+    noted = {one["object"]["id"] for one in tenant.get("/v1/audit-log?action=api_key.revoked").json["data"]}
+    assert noted == {key["id"], child["id"]}
+
+
+def test_a_key_ends_when_its_maker_loses_one_of_its_scopes_over_others(client: FlaskClient, tenant: Tenant) -> None:
+    owner = tenant.colleague("owner")
+    closes, governs = made(owner, "owners:write"), made(owner, *GOVERNS)
+    sent_away(tenant, owner, {"role": "admin"})
+    assert (holds(client, closes), holds(client, governs)) == (False, True)
+
+
+def test_the_chain_goes_through_keys_that_were_revoked(client: FlaskClient, tenant: Tenant) -> None:
+    admin = tenant.colleague("admin")
+    key = made(admin, *GOVERNS)
+    child = created(use(client, key, "POST", KEYS, {"name": "Another", "scopes": GOVERNS}))
+    assert tenant.delete(f"{KEYS}/{key['id']}").status_code == 204
+    assert holds(client, child)
+    sent_away(tenant, admin, {"role": "viewer"})
+    assert not holds(client, child)
+
+
+@pytest.mark.parametrize("is_revoked", [True, False])
+def test_what_the_key_has_sent_is_taken_back(client: FlaskClient, tenant: Tenant, is_revoked: bool) -> None:
+    admin = tenant.colleague("admin")
+    key, email = made(admin, *ROLES["admin"]), f"guest-{admin.email}"
+    created(use(client, key, "POST", "/v1/invitations", {"email": email, "role": "viewer"}))
+    token = mailed(tenant, email)
+    if is_revoked:
+        assert tenant.delete(f"{KEYS}/{key['id']}").status_code == 204
+    else:
+        sent_away(tenant, admin, None)
+    body = {"token": token, "name": "Back", "password": PASSWORD}
+    assert client.post("/v1/auth/accept-invitation", json=body).json["code"] == "invalid-invitation"
+
+
+def is_revoked_in_time(tenant: Tenant) -> bool:
+    """Whether the key ends that somebody makes while they lower themselves, which one credential can do at once."""
+    admin = tenant.colleague("admin")
+    make = ("POST", KEYS, {"name": "Too late?", "scopes": GOVERNS})
+    key, lowered = one_within_the_other(admin, (make, ("PATCH", place(admin), {"role": "viewer"})), "INTO api_keys")
+    assert (key.status, lowered.status) == (201, 200)
+    return tenant.get(f"{KEYS}/{key.json['id']}").json["revoked_at"] is not None
+
+
+def test_a_key_that_is_made_while_its_maker_loses_their_role_ends_with_it(tenant: Tenant) -> None:
+    assert is_revoked_in_time(tenant)
+    with rewriting(tenant.app, r"(?s)(FROM users.*?) FOR SHARE", r"\1"):
+        assert not is_revoked_in_time(tenant)
+
+
+def test_without_the_rule_they_would_come_back(
+    client: FlaskClient, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin = tenant.colleague("admin")
+    key = made(admin, *ROLES["admin"])
+    monkeypatch.setattr(users, "_on_reach", [])
+    sent_away(tenant, admin, {"role": "viewer"})
+    assert use(client, key, "PATCH", place(admin), {"role": "admin"}).json["role"] == "admin"

@@ -21,6 +21,7 @@ from billing_api.auth.models import PasswordReset, RefreshToken
 from billing_api.database import db, enter, reveal, transaction
 from billing_api.invitations.models import LISTED as INVITATIONS_LISTED
 from billing_api.invitations.models import Invitation
+from billing_api.mail import quotas
 from billing_api.mail.models import KEPT as MAILS_KEPT
 from billing_api.mail.models import Mail
 from billing_api.unit_of_work import unit
@@ -68,7 +69,9 @@ REAPED = (
     Leftover(Invitation, Invitation.expires_at, INVITATIONS_LISTED),
     Leftover(Mail, sa.func.coalesce(Mail.sent_at, Mail.abandoned_at), MAILS_KEPT),
 )
-"""All that is deleted by itself."""
+"""All of tenants that is deleted by itself."""
+FORGOTTEN = {"login_attempts": lockout.forget_old, "mail_quotas": quotas.forget_old}
+"""Rows of no tenant, so no policy stands between them and the reaper."""
 
 
 def reap(goes_on: Callable[[], bool] = lambda: True) -> dict[str, int]:
@@ -82,19 +85,19 @@ def reap(goes_on: Callable[[], bool] = lambda: True) -> dict[str, int]:
             if found < AT_ONCE or not gone:
                 break
         counts[leftover.table] = count
-    counts["login_attempts"] = _forget_attempts(goes_on)
+    for table, forget in FORGOTTEN.items():
+        counts[table] = _forget(forget, goes_on)
     for table, count in counts.items():
         if count:
             log.info("reaped", table=table, rows=count)
     return counts
 
 
-def _forget_attempts(goes_on: Callable[[], bool]) -> int:
-    """Those of login belong to no tenant, so no policy stands between them and the reaper."""
+def _forget(forget: Callable[[int], int], goes_on: Callable[[], bool]) -> int:
     count = 0
     while goes_on():
         with transaction():
-            gone = lockout.forget_old(AT_ONCE)
+            gone = forget(AT_ONCE)
         count += gone
         if gone < AT_ONCE:
             break

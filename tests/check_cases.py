@@ -212,6 +212,8 @@ CASES = {
     "ck_ledger_postings_amount_not_zero": ["amount = 0"],
     "ck_login_attempts_all_in_row": ["in_row = 0", "in_row = cardinality(failed_at) - 1"],
     "ck_login_attempts_last_ten": ["failed_at = '{}'", "failed_at = array_fill(now(), ARRAY[11])"],
+    "ck_mail_quotas_last_hundred": ["taken_at = '{}'", "taken_at = array_fill(now(), ARRAY[101])"],
+    "ck_mail_quotas_subject_is_fingerprint": ["subject = 'ada@example.com'", "subject = ''"],
     "ck_login_attempts_subject_is_fingerprint": ["subject = 'ada@example.com'", "subject = ''"],
     "ck_number_counters_first_value_range": ["first_value = 0", "first_value = last_value + 1"],
     "ck_number_counters_last_value_not_negative": ["last_value = -1"],

@@ -19,7 +19,7 @@ from config import Config
 
 BOOKKEEPING = {"alembic_version"}
 """Tables that are none of the service's."""
-TENANTLESS = {"login_attempts"}
+TENANTLESS = {"login_attempts", "mail_quotas"}
 """Tables that belong to no tenant, each for a reason. Attempts to log in: most of the addresses that are tried are
 nobody's, and those that are somebody's must not be told from them; a row names no address without the secret key."""
 

@@ -11,10 +11,10 @@ from tests.schema import TENANTLESS, connected, references, tenant_tables
 
 NOT_BY_TENANT = {
     "pk_organizations", "uq_users_email_key", "uq_refresh_tokens_digest", "uq_api_keys_digest", "uq_invitations_digest",
-    "uq_password_resets_digest", "pk_login_attempts",
+    "uq_password_resets_digest", "pk_login_attempts", "pk_mail_quotas",
 }  # fmt: skip
-"""What is one over the whole service: the tenant itself, a user's address, the digest of a secret, and attempts at an
-address, which may be nobody's."""
+"""What is one over the whole service: the tenant itself, a user's address, the digest of a secret, and what is counted
+at an address, which may be nobody's."""
 OF_REAPERS = {
     "ix_idempotency_keys_created_at",
     "ix_refresh_tokens_expires_at",

@@ -23,7 +23,11 @@ class ApiKey(Owned, Versioned, Model):
         sa.CheckConstraint("cardinality(scopes) > 0", name="has_scopes"),
         sa.Index("ix_api_keys_organization_id_created_at", "organization_id", "created_at", "id"),
         sa.Index(
-            "ix_api_keys_alive", "organization_id", "created_at", "id", postgresql_where=sa.text("revoked_at IS NULL")
+            "ix_api_keys_organization_id_alive",
+            "organization_id",
+            "created_at",
+            "id",
+            postgresql_where=sa.text("revoked_at IS NULL"),
         ),
     )
 

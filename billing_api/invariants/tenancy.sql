@@ -1,10 +1,11 @@
 -- What holds of the database itself, which keeps tenants apart and issued documents as they are.
 
 -- wall-stands: Every table of tenants shows each of them its own rows only, to its owner too.
--- Attempts to log in are no tenant's: most addresses that are tried are nobody's.
+-- Attempts to log in are no tenant's: most addresses that are tried are nobody's. Nor are quotas of mails.
 SELECT NULL::uuid, NULL::uuid, c.relname::text
 FROM pg_class c
-WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace AND c.relname NOT IN ('alembic_version', 'login_attempts')
+WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace
+  AND c.relname NOT IN ('alembic_version', 'login_attempts', 'mail_quotas')
   AND NOT (c.relrowsecurity AND c.relforcerowsecurity AND EXISTS (
       SELECT FROM pg_policy p
       WHERE p.polrelid = c.oid AND p.polcmd = '*' AND p.polpermissive

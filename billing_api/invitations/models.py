@@ -42,7 +42,7 @@ class Invitation(Owned, Versioned, Model):
         ),
         sa.Index("ix_invitations_organization_id_created_at", "organization_id", "created_at", "id"),
         sa.Index(
-            "ix_invitations_accepted",
+            "ix_invitations_organization_id_accepted",
             "organization_id",
             "created_at",
             "id",

@@ -3,6 +3,7 @@
 import datetime as dt
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing_api.database import Instant, Model, Owned
@@ -25,13 +26,10 @@ class Mail(Owned, Model):
             "due_at",
             postgresql_where=sa.text("sent_at IS NULL AND abandoned_at IS NULL"),
         ),
-        sa.Index("ix_mails_organization_id_kind_created_at", "organization_id", "kind", "created_at"),
     )
 
     kind: Mapped[str] = mapped_column(sa.Text)
     letter: Mapped[str | None] = mapped_column(sa.Text)
-    addressee: Mapped[bytes | None] = mapped_column(sa.LargeBinary)
-    """What its recipient is known again by, also when the letter is blank; it names nobody."""
     created_at: Mapped[Instant] = mapped_column()
     due_at: Mapped[Instant] = mapped_column()
     """When it is tried next. While a worker has it, that is when the worker is taken to be dead."""
@@ -40,3 +38,17 @@ class Mail(Owned, Model):
     abandoned_at: Mapped[Instant | None] = mapped_column()
     last_error: Mapped[str | None] = mapped_column(sa.Text)
     """A short code such as `smtp-451`; never the server's own words, which quote the recipient."""
+
+
+class MailQuota(Model):
+    """When mails went out of which some are enough, such as invitations: of an organization, or to an address, which
+    `subject` is the fingerprint of. It belongs to no tenant, because strangers have as many as they like."""
+
+    __tablename__ = "mail_quotas"
+    __table_args__ = (
+        sa.CheckConstraint("length(subject) = 32", name="subject_is_fingerprint"),
+        sa.CheckConstraint("cardinality(taken_at) BETWEEN 1 AND 100", name="last_hundred"),
+    )
+
+    subject: Mapped[bytes] = mapped_column(sa.LargeBinary, primary_key=True)
+    taken_at: Mapped[list[dt.datetime]] = mapped_column(postgresql.ARRAY(sa.TIMESTAMP(timezone=True)))

@@ -18,10 +18,9 @@ from uuid_utils.compat import uuid7
 
 from billing_api import clock
 from billing_api.database import db, find, reveal
-from billing_api.domain.emails import fold
 from billing_api.mail.models import Mail
 from billing_api.organizations import service as organizations
-from billing_api.sealing import BrokenSeal, fingerprint, seal, unseal
+from billing_api.sealing import BrokenSeal, seal, unseal
 from billing_api.unit_of_work import unit
 
 LEASE = dt.timedelta(minutes=5)
@@ -71,14 +70,6 @@ def post_where(condition: sa.ColumnElement[bool], kind: str, recipient: str, sub
     values = sa.select(*(sa.literal(value, Mail.__table__.c[name].type) for name, value in row.items()))
     statement = sa.insert(Mail).from_select(list(row), values.where(condition), include_defaults=False)
     db.session.execute(statement)
-
-
-def posted(kind: str, recipient: str, since: dt.datetime) -> list[tuple[dt.datetime, bool]]:
-    """When the organization posted mails of this kind since then, in order, and whether to this recipient."""
-    query = sa.select(Mail.created_at, Mail.addressee == _addressee(recipient)).where(
-        Mail.organization_id == unit().tenant, Mail.kind == kind, Mail.created_at > since
-    )
-    return [(at, bool(is_theirs)) for at, is_theirs in db.session.execute(query.order_by(Mail.created_at))]
 
 
 def due(limit: int) -> list[tuple[uuid.UUID, uuid.UUID]]:
@@ -153,18 +144,7 @@ def _row(kind: str, recipient: str, subject: str, text: str) -> dict[str, Any]:
         raise ValueError("the recipient is no e-mail address")
     now = clock.now()
     words = {"recipient": recipient, "subject": one_line(subject), "text": text}
-    return {
-        "id": uuid7(),
-        "kind": kind,
-        "letter": seal(json.dumps(words), _PURPOSE),
-        "addressee": _addressee(recipient),
-        "created_at": now,
-        "due_at": now,
-    }
-
-
-def _addressee(recipient: str) -> bytes:
-    return fingerprint(fold(recipient), "addressees of mails")
+    return {"id": uuid7(), "kind": kind, "letter": seal(json.dumps(words), _PURPOSE), "created_at": now, "due_at": now}
 
 
 def _put_off(mail: Mail, error: str) -> None:

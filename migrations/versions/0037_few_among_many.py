@@ -14,9 +14,9 @@ ORDER = ["organization_id", "created_at", "id"]
 
 def upgrade() -> None:
     for table, (word, condition) in FEW.items():
-        op.create_index(f"ix_{table}_{word}", table, ORDER, postgresql_where=sa.text(condition))
+        op.create_index(f"ix_{table}_organization_id_{word}", table, ORDER, postgresql_where=sa.text(condition))
 
 
 def downgrade() -> None:
     for table, (word, _) in FEW.items():
-        op.drop_index(f"ix_{table}_{word}", table)
+        op.drop_index(f"ix_{table}_organization_id_{word}", table)

@@ -82,9 +82,14 @@ def test_what_belongs_to_no_tenant_names_none(owner_cursor: Any, service_cursor:
         "WHERE relname = ANY (%s) AND attnum > 0 AND NOT attisdropped ORDER BY relname, attnum",
         [list(TENANTLESS)],
     )
-    assert owner_cursor.fetchall() == [("login_attempts", name) for name in ("subject", "failed_at", "in_row")]
-    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
-        service_cursor.execute("UPDATE login_attempts SET subject = subject")
+    assert owner_cursor.fetchall() == [
+        *(("login_attempts", name) for name in ("subject", "failed_at", "in_row")),
+        *(("mail_quotas", name) for name in ("subject", "taken_at")),
+    ]
+    for table in TENANTLESS:
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            service_cursor.execute(sql.SQL("UPDATE {} SET subject = subject").format(sql.Identifier(table)))
+        service_cursor.execute("ROLLBACK")
 
 
 def test_rows_are_seen_across_tenants_for_a_named_secret_or_job_only_and_never_changed(owner_cursor: Any) -> None:
@@ -218,7 +223,8 @@ def test_unique_rules_are_per_tenant(owner_cursor: Any) -> None:
     """)
     found = {name for (name,) in owner_cursor} - {f"{table}.version_num" for table in BOOKKEEPING}
     one_of_all = {
-        "users.email_key", "refresh_tokens.digest", "api_keys.digest", "login_attempts.subject", "invitations.digest",
+        "users.email_key", "refresh_tokens.digest", "api_keys.digest", "login_attempts.subject", "mail_quotas.subject",
+        "invitations.digest",
         "password_resets.digest",
     }  # fmt: skip
     assert found == {"organizations.id", *one_of_all}

@@ -109,13 +109,15 @@ def init_app(app: Flask) -> None:
 
 def count(principal: Principal) -> None:
     """Count a request of this credential, once, however often it has to be run. Raises RateLimited."""
-    quota = current_app.config["BILLING_RATE_LIMIT"]
-    if not quota or "standing" in g:
+    if g.get("is_counted"):
         return
-    names = (str(principal.organization_id), str(principal.actor_id))
-    g.standing = _counter().hit("default", quota, *names)
-    if g.standing.is_over:
-        raise g.standing.refusal()
+    # Also where any number is let through: what has a good credential never counts for its address.
+    g.is_counted = True
+    if quota := current_app.config["BILLING_RATE_LIMIT"]:
+        names = (str(principal.organization_id), str(principal.actor_id))
+        g.standing = _counter().hit("default", quota, *names)
+        if g.standing.is_over:
+            raise g.standing.refusal()
 
 
 def address_block(address: str | None) -> str:
@@ -130,9 +132,9 @@ def address_block(address: str | None) -> str:
 
 
 def _count_stranger() -> None:
-    g.pop("standing", None)
+    _forget()
     view = current_app.view_functions.get(request.endpoint or "")
-    if _is_counted() and getattr(view, "is_public", False):
+    if _has_limits() and getattr(view, "is_public", False):
         _count_address()
         if "standing" in g and g.standing.is_over:
             raise g.standing.refusal()
@@ -140,26 +142,32 @@ def _count_stranger() -> None:
 
 def _tell(answer: Response) -> Response:
     """The headers of the policy that the request was counted under. One whose credential was refused, or not even
-    looked at, counts for its address now."""
-    if not _is_counted():
+    looked at, counts for its address now; what it has done by then, if anything, is not told otherwise."""
+    if not _has_limits():
         return answer
     if answer.status_code == 401 and getattr(g.get("standing"), "policy", None) != "address":
-        g.pop("standing", None)
-    if "standing" not in g:
+        _forget()
+    if not g.get("is_counted"):
         _count_address()
-        if "standing" in g and g.standing.is_over:
+        if "standing" in g and g.standing.is_over and answer.status_code >= 400:
             answer = problem(g.standing.refusal())
     if "standing" in g:
         answer.headers.update(g.standing.headers)
     return answer
 
 
+def _forget() -> None:
+    g.pop("standing", None)
+    g.pop("is_counted", None)
+
+
 def _count_address() -> None:
+    g.is_counted = True
     if quota := current_app.config["BILLING_RATE_LIMIT_ADDRESS"]:
         g.standing = _counter().hit("address", quota, address_block(request.remote_addr))
 
 
-def _is_counted() -> bool:
+def _has_limits() -> bool:
     return request.path.startswith("/v1/") and request.method != "OPTIONS"
 
 

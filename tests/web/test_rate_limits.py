@@ -142,6 +142,16 @@ def test_a_limit_of_none_counts_nothing(limited: Limited, tenant: Tenant) -> Non
     assert "RateLimit" not in there.get("/v1/me").headers
 
 
+def test_any_number_for_a_credential_counts_nothing_for_its_address(limited: Limited, tenant: Tenant) -> None:
+    app = limited()
+    app.config.update(BILLING_RATE_LIMIT=0)
+    there = at(app, tenant)
+    assert statuses(lambda: there.post("/v1/customers", {"name": "Many"}), 2 * MOST) == {201: 2 * MOST}
+    assert statuses(lambda: there.post("/v1/customers", {}), MOST) == {422: MOST}
+    assert "RateLimit" not in there.get("/v1/me").headers
+    assert statuses(lambda: there.client.get("/v1/me"), MOST) == {401: 3, 429: 2}
+
+
 def forwarded(app: Flask, *addresses: str) -> Counter[int]:
     client = app.test_client()
     given = [{"X-Forwarded-For": address, "Forwarded": f"for={address}"} for address in addresses]
@@ -177,7 +187,7 @@ def test_an_address_of_ipv6_is_counted_with_its_neighbours(address: str | None, 
 def test_without_the_count_everybody_goes_on(limited: Limited, tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
     there = at(limited(), tenant)
     monkeypatch.setattr(rate_limits, "count", lambda _: None)
-    assert statuses(lambda: there.get("/v1/me"), MOST_OF_ADDRESS) == {200: MOST_OF_ADDRESS}
+    assert statuses(lambda: there.get("/v1/me"), 2 * MOST) == {200: 2 * MOST}, "what was done is never told otherwise"
 
 
 def test_the_count_begins_with_the_first_request(limited: Limited) -> None:

@@ -85,12 +85,17 @@ def admit(principal: Principal, *scopes: str, asks_first: bool = True) -> None:
     """Let the principal in: its tenant becomes the transaction's. Raises InsufficientScope.
 
     The database refuses a session that has ended, or a role that has changed, with the first statement, so that a
-    revoked token dies at once and it costs no round trip of its own. A write asks before anything else is looked at.
+    revoked token dies at once and it costs no round trip of its own. A write asks before anything else is looked at,
+    and so does whoever lacks a scope: that is told only of a credential that still holds.
     """
-    _insist(principal, scopes)
     g.principal = principal
     actor = Actor(principal.actor_type, principal.actor_id)
     database.enter(principal.organization_id, actor, guard=_assertion(principal))
+    try:
+        _insist(principal, scopes)
+    except Forbidden:
+        database.announce()
+        raise
     if request.method not in SAFE and asks_first:
         g.demands_if_match = database.announce()
 

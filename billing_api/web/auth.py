@@ -14,25 +14,9 @@ from billing_api.web import rate_limits
 from billing_api.web.app import SAFE
 from billing_api.web.credentials import authenticate
 from billing_api.web.idempotency import once
+from billing_api.web.reach import insist
 
 View = Callable[..., Any]
-
-
-class SecondFactorEnrolmentRequired(Forbidden):
-    """The organization demands a second factor, and you have none yet, so this session opens only your own account.
-    Take one up with `POST /v1/me/second-factor` and `POST /v1/me/second-factor/verify`, then refresh the token with
-    `POST /v1/auth/refresh`."""
-
-    code = "second-factor-enrolment-required"
-    title = "Take up a second factor first"
-
-
-class InsufficientScope(Forbidden):
-    """The token is good, but does not carry all scopes that this operation asks for. `detail` names them; ask somebody
-    with a higher role."""
-
-    code = "insufficient-scope"
-    title = "The token does not reach this far"
 
 
 def requires(
@@ -92,7 +76,7 @@ def admit(principal: Principal, *scopes: str, asks_first: bool = True) -> None:
     actor = Actor(principal.actor_type, principal.actor_id)
     database.enter(principal.organization_id, actor, guard=_assertion(principal))
     try:
-        _insist(principal, scopes)
+        insist(principal, scopes)
     except Forbidden:
         database.announce()
         raise
@@ -103,7 +87,7 @@ def admit(principal: Principal, *scopes: str, asks_first: bool = True) -> None:
 def also_requires(*scopes: str) -> None:
     """Ask the principal of this request for more than its route does, where the body asks for more. Raises
     InsufficientScope."""
-    _insist(g.principal, scopes)
+    insist(g.principal, scopes)
 
 
 def _marked(view: View, **marks: Any) -> View:
@@ -119,13 +103,3 @@ def _assertion(principal: Principal) -> str:
         return f"SELECT assert_api_key('{principal.actor_id}'); "
     who = f"'{principal.session_id}', '{principal.actor_id}', '{role_of(principal.scopes) or NO_ROLE}'"
     return f"SELECT assert_session({who}); "
-
-
-def _insist(principal: Principal, scopes: tuple[str, ...]) -> None:
-    if scopes and principal.is_limited:
-        raise SecondFactorEnrolmentRequired()
-    if not all(principal.may(scope) for scope in scopes):
-        raise InsufficientScope(
-            f"This needs the scope{'s' * (len(scopes) > 1)} {' and '.join(scopes)}.",
-            headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{" ".join(scopes)}"'},
-        )

@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 import sqlalchemy as sa
-from flask import Response, current_app, request
+from flask import Response, current_app, g, request
 from flask_smorest.utils import get_appcontext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Mapped, mapped_column
@@ -27,6 +27,7 @@ from billing_api.errors import Conflict, Fault, Invalid, Malformed
 from billing_api.unit_of_work import unit
 from billing_api.web.errors import sqlstate
 from billing_api.web.parser import body_of
+from billing_api.web.reach import InsufficientScope
 
 KEPT = dt.timedelta(hours=72)
 _FORM = re.compile(r"[\x21-\x7e]{1,255}")
@@ -72,6 +73,7 @@ class StoredReply(Model):
     actor_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid, primary_key=True)
     key: Mapped[str] = mapped_column(sa.Text, primary_key=True)
     fingerprint: Mapped[str] = mapped_column(sa.Text)
+    """The digest of the request, and behind it the scopes of its principal, with blanks between."""
     status: Mapped[int] = mapped_column(sa.SmallInteger)
     headers: Mapped[dict[str, str]] = mapped_column(sa.JSON)
     body: Mapped[bytes] = mapped_column(sa.LargeBinary)
@@ -147,8 +149,11 @@ def _claim(key: str) -> StoredReply | None:
 
 
 def _replay(stored: StoredReply, fingerprint: str) -> Response:
-    if stored.fingerprint != fingerprint:
+    known, *scopes = stored.fingerprint.split()
+    if known != fingerprint:
         raise IdempotencyKeyReused()
+    if lacking := [scope for scope in scopes if not g.principal.may(scope)]:
+        raise InsufficientScope(lacking, "What was answered under this Idempotency-Key")
     answer = Response(stored.body, status=stored.status)
     answer.headers.update(stored.headers)
     answer.headers["Idempotency-Replayed"] = "true"
@@ -168,7 +173,7 @@ def _store(key: str, fingerprint: str, answer: Response, body: bytes) -> None:
             organization_id=unit().tenant,
             actor_id=unit().actor.id,
             key=key,
-            fingerprint=fingerprint,
+            fingerprint=" ".join([fingerprint, *sorted(g.principal.scopes)]),
             status=answer.status_code,
             headers={name: answer.headers[name] for name in _REPLAYED if name in answer.headers},
             body=body,

@@ -107,7 +107,7 @@ def test_without_its_guard_a_limited_session_is_still_one_without_scopes(
         patch.setattr(auth.Principal, "is_limited", False)
         assert user.get("/v1/customers").status_code == 401
     with monkeypatch.context() as patch:
-        patch.setattr(auth, "_insist", lambda *_: None)
+        patch.setattr(auth, "insist", lambda *_: None)
         assert user.get("/v1/customers").status_code == 200
 
 

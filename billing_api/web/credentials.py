@@ -26,6 +26,8 @@ _BEARER = re.compile(r"(?i:Bearer) ([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-
 """One token in the compact form (RFC 7515) and nothing beside it, behind the scheme in any letters (RFC 9110, section
 11.1): Flask-JWT-Extended takes a list of credentials, verifies one of them, and knows one spelling of the scheme."""
 
+_ELSEWHERE = "`Authorization` takes `Bearer <access token>`, and this is none. An API key travels in `X-API-Key`."
+
 
 class SeveralCredentials(Malformed):
     """One request may carry one credential: `Authorization` or `X-API-Key`, not both."""
@@ -64,7 +66,7 @@ def authenticate() -> Principal:
     if "Authorization" in request.headers:
         bearer = _BEARER.fullmatch(request.headers["Authorization"])
         if bearer is None:
-            raise _rejected()
+            raise _rejected(_ELSEWHERE)
         return by_token(bearer[1])
     return _by_cookie()
 

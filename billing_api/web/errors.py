@@ -62,6 +62,14 @@ _OF_OTHERS = frozenset({"23503", "23505"})
 _AWAY = ("08", "53", "57", "58", "25006", "55P03", "40")
 """SQLSTATEs that mean: not now. Connection, resources, operator, system, read-only, lock not available, rollback."""
 
+_ENDED = {
+    "access_token": "The session of the access token has ended or has another reach now. Refresh it, or log in.",
+    "cookie": "The session of the cookies has ended or has another reach now. Refresh it, or log in.",
+    "api_key": "The API key does not hold any more. Ask for another key.",
+    "client": "The API key that the access token was exchanged for does not hold any more. Ask for another key.",
+}
+"""What is told of a credential that was good once."""
+
 
 class DocumentIsFrozen(Conflict):
     """An issued document cannot be changed; the database itself refuses it. Correct it with a credit note."""
@@ -183,9 +191,7 @@ def _of_database(error: DBAPIError) -> BillingError:
         constraint = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
         return refusal_of(constraint) or (Conflict() if state in _OF_OTHERS else InternalError())
     if state == _SESSION_ENDED:
-        return Unauthenticated(
-            "Its session has ended or has another reach now, or its key was revoked. Refresh it, or log in."
-        )
+        return Unauthenticated(_ENDED[_credential()])
     if state == _DOCUMENT_FROZEN:
         return DocumentIsFrozen()
     if state.startswith("22"):
@@ -194,6 +200,13 @@ def _of_database(error: DBAPIError) -> BillingError:
     if not state or state.startswith(_AWAY) or error.connection_invalidated:
         return Unavailable()
     return InternalError()
+
+
+def _credential() -> str:
+    """The kind of this request's credential, as far as it was looked at."""
+    kind: str = g.get("credential_type", "access_token")
+    is_of_key = getattr(g.get("principal"), "actor_type", None) == "api_key"
+    return "client" if is_of_key and kind == "access_token" else kind
 
 
 def _report(error: Exception, refusal: BillingError) -> None:

@@ -112,6 +112,18 @@ def test_a_revoked_key_is_refused_at_once_even_where_it_is_remembered(client: Fl
     assert tenant.get(f"{PATH}/{key['id']}").json["revoked_at"] is not None
 
 
+def test_a_key_that_holds_no_more_is_not_told_to_refresh_a_session(client: FlaskClient, tenant: Tenant) -> None:
+    key = made(tenant)
+    form = {"grant_type": "client_credentials", "client_id": key["id"], "client_secret": key["secret"]}
+    token = client.post("/v1/auth/token", data=form).json["access_token"]
+    assert used(client, key["secret"]).status_code == 200
+    tenant.delete(f"{PATH}/{key['id']}")
+    of_key, of_token = used(client, key["secret"]), client.get("/v1/me", headers={"Authorization": f"Bearer {token}"})
+    told = "does not hold any more. Ask for another key."
+    assert of_key.json["detail"] == f"The API key {told}"
+    assert of_token.json["detail"] == f"The API key that the access token was exchanged for {told}"
+
+
 def test_without_the_guard_a_remembered_key_would_go_on(
     client: FlaskClient, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:

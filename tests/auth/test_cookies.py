@@ -48,6 +48,13 @@ def page(app: Flask, tenant: Tenant) -> Page:
     return Page(app, tenant.email)
 
 
+def test_a_page_whose_session_has_ended_is_told_of_its_cookies(app: Flask, page: Page) -> None:
+    assert Page(app, page.email).write("DELETE", "/v1/me/sessions").status_code == 204
+    answer = page.send("GET", "/v1/me")
+    assert answer.status_code == 401
+    assert answer.json["detail"].startswith("The session of the cookies has ended")
+
+
 def test_the_tokens_are_in_cookies_that_no_script_reads_and_nowhere_else(page: Page) -> None:
     grant, set_cookies = page.first.json, page.first.headers.getlist("Set-Cookie")
     assert (grant["access_token"], grant["refresh_token"]) == (None, None)

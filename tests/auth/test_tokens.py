@@ -1,5 +1,6 @@
 """Forged and dead access tokens: none of them opens a door, and all are refused alike."""
 
+import base64
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +16,12 @@ from billing_api.database import enter, find, transaction
 from billing_api.web.credentials import REQUIRED_CLAIMS
 from config import Config
 from tests.auth.forgery import LINES, TOKENS, Forger
+from tests.auth.holders import by_key
 from tests.factories import Tenant, sign_up
 
 EXPIRED = "The access token has expired. Refresh it, or log in again."
+
+NO_TOKEN = "`Authorization` takes `Bearer <access token>`, and this is none. An API key travels in `X-API-Key`."
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +43,10 @@ def assert_refused(client: FlaskClient, authorization: str) -> None:
         assert answer.json["code"] == "unauthenticated"
         assert answer.json["detail"] in {
             "The access token is not valid. Log in, and send `Authorization: Bearer <access token>`.",
+            NO_TOKEN,
             EXPIRED,
-            "Its session has ended or has another reach now, or its key was revoked. Refresh it, or log in.",
+            "The session of the access token has ended or has another reach now. Refresh it, or log in.",
+            "The API key that the access token was exchanged for does not hold any more. Ask for another key.",
         }
 
 
@@ -68,6 +74,16 @@ def test_the_claims_that_a_token_needs_are_at_least_these() -> None:
 @pytest.mark.parametrize("name", TOKENS)
 def test_a_forged_token_is_refused(client: FlaskClient, forger: Forger, name: str) -> None:
     assert_refused(client, f"Bearer {TOKENS[name](forger)}")
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "Basic", "ApiKey", "Token"])
+def test_who_sends_a_key_in_place_of_a_token_is_told_where_it_belongs(
+    client: FlaskClient, holder: Tenant, scheme: str
+) -> None:
+    good = by_key(holder).secret
+    for secret in (good, good[::-1], "bk_" + "a" * 43, base64.b64encode(f"{good}:".encode()).decode()):
+        answer = client.get("/v1/me", headers={"Authorization": f"{scheme} {secret}"})
+        assert (answer.status_code, answer.json["detail"]) == (401, NO_TOKEN), "and not whether it is good"
 
 
 def test_that_a_token_has_expired_is_told_to_those_alone_who_hold_one_of_ours(

@@ -33,7 +33,7 @@ def issue(values: dict[str, Any]) -> Any:
     client, lifetime = known.principal, known.lifetime_of_token(current_app.config["JWT_ACCESS_TOKEN_EXPIRES"])
     asked = set(values["scope"].split())
     if not asked <= client.scopes:
-        raise InvalidScope()
+        raise InvalidScope(asked - client.scopes)
     scope = " ".join(sorted(asked or client.scopes))
     token = {
         "access_token": tokens.mint_for_client(client.organization_id, client.actor_id, scope, lifetime),

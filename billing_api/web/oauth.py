@@ -2,7 +2,8 @@
 
 import base64
 import binascii
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -14,6 +15,7 @@ from billing_api.web.components import OF_STATUS, header
 
 _NAMED = frozenset({"invalid-client", "invalid-scope", "unsupported-grant-type"})
 """Codes that the RFC has too; whatever else is wrong with a request is an invalid one."""
+_SCOPE = re.compile(r"[a-z_]{1,32}:[a-z]{1,32}")
 
 _ERROR = {
     "type": "object",
@@ -45,6 +47,12 @@ class InvalidScope(Malformed):
 
     code = "invalid-scope"
     title = "The client does not have this scope"
+
+    def __init__(self, lacking: Collection[str]) -> None:
+        # What does not look like a scope may be a secret in the wrong place.
+        named = sorted(scope for scope in lacking if _SCOPE.fullmatch(scope))
+        words = f"The client does not have the scope{'s' * (len(named) > 1)} {' and '.join(named)}."
+        super().__init__(words if named else None)
 
 
 class UnsupportedGrantType(Malformed):
@@ -81,20 +89,20 @@ def refusal(error: BillingError) -> Response:
 
 
 def client_of(values: dict[str, Any]) -> tuple[str, str]:
-    """The client and its secret, from the header (RFC 6749, section 2.3.1) or from the form, and never from both.
+    """The client and its secret, from the header (RFC 6749, section 2.3.1) or from the form, and never from both;
+    the form may name the client of the header once more.
 
     Raises:
         InvalidClient: there is none, or it cannot be read.
         Malformed: there are two.
     """
-    header, in_form = request.headers.get("Authorization"), values["client_id"] or values["client_secret"]
+    header = request.headers.get("Authorization")
     if header is None:
         if not (values["client_id"] and values["client_secret"]):
             raise InvalidClient()
         return values["client_id"], values["client_secret"]
-    if in_form:
-        fault = Fault("several-credentials", "It stands in the header already.", "/client_id")
-        raise Malformed("A client names itself once.", faults=[fault])
+    if values["client_secret"]:
+        raise _told_twice("It stands in the header already.", "/client_secret")
     scheme, _, encoded = header.partition(" ")
     try:
         name, colon, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
@@ -102,7 +110,14 @@ def client_of(values: dict[str, Any]) -> tuple[str, str]:
         raise InvalidClient() from None
     if scheme.lower() != "basic" or not colon:
         raise InvalidClient()
-    return unquote_plus(name), unquote_plus(secret)
+    name, secret = unquote_plus(name), unquote_plus(secret)
+    if values["client_id"] not in {None, name}:
+        raise _told_twice("The header names another client.", "/client_id")
+    return name, secret
+
+
+def _told_twice(detail: str, pointer: str) -> Malformed:
+    return Malformed("A client proves itself once.", faults=[Fault("several-credentials", detail, pointer)])
 
 
 def described(status: int) -> dict[str, Any]:

@@ -109,9 +109,32 @@ def test_a_header_that_cannot_be_read_is_an_invalid_client(client: FlaskClient, 
     assert answer.headers["WWW-Authenticate"].startswith("Basic ")
 
 
-def test_a_client_names_itself_once(client: FlaskClient, key: dict[str, Any]) -> None:
-    answer = asked(client, of_key(key), basic(key["id"], key["secret"]))
-    assert (answer.status_code, answer.json["error"]) == (400, "invalid_request")
+@pytest.mark.parametrize("named", ["id", "secret", "both", "another"])
+def test_a_client_proves_itself_once(client: FlaskClient, key: dict[str, Any], named: str) -> None:
+    """To name itself in the form too proves nothing twice, where it is the same name."""
+    another = {**GRANT, "client_id": "019a9c3e-6a34-7c22-9a58-3f7a4b1c2d3e"}
+    forms = {"id": {**of_key(key)}, "secret": {**of_key(key)}, "both": of_key(key), "another": another}
+    forms["id"].pop("client_secret")
+    forms["secret"].pop("client_id")
+    answer = asked(client, forms[named], basic(key["id"], key["secret"]))
+    told = (answer.status_code, answer.json.get("error"))
+    assert told == ((200, None) if named == "id" else (400, "invalid_request"))
+    told_places = answer.json.get("error_description", "")
+    assert ("client_id: " in told_places) == (named == "another")
+    assert ("client_secret: " in told_places) == (named in {"secret", "both"})
+
+
+@pytest.mark.parametrize(
+    ("scope", "told"),
+    [
+        ("invoices:read customers:read", "The client does not have the scope invoices:read."),
+        ("users:read nothing:such", "The client does not have the scopes nothing:such and users:read."),
+        ("bk_1234567890", "The client does not have this scope."),
+    ],
+)
+def test_a_scope_that_a_client_lacks_is_named(client: FlaskClient, key: dict[str, Any], scope: str, told: str) -> None:
+    answer = asked(client, {**of_key(key), "scope": scope})
+    assert answer.json == {"error": "invalid_scope", "error_description": told}
 
 
 def test_what_is_no_form_is_an_invalid_request(client: FlaskClient, key: dict[str, Any]) -> None:

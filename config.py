@@ -7,30 +7,29 @@ from difflib import get_close_matches
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
+from zxcvbn import zxcvbn
 
 ROOT = Path(__file__).resolve().parent
 EXAMPLE_SECRET = "replace-me-with-32-random-bytes-or-more"  # noqa: S105 - `.env.example` shows it to everybody
 SECRET_BYTES = 32
-
 LONGEST_STATEMENT_MS = 3500
 """PostgreSQL's own limit has to come first: at four seconds of silence a wait is broken off, and the database is taken
 to be away for everybody."""
-
 _OF_COMPOSE = frozenset({"BILLING_OWNER_PASSWORD", "BILLING_SERVICE_PASSWORD"})
 _OF_KUBERNETES = re.compile(r"\w+_SERVICE_(HOST|PORT(_\w+)?)|\w+_PORT_\d+_(TCP|UDP|SCTP)(_\w+)?")
-"""What a cluster gives every process when one of its services is called billing or billing-something."""
 _OF_LINKS = re.compile(r"(tcp|udp|sctp)://.*")
-"""The value of BILLING_PORT in such a cluster."""
-
+"""What a cluster gives every process when a service of it is called billing: names, and the value of BILLING_PORT."""
 _ONE_ADDRESS = re.compile(r"[^@\s<>,;:\"]+@[A-Za-z0-9.-]+")
 """The part before the @ and a domain in ASCII, as they stand in an envelope."""
-
-_DEFAULT_LOGIN = re.compile(r"//([^:/@]*):(\1|admin|billing|changeme|password|postgres|secret|test|12345678)@", re.I)
+_TRIED = "admin|billing|changeme|password|postgres|secret|test|12345678"
+_DEFAULT_LOGIN = re.compile(rf"//([^:/@]*):(\1|{_TRIED})@|[?&]password=({_TRIED})(&|$)", re.IGNORECASE)
+_FEWEST_GUESSES = {"secret_key": (SECRET_BYTES, 10**20), "metrics_token": (1, 10**10)}
+"""From how many bytes on it is judged, and how hard to guess it must be: by oneself, or by asking the service."""
 _MOST_COUNTED = 10_000_000
 
 
@@ -240,16 +239,21 @@ def _production_faults(values: Values, given: Mapping[str, str]) -> Faults:
             yield name, "must be given in production"
     if "BILLING_SMTP_URL" in given and "BILLING_MAIL_FROM" not in given:
         yield "BILLING_MAIL_FROM", "must be given in production, where BILLING_SMTP_URL is"
-    secret = values["secret_key"] or ""
-    if len(secret.encode()) >= SECRET_BYTES and (secret.lower() == EXAMPLE_SECRET or len(set(secret)) < 8):
-        yield "BILLING_SECRET_KEY", "is a known example; make one with `openssl rand -hex 32`"
+    yield from _weak_secrets(values)
     if given.get("FLASK_DEBUG", "0").lower() not in {"0", "false", "no"}:
         yield "FLASK_DEBUG", "debugging shows everybody the inside of the service"
-    for name in ("database_url", "migration_database_url"):
-        if _DEFAULT_LOGIN.search(values[name] or ""):
-            yield name.upper(), "has a password that everybody tries first"
     if "*" in _words(values["cors_origins"] or ""):
         yield "BILLING_CORS_ORIGINS", "a wildcard is refused in production"
+
+
+def _weak_secrets(values: Values) -> Faults:
+    for name, (least, fewest) in _FEWEST_GUESSES.items():
+        secret = values[name] or ""
+        if len(secret.encode()) >= least and zxcvbn(secret[:48], [EXAMPLE_SECRET])["guesses"] < fewest:
+            yield f"BILLING_{name.upper()}", "is soon guessed; make one with `openssl rand -hex 32`"
+    for name in ("database_url", "migration_database_url"):
+        if _DEFAULT_LOGIN.search(unquote(values[name] or "")):
+            yield name.upper(), "has a password that everybody tries first"
 
 
 def driver_url(url: str) -> str:
@@ -279,21 +283,17 @@ def _words(text: str) -> tuple[str, ...]:
 
 def _is_address(url: str) -> bool:
     """Whether it is absolute and ends with a host, a port or a path to which more can be added."""
-    if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*[^\s?#/])?", url):
-        return False
+    return bool(re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*[^\s?#/])?", url)) and _names_host(url)
+
+
+def _is_mail_server(url: str) -> bool:
+    # A second @ would make the end of the password a part of the host, and be told in messages.
+    return bool(re.fullmatch(r"smtps?://([^\s@/?#]*@)?[^\s@/?#]+/?", url)) and _names_host(url) and url.isprintable()
+
+
+def _names_host(url: str) -> bool:
     try:
         parts = urlsplit(url)
         return bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
-
-
-def _is_mail_server(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        is_place = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-    # A second @ would make the end of the password a part of the host, and be told in messages.
-    is_bare = parts.path in {"", "/"} and not (parts.query or parts.fragment) and parts.netloc.count("@") <= 1
-    return parts.scheme in {"smtp", "smtps"} and is_place and is_bare and url.isprintable()

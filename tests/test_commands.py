@@ -2,6 +2,7 @@
 
 import base64
 import json
+import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -79,7 +80,7 @@ def test_a_token_is_for_the_demo_user_unless_in_production(run: Run, tmp_path: P
     assert f"service at {claims['iss']}" in printed.stderr, "a service at another port would refuse it without a reason"
     production = {
         "BILLING_ENV": "production",
-        "BILLING_SECRET_KEY": "0123456789abcdef" * 4,
+        "BILLING_SECRET_KEY": secrets.token_hex(32),
         "BILLING_JWT_KEYS": str(tmp_path / "keys"),
         "BILLING_PUBLIC_URL": "https://billing.example.com",
     }

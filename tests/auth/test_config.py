@@ -9,9 +9,9 @@ from flask import Flask
 
 from billing_api import keys
 from billing_api.deadline import SILENCE_SECONDS
-from config import EXAMPLE_SECRET, LONGEST_STATEMENT_MS, ROOT, Config, ConfigError, _Settings
+from config import LONGEST_STATEMENT_MS, ROOT, Config, ConfigError, _Settings
 
-SECRET = "0123456789abcdef" * 4
+SECRET = "5ec3b1d09f7a48e26c0d93b7f41e8a5d2b6f90c7e3a1d84f5b9c06e7d2a3f184"
 PRODUCTION = {
     "BILLING_ENV": "production",
     "BILLING_SECRET_KEY": SECRET,
@@ -201,28 +201,12 @@ def test_production_tells_all_that_it_lacks() -> None:
     assert {fault.partition(":")[0] for fault in told} == {*PRODUCTION, "BILLING_CORS_ORIGINS"} - {"BILLING_ENV"}
 
 
-@pytest.mark.parametrize("secret", [EXAMPLE_SECRET, EXAMPLE_SECRET.upper()])
-def test_production_refuses_the_secret_that_stands_in_the_example(secret: str) -> None:
-    assert "known example" in faults(**{**PRODUCTION, "BILLING_SECRET_KEY": secret})[0]
-
-
-def test_the_secret_of_the_example_file_is_the_known_one() -> None:
-    lines = (ROOT / ".env.example").read_text().splitlines()
-    given = [line.partition("BILLING_SECRET_KEY=")[2].strip() for line in lines if "BILLING_SECRET_KEY=" in line]
-    assert given == [EXAMPLE_SECRET]
-
-
 def test_the_example_file_names_every_setting_and_no_other() -> None:
     names = set(re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
     settings = {str(field.data_key) for field in _Settings().fields.values()}
     assert names == settings | {
         "POSTGRES_PASSWORD", "BILLING_OWNER_PASSWORD", "BILLING_SERVICE_PASSWORD", "TEST_DATABASE_URL",
     }  # fmt: skip
-
-
-@pytest.mark.parametrize("secret", ["a" * 40, "ab" * 20, "1234567" * 8])
-def test_production_refuses_a_secret_without_variety(secret: str) -> None:
-    assert len(faults(**{**PRODUCTION, "BILLING_SECRET_KEY": secret})) == 1
 
 
 @pytest.mark.parametrize("env", ["development", "production"])
@@ -260,13 +244,6 @@ def test_a_fault_does_not_quote_a_password(url: str) -> None:
 def test_production_does_not_start_with_debugging(value: str) -> None:
     assert faults(**PRODUCTION, FLASK_DEBUG=value)[0].startswith("FLASK_DEBUG: ")
     assert Config.from_env({**PRODUCTION, "FLASK_DEBUG": "0"}).is_production
-
-
-@pytest.mark.parametrize("name", ["DATABASE_URL", "MIGRATION_DATABASE_URL"])
-@pytest.mark.parametrize("password", ["postgres", "Password", "service"])
-def test_production_does_not_start_with_a_default_password(name: str, password: str) -> None:
-    told = faults(**{**PRODUCTION, name: f"postgresql://service:{password}@db/billing"})
-    assert told == [f"{name}: has a password that everybody tries first"]
 
 
 def test_a_given_folder_without_keys_is_refused(tmp_path: Path) -> None:

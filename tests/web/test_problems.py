@@ -41,6 +41,19 @@ def test_each_code_is_one_refusal_and_has_the_status_of_its_family(app: Flask) -
         assert not kind.title.endswith("."), kind
 
 
+KEPT = {
+    "invalid-credentials": "the audit log has who was refused, and why",
+    "refresh-token-in-exchange": "how long further twins of this request are waited for",
+    "refresh-token-reused": "the end of the session, which is in two hands",
+    "second-factor-required": "the audit log has that somebody knows the password",
+}
+"""What each refusal writes that must stay; every other one undoes all."""
+
+
+def test_a_refusal_that_keeps_what_it_wrote_is_one_of_these(app: Flask) -> None:
+    assert {kind.code for kind in kinds() if kind.keeps} == KEPT.keys()
+
+
 def test_each_code_has_a_page_for_people_and_for_programs(app: Flask, client: FlaskClient) -> None:
     for kind in kinds():
         path = f"/problems/{kind.code}"

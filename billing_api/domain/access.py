@@ -44,6 +44,24 @@ SCOPES: frozenset[str] = ROLES["owner"]
 GOVERNING = frozenset({"users:write", "api_keys:write", "owners:write"})
 """The scopes by which somebody decides what others may do."""
 
+SCOPE_OF: dict[str, str] = {
+    "api_key": "api_keys:read",
+    "credit_note": "credit_notes:read",
+    "customer": "customers:read",
+    "invitation": "users:read",
+    "invoice": "invoices:read",
+    "number_series": "number_series:read",
+    "organization": "organization:read",
+    "payment": "payments:read",
+    "product": "products:read",
+    "refund": "payments:read",
+    "session": "users:read",
+    "tax_rate": "tax_rates:read",
+    "user": "users:read",
+}
+"""Each kind of object that events are about, with the scope that reads it: who may not read the object is not told what
+happens to it either."""
+
 NO_ROLE = ""
 """What a session carries in place of a role while it opens nothing but its user's own account: they must take up a
 second factor first."""
@@ -65,6 +83,11 @@ class Principal:
 
     def may(self, scope: str) -> bool:
         return scope in self.scopes
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of objects whose events it is shown."""
+        return frozenset(kind for kind, scope in SCOPE_OF.items() if self.may(scope))
 
     @property
     def is_limited(self) -> bool:

@@ -11,6 +11,7 @@ from uuid_utils.compat import uuid7
 
 from billing_api import clock
 from billing_api.database import TenantSession, db
+from billing_api.domain.access import SCOPE_OF
 from billing_api.events.models import Event, EventCounter
 from billing_api.unit_of_work import unit
 
@@ -30,13 +31,18 @@ def record(type: str, row: HasId, *, changed: Sequence[str] = (), **data: Any) -
     """State a fact about a row, such as `invoice.finalized`; `changed` names members, `data` holds ids and amounts.
 
     It gets its number when the transaction commits, and vanishes when it does not.
+
+    Raises:
+        LookupError: nobody has said who may read about such an object.
     """
-    here = unit()
+    here, kind = unit(), _kind(type)
+    if kind not in SCOPE_OF:
+        raise LookupError(f"no scope reads a {kind}")
     db.session.info.setdefault(_WAITING, []).append(
         {
             "id": uuid7(),
             "type": type,
-            "object_type": type.partition(".")[0],
+            "object_type": kind,
             "object_id": row.id,
             "changed": list(changed),
             "data": data,
@@ -49,15 +55,22 @@ def record(type: str, row: HasId, *, changed: Sequence[str] = (), **data: Any) -
 
 
 def after(
-    sequence: int, limit: int, *, types: Collection[str] = (), object_id: uuid.UUID | None = None
+    sequence: int,
+    limit: int,
+    kinds: Collection[str],
+    *,
+    types: Collection[str] = (),
+    object_id: uuid.UUID | None = None,
 ) -> tuple[Sequence[Event], bool]:
-    """Events with a higher number, in order, and whether there are more: all, or those of these types, about this
-    object.
+    """Events about objects of these kinds with a higher number, in order, and whether there are more: all, or those of
+    these types, about this object.
 
     A number is given under the counter's lock, held until the commit, so a reader who sees a number has seen, or can
     see, all smaller ones.
     """
     query = sa.select(Event).where(Event.organization_id == unit().tenant, Event.sequence > sequence)
+    if SCOPE_OF.keys() - kinds:
+        query = query.where(Event.object_type.in_(sorted(kinds)))
     if object_id is not None:
         query = query.where(Event.object_id == object_id)
     if types and object_id is not None:
@@ -66,6 +79,17 @@ def after(
         query = _of_types(query, types, limit + 1)
     rows = db.session.scalars(query.order_by(sa.text("events.sequence")).limit(limit + 1)).all()
     return rows[:limit], len(rows) > limit
+
+
+def scopes_of(types: Collection[str]) -> list[str]:
+    """The scopes that whoever asks for these types must have; a type that there is not asks for none, and is never
+    found."""
+    return sorted({SCOPE_OF[kind] for type in types if (kind := _kind(type)) in SCOPE_OF})
+
+
+def _kind(type: str) -> str:
+    """What `invoice.finalized` is about: an `invoice`."""
+    return type.partition(".")[0]
 
 
 def _of_types(query: sa.Select[Event], types: Collection[str], most: int) -> sa.Select[Event]:

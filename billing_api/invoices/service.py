@@ -101,7 +101,7 @@ def history(id: uuid.UUID, after: int, limit: int) -> tuple[Sequence[Event], boo
         NotFound: there is none, or it was deleted.
     """
     find(Invoice, id)
-    return events.after(after, limit, object_id=id)
+    return events.after(after, limit, {"invoice"}, object_id=id)
 
 
 def edit(

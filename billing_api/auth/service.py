@@ -18,7 +18,6 @@ from billing_api.database import db, enter, find, reveal, transaction
 from billing_api.domain.access import Principal
 from billing_api.domain.emails import fold
 from billing_api.errors import NotFound, Unauthenticated
-from billing_api.events.service import record
 from billing_api.organizations import service as organizations
 from billing_api.organizations.models import Organization
 from billing_api.unit_of_work import Actor, unit
@@ -126,7 +125,7 @@ def rename(principal: Principal, change: Callable[[User], Mapping[str, Any]]) ->
     name = change(user)["name"]
     if name != user.name:
         user.name = name
-        record("user.updated", user, changed=["name"])
+        record_and_note("user.updated", user, changed=["name"])
     db.session.flush()
     return user
 

@@ -20,7 +20,6 @@ from billing_api.audit_log.service import note, record_and_note
 from billing_api.database import db, enter, find, reveal, savepoint, transaction
 from billing_api.domain.access import Principal
 from billing_api.errors import Fault, Forbidden, Invalid
-from billing_api.events.service import record
 from billing_api.organizations import service as organizations
 from billing_api.unit_of_work import Actor, unit
 from billing_api.users import service as users
@@ -133,7 +132,7 @@ def rename(
     name = change(key)["name"]
     if name != key.name:
         key.name = name
-        record("api_key.updated", key, changed=["name"])
+        record_and_note("api_key.updated", key, changed=["name"])
     db.session.flush()
     return key
 

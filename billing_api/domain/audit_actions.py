@@ -17,7 +17,7 @@ ACTIONS = {
     "organization.closed": "the organization was closed",
     "organization.created": "the organization was founded",
     "organization.reopened": "the organization was opened again by the service's operator",
-    "organization.updated": "the organization was changed; `data.changed` names the members",
+    "organization.updated": "the organization was changed; `data` names the members, and of rules [before, after]",
     "session.created": "somebody logged in",
     "session.ended": "a session ended; `data.reason` says why",
     "session.refresh_reused": "a refresh token came back after it was spent",

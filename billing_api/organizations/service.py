@@ -1,16 +1,18 @@
 """The organization's own affairs."""
 
+import datetime as dt
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import sqlalchemy as sa
 
 from billing_api import clock
-from billing_api.audit_log.service import record_and_note
+from billing_api.audit_log.service import note, record_and_note
 from billing_api.database import db
 from billing_api.errors import Conflict, Fault, Invalid, NotFound, PreconditionFailed
 from billing_api.events.models import EventCounter
+from billing_api.events.service import record
 from billing_api.organizations.models import Organization
 from billing_api.unit_of_work import unit
 
@@ -37,6 +39,16 @@ _CREDIT_NOTE_COUNTRIES = frozenset({
 })
 # fmt: on
 """The EU, the UK and Switzerland, where an issued invoice is cancelled by a credit note."""
+
+
+# fmt: off
+_RULES = frozenset({
+    "books_locked_until", "cancellation_mode", "country", "default_currency", "net_terms_days", "require_if_match",
+    "require_second_factor", "tax_currency", "tax_registered", "time_zone",
+})
+# fmt: on
+"""Members that say how the organization works. All others are texts, or say who it is: personal where it is one person,
+and nobody's business in a log that is never changed."""
 
 
 _on_founded: list[Callable[[Organization], None]] = []
@@ -92,10 +104,12 @@ def edit(change: Callable[[Organization], dict[str, Any]], expected: Collection[
     organization = current(lock=True, expected=expected)
     values = change(organization)
     changed = [name for name, value in values.items() if getattr(organization, name) != value]
+    turned = _turned(organization, {name: values[name] for name in changed})
     for name in changed:
         setattr(organization, name, values[name])
     if changed:
-        record_and_note("organization.updated", organization, changed=changed)
+        record("organization.updated", organization, changed=changed)
+        note("organization.updated", organization, changed=changed, **turned)
     db.session.flush()
     return organization
 
@@ -134,3 +148,9 @@ def reopen() -> Organization:
         record_and_note("organization.reopened", organization)
     db.session.flush()
     return organization
+
+
+def _turned(organization: Organization, values: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Of each rule among these values what it is and what it becomes, as JSON can hold it."""
+    both = {name: (getattr(organization, name), value) for name, value in values.items() if name in _RULES}
+    return {name: [one.isoformat() if isinstance(one, dt.date) else one for one in each] for name, each in both.items()}

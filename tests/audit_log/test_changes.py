@@ -3,6 +3,7 @@
 from typing import Any
 
 from tests.audit_log.test_entries import entries
+from tests.events.reading import EVENTS
 from tests.factories import Tenant, created
 
 
@@ -24,3 +25,31 @@ def test_a_new_name_of_a_key_is_noted_without_it(tenant: Tenant) -> None:
     assert tenant.patch(f"/v1/api-keys/{key['id']}", {"name": "y"}).status_code == 200
     noted = newest(tenant, "api_key.updated")
     assert (noted["object"], noted["data"]) == ({"type": "api_key", "id": key["id"]}, {"changed": ["name"]})
+
+
+def test_of_a_rule_of_the_organization_is_noted_what_it_was_and_what_it_became(tenant: Tenant) -> None:
+    before = tenant.get("/v1/organization").json
+    change = {
+        "require_if_match": True,
+        "books_locked_until": "2020-12-31",
+        "net_terms_days": 7,
+        "tax_registered": False,
+        "exemption_reason": "Small",
+        "cancellation_mode": "void",
+        "phone": "1",
+        "bank_account": {"iban": "DE75512108001245126199"},
+    }
+    assert tenant.patch("/v1/organization", change).status_code == 200
+    noted = newest(tenant, "organization.updated")["data"]
+    assert sorted(noted.pop("changed")) == sorted(change)
+    rules = change.keys() - {"exemption_reason", "phone", "bank_account"}
+    assert noted == {name: [before[name], change[name]] for name in rules}
+    assert noted["books_locked_until"] == [None, "2020-12-31"]
+    # Whoever reads events alone learns the names, as before.
+    event = tenant.get(f"{EVENTS}?limit=100").json["data"][-1]
+    assert (sorted(event["changed"]), event["data"]) == (sorted(change), {})
+    tenant.patch("/v1/organization", {"books_locked_until": None}, If_Match="*")
+    assert newest(tenant, "organization.updated")["data"] == {
+        "changed": ["books_locked_until"],
+        "books_locked_until": ["2020-12-31", None],
+    }

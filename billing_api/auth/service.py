@@ -132,6 +132,8 @@ def rename(principal: Principal, change: Callable[[User], Mapping[str, Any]]) ->
 
 def remove(user: User) -> None:
     """Delete a user, whom the caller has locked, with all that hangs on them; their address is free again."""
+    # Those that are alive are said to end before nothing is left of them.
+    sessions.end_all(user.id, "user removed")
     sessions.delete_all(user.id)
     second_factors.delete(user.id)
     resets.delete_all(user.id)

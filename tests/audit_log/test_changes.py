@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from flask.testing import FlaskClient
+
 from tests.audit_log.test_entries import entries
 from tests.events.reading import EVENTS
-from tests.factories import Tenant, created
+from tests.factories import Tenant, created, login
 
 
 def newest(tenant: Tenant, action: str) -> dict[str, Any]:
@@ -53,3 +55,19 @@ def test_of_a_rule_of_the_organization_is_noted_what_it_was_and_what_it_became(t
         "changed": ["books_locked_until"],
         "books_locked_until": ["2020-12-31", None],
     }
+
+
+def test_the_sessions_of_a_person_who_is_removed_are_said_to_end(client: FlaskClient, tenant: Tenant) -> None:
+    person = tenant.colleague("viewer")
+    session = person.get("/v1/me").json["credential"]["session_id"]
+    over = login(client, person.email).json["access_token"]
+    headers = {"Authorization": f"Bearer {over}"}
+    assert client.post("/v1/auth/logout", headers=headers).status_code == 204
+    before = len(entries(tenant, "&action=session.ended"))
+    assert tenant.delete(f"/v1/users/{person.user_id}").status_code == 204
+    (ended,) = entries(tenant, "&action=session.ended")[before:]
+    assert ended["object"] == {"type": "session", "id": session}
+    assert ended["actor"] == {"type": "user", "id": str(tenant.user_id)}
+    assert ended["data"] == {"user_id": str(person.user_id), "reason": "user removed"}
+    (event,) = tenant.get(f"{EVENTS}?type=session.ended&object_id={session}").json["data"]
+    assert event["data"] == ended["data"]

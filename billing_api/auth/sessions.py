@@ -54,7 +54,7 @@ def start(organization: Organization, user: User, terms: Terms) -> Grant:
     """A new session of a user of the entered organization."""
     session = Session(id=uuid7(), user_id=user.id, carrier=terms.carrier, created_at=clock.now())
     db.session.add(session)
-    record_and_note("session.created", session, user_id=str(user.id))
+    record_and_note("session.created", session, user_id=str(user.id), carrier=terms.carrier)
     return grant(organization, user, session, terms.lifetime)
 
 

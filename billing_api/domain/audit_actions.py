@@ -18,7 +18,7 @@ ACTIONS = {
     "organization.created": "the organization was founded",
     "organization.reopened": "the organization was opened again by the service's operator",
     "organization.updated": "the organization was changed; `data` names the members, and of rules [before, after]",
-    "session.created": "somebody logged in",
+    "session.created": "somebody logged in; the tokens travel by `data.carrier`: `body` or `cookie`",
     "session.ended": "a session ended; `data.reason` says why",
     "session.refresh_reused": "a refresh token came back after it was spent",
     "user.confirmation_refused": "who is logged in gave a wrong password to confirm something",

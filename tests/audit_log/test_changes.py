@@ -5,6 +5,7 @@ from typing import Any
 from flask.testing import FlaskClient
 
 from tests.audit_log.test_entries import entries
+from tests.auth.holders import by_cookie
 from tests.events.reading import EVENTS
 from tests.factories import Tenant, created, login
 
@@ -71,3 +72,10 @@ def test_the_sessions_of_a_person_who_is_removed_are_said_to_end(client: FlaskCl
     assert ended["data"] == {"user_id": str(person.user_id), "reason": "user removed"}
     (event,) = tenant.get(f"{EVENTS}?type=session.ended&object_id={session}").json["data"]
     assert event["data"] == ended["data"]
+
+
+def test_of_a_session_is_noted_how_it_carries_its_tokens(tenant: Tenant) -> None:
+    page = by_cookie(tenant)
+    noted = [(one["data"]["user_id"], one["data"]["carrier"]) for one in entries(tenant, "&action=session.created")]
+    # The colleague's first session is made in the database.
+    assert noted == [(str(tenant.user_id), "body"), (str(page.user_id), "body"), (str(page.user_id), "cookie")]

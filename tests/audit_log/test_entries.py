@@ -46,7 +46,8 @@ def test_a_session_is_noted_from_its_beginning_to_its_end(tenant: Tenant) -> Non
     user = {"type": "user", "id": str(tenant.user_id)}
     assert (ended["action"], ended["object"], ended["actor"]) == ("session.ended", {"type": "session", "id": me}, user)
     assert ended["data"] == {"user_id": user["id"], "reason": "logout"}
-    assert (created["action"], created["actor"], created["data"]) == ("session.created", user, {"user_id": user["id"]})
+    assert (created["action"], created["actor"]) == ("session.created", user)
+    assert created["data"] == {"user_id": user["id"], "carrier": "body"}
     assert (created["address"], created["user_agent"], created["request_id"]) == ("127.0.0.1", "curl/8", "mine")
     assert tenant.get(created["links"]["self"]).json == created
 
@@ -102,7 +103,7 @@ def test_a_token_from_the_command_line_is_noted_as_the_systems(app: Flask, tenan
     noted = entries(tenant)[-1]
     assert (noted["action"], noted["actor"]) == ("session.created", {"type": "system", "id": None})
     assert (noted["address"], noted["request_id"]) == (None, None)
-    assert noted["data"] == {"user_id": str(tenant.user_id)}
+    assert noted["data"] == {"user_id": str(tenant.user_id), "carrier": "body"}
 
 
 def test_what_leaves_as_a_table_is_noted_without_the_values_of_its_parameters(tenant: Tenant) -> None:

@@ -12,7 +12,7 @@ def test_an_organization_begins_with_those_who_founded_it(tenant: Tenant) -> Non
     first, second, third, fourth = events(tenant)
     assert facts([first]) == [("organization.created", [], {})]
     assert facts([second]) == [("user.created", [], {"role": "owner"})]
-    assert facts([third]) == [("session.created", [], {"user_id": str(tenant.user_id)})]
+    assert facts([third]) == [("session.created", [], {"user_id": str(tenant.user_id), "carrier": "body"})]
     assert facts([fourth]) == [("organization.updated", ["legal_name", "address", "tax_ids"], {})]
     for event in (first, second, third, fourth):
         assert event["actor"] == {"type": "user", "id": str(tenant.user_id)}

@@ -48,6 +48,8 @@ class ApiKeyInput(ApiKeyEdit):
 class ApiKeyOutput(Schema):
     """A key, without its secret."""
 
+    moves = True
+
     id = Id(required=True)
     name = fields.String(required=True)
     hint = fields.String(required=True)

@@ -28,6 +28,8 @@ class InvitationInput(Body):
 class InvitationOutput(Schema):
     """An invitation, without its token, which is in the mail alone."""
 
+    moves = True
+
     id = Id(required=True)
     email = fields.String(required=True)
     role = Choice(*ROLES, required=True)

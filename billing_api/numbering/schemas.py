@@ -43,6 +43,8 @@ class Upcoming(Schema):
 class NumberSeriesOutput(Schema):
     """A series as it stands today."""
 
+    moves = True
+
     id = Id(required=True)
     document_type = Choice(*DOCUMENT_TYPES, required=True)
     pattern = pattern_field(required=True)

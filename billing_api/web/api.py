@@ -122,7 +122,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest
                         if request.method == "GET":
                             g.export = csv.exported(request, schema, dump)
                     answer.vary.add("Accept")
-                return _tag(answer, dump)
+                return _tag(answer, dump, moves=getattr(schema, "moves", False))
 
             finished.answers_with = (status_code, schema)  # type: ignore[attr-defined]  # read by the document
             return finished
@@ -173,8 +173,9 @@ class _Anything(Schema):
         unknown = "include"
 
 
-def _tag(answer: Response, dump: Any) -> Response:
-    """ETag, Location and Link, as far as they apply; 304 where the client holds this version already."""
+def _tag(answer: Response, dump: Any, *, moves: bool) -> Response:
+    """ETag, Location and Link, as far as they apply; 304 where the client holds this version already, unless the same
+    version `moves`."""
     if isinstance(dump, dict):
         # A number: the version of an object, and not the one of the service that `/` shows.
         if isinstance(dump.get("version"), int) and "include" not in request.args:
@@ -183,7 +184,8 @@ def _tag(answer: Response, dump: Any) -> Response:
             answer.headers["Location"] = dump["links"]["self"]
     if link := g.pop("next_link", None):
         answer.headers["Link"] = f'<{link}>; rel="next"'
-    if request.method in SAFE and "ETag" in answer.headers and is_known(answer.headers["ETag"]):
+    is_fixed = "ETag" in answer.headers and not moves
+    if request.method in SAFE and is_fixed and is_known(answer.headers["ETag"]):
         return Response(status=304, headers={"ETag": answer.headers["ETag"]})
     return answer
 

@@ -168,7 +168,9 @@ def takes_dry_run(view: Callable[..., Any], method: str) -> bool:
 
 def _is_conditional(view: Callable[..., Any], method: str) -> bool:
     _, schema = getattr(view, "answers_with", (200, None))
-    return method == "GET" and schema is not None and "version" in schema.fields and "id" in schema.fields
+    if method != "GET" or schema is None or schema.moves:
+        return False
+    return "version" in schema.fields and "id" in schema.fields
 
 
 def _takes_if_match(view: Callable[..., Any], path: str, method: str) -> bool:

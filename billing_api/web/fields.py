@@ -60,6 +60,10 @@ class Schema(ma.Schema):
     rows: ClassVar[tuple[str, ...]] = ()
     """The list whose items are rows where it is asked for as CSV; after it, lists within those that are rows too."""
 
+    moves: ClassVar[bool] = False
+    """Whether it shows what changes without a new version, by the clock or by being used: its ETag is then for If-Match
+    alone, and nobody is told that what they hold still stands."""
+
     class Meta:
         unknown = ma.RAISE
 

@@ -43,7 +43,6 @@ def test_a_series_follows_what_is_issued_and_so_does_its_etag(tenant: Tenant) ->
     answer = tenant.get(path, If_None_Match=tag)
     assert answer.status_code == 200
     shows(answer.json, last_number=issued["number"], last_issue_date="2026-03-02", next_value=3)
-    assert tenant.get(path, If_None_Match=answer.headers["ETag"]).status_code == 304
     refused(tenant.patch(path, {"pattern": "R{YYYY}-{#}"}, If_Match=tag), 412)
     assert tenant.patch(path, {"pattern": "R{YYYY}-{#}"}, If_Match=answer.headers["ETag"]).status_code == 200
 

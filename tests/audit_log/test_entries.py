@@ -165,6 +165,25 @@ def test_the_log_is_found_by_action_actor_object_and_time(tenant: Tenant) -> Non
     refused(tenant.get(f"{LOG}?action=x"), 400)
 
 
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("login.refused,session.begun,foo", "There is no action session.begun, but session.created, session.ended, "),
+        ("api_keys.created", "There is no action api_keys.created, but api_key.created, api_key."),
+        ("foo", "There is no action foo, but such of api_key, customer, export, invitation, login, organization, "),
+        ("Login.refused", "Up to ten actions such as login.refused belong here"),
+        (",".join(["login.refused"] * 11), "Up to ten actions such as login.refused belong here"),
+    ],
+)
+def test_an_action_that_there_is_not_is_named_with_those_that_could_be_meant(
+    tenant: Tenant, asked: str, told: str
+) -> None:
+    (fault,) = refused(tenant.get(f"{LOG}?action={asked}"), 400)["errors"]
+    assert (fault["parameter"], fault["code"]) == ("action", "wrong-format")
+    assert fault["detail"].startswith(told)
+    assert len(fault["detail"]) < 500
+
+
 @pytest.mark.parametrize("several", ["", "&action=organization.created,user.created,organization.updated"])
 def test_pages_of_the_log_meet_every_entry_once(tenant: Tenant, several: str) -> None:
     for n in range(5):

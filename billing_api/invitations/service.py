@@ -143,12 +143,13 @@ def accept(token: str, name: str | None, password: str, *, carrier: str, lifetim
     with transaction():
         known = _held(token)
         enter(known.organization_id)
-        if organizations.current().closed_at is not None:
+        organization = organizations.current()
+        if organization.closed_at is not None:
             raise _invalid()
     name = name or known.name
     if name is None:
         raise Invalid(faults=[Fault("required", "This member is required: the invitation names nobody.", "/name")])
-    passwords.refuse_weak(password, known.email, name)
+    passwords.refuse_weak(password, known.email, name, organization.name)
     password_hash = passwords.digest(password)
     user_id = uuid7()
     enter(known.organization_id, Actor("user", user_id))

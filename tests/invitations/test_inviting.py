@@ -281,3 +281,9 @@ def test_a_weak_password_does_not_use_the_invitation_up(client: FlaskClient, sha
     invited(shared, email)
     refused(accept(client, mailed(shared, email), password="password1234"), 422, "password-too-weak", "/password")
     assert accept(client, mailed(shared, email)).status_code == 201
+
+
+def test_the_name_of_the_organization_is_no_password(client: FlaskClient, shared: Tenant) -> None:
+    email = guest(shared)
+    invited(shared, email)
+    refused(accept(client, mailed(shared, email), password="Analytical Engines"), 422, "password-too-weak", "/password")

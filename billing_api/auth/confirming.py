@@ -38,7 +38,7 @@ def confirm(principal: Principal, password: str, pointer: str) -> tuple[User, Or
         known, organization = find(User, user_id), organizations.current()
     if not passwords.matches(known.password_hash, password):
         with _apart():
-            note("user.confirmation_refused", known)
+            note("user.confirmation_refused", known, reason="wrong password")
         raise WrongPassword(faults=[Fault("wrong-password", "It is another one.", pointer)])
     return known, organization
 
@@ -53,12 +53,11 @@ def count(principal: Principal) -> uuid.UUID:
 
 
 def lock(known: User, pointer: str) -> User:
-    """The confirmed user, and nobody else's until the commit; attempts of before are of no account any more, unless
-    what comes after is refused. Raises WrongPassword where the password was changed meanwhile."""
+    """The confirmed user, and nobody else's until the commit. Nothing is written yet: who is not refused after this is
+    to have their attempts forgotten. Raises WrongPassword where the password was changed meanwhile."""
     user = find(User, known.id, lock=True)
     if user.password_hash != known.password_hash:
         raise WrongPassword(faults=[Fault("wrong-password", "It was changed just now.", pointer)])
-    lockout.forget_own(user.id)
     return user
 
 

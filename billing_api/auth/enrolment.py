@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from billing_api import clock
-from billing_api.audit_log.service import record_and_note
+from billing_api.audit_log.service import note, record_and_note
 from billing_api.auth import confirming, lockout, one_time_codes, second_factors, sessions
 from billing_api.auth.models import RecoveryCode, SecondFactor, User
 from billing_api.database import db, find, touch
@@ -54,11 +54,11 @@ class WrongCode(Invalid):
 
     code = "wrong-code"
     title = "The code is another one"
+    keeps = True
 
 
 _PENDING_FOR = dt.timedelta(minutes=10)
 """For so long a secret waits for its first code."""
-_OF_CODE = (Fault("wrong-code", "It is not, or no longer, good.", "/code"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,7 @@ def start(principal: Principal, password: str, code: str | None) -> Begun:
     secret = one_time_codes.new_secret()
     factor.pending_secret = seal(secret, second_factors.PURPOSE)
     db.session.flush()
+    lockout.forget_own(user.id)
     return Begun(secret, one_time_codes.provisioning_uri(secret, organizations.current().name, user.email))
 
 
@@ -125,7 +126,7 @@ def verify(principal: Principal, code: str) -> list[str]:
         raise SecondFactorNotBegun()
     step = second_factors.step_in(factor, factor.pending_secret, code)
     if step is None:
-        raise WrongCode(faults=_OF_CODE)
+        raise _wrong_code(user)
     record_and_note("user.second_factor_replaced" if factor.enrolled_at else "user.second_factor_enabled", user)
     factor.secret, factor.pending_secret = factor.pending_secret, None
     # That code is spent, too.
@@ -145,6 +146,7 @@ def renew_codes(principal: Principal, password: str, code: str) -> list[str]:
     user = _confirmed(principal, password)
     factor = _own(user)
     _take(user, factor, code)
+    lockout.forget_own(user.id)
     _drop_codes(factor)
     record_and_note("user.recovery_codes_renewed", user)
     return _new_codes(factor)
@@ -161,6 +163,7 @@ def disable(principal: Principal, password: str, code: str) -> None:
     if organizations.current().require_second_factor:
         raise SecondFactorRequiredHere()
     _take(user, factor, code)
+    lockout.forget_own(user.id)
     second_factors.delete(user.id)
     record_and_note("user.second_factor_disabled", user)
     touch(user)
@@ -195,7 +198,13 @@ def _own(user: User) -> SecondFactor:
 
 def _take(user: User, factor: SecondFactor, code: str) -> None:
     if not second_factors.takes(user, factor, code):
-        raise WrongCode(faults=_OF_CODE)
+        raise _wrong_code(user)
+
+
+def _wrong_code(user: User) -> WrongCode:
+    """The refusal, which is noted. It commits: before a code is judged, nothing may be written in its unit of work."""
+    note("user.confirmation_refused", user, reason="wrong code")
+    return WrongCode(faults=[Fault("wrong-code", "It is not, or no longer, good.", "/code")])
 
 
 def _new_codes(factor: SecondFactor) -> list[str]:

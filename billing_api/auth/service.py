@@ -109,6 +109,7 @@ def change_password(principal: Principal, present: str, new: str, terms: Terms) 
     user.password_hash = password_hash
     record_and_note("user.password_changed", user)
     lockout.forget(user.email)
+    lockout.forget_own(user.id)
     resets.end_all(user.id)
     sessions.end_all(user.id, "password changed")
     return sessions.start(organizations.current(), user, terms)

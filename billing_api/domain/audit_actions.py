@@ -21,7 +21,7 @@ ACTIONS = {
     "session.created": "somebody logged in; the tokens travel by `data.carrier`: `body` or `cookie`",
     "session.ended": "a session ended; `data.reason` says why",
     "session.refresh_reused": "a refresh token came back after it was spent",
-    "user.confirmation_refused": "who is logged in gave a wrong password to confirm something",
+    "user.confirmation_refused": "who is logged in gave a wrong password or code; `data.reason` says which",
     "user.created": "a user was made",
     "user.deleted": "a user was removed",
     "user.password_changed": "a user changed their password",

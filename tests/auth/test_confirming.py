@@ -9,6 +9,8 @@ from flask.testing import FlaskClient
 
 from billing_api import clock
 from billing_api.auth import lockout
+from billing_api.auth.enrolment import WrongCode
+from tests.auth.test_second_factor import told
 from tests.factories import PASSWORD, Tenant, login, sign_up
 
 WRONG = "another long password"
@@ -17,6 +19,13 @@ NEW = {"current_password": PASSWORD, "new_password": "a ladder of nine green moo
 
 def actions(tenant: Tenant, word: str) -> int:
     return len(tenant.get(f"/v1/audit-log?action={word}").json["data"])
+
+
+def refusals(tenant: Tenant) -> list[str]:
+    """Why the user was refused, each time that it is noted of them."""
+    noted = tenant.get(f"/v1/audit-log?action=user.confirmation_refused&actor_id={tenant.user_id}").json["data"]
+    assert {one["object"]["id"] for one in noted} <= {str(tenant.user_id)}
+    return [one["data"]["reason"] for one in noted]
 
 
 def test_guesses_of_strangers_keep_nobody_from_their_own_account(client: FlaskClient, tenant: Tenant) -> None:
@@ -32,9 +41,29 @@ def test_ten_wrong_passwords_of_ones_own_are_enough_and_each_is_noted(client: Fl
     answers += [tenant.post("/v1/me/second-factor", {"password": WRONG}).status_code for _ in range(6)]
     assert answers == [422] * 10 + [429]
     assert tenant.put("/v1/me/password", NEW).json["code"] == "too-many-attempts"
-    assert actions(tenant, "user.confirmation_refused") == 10
+    assert refusals(tenant) == ["wrong password"] * 10
     # The door is another matter.
     assert login(client, tenant.email).status_code == 200
+
+
+@pytest.mark.parametrize("door", ["", "/recovery-codes", "/disable"])
+def test_ten_wrong_codes_are_enough_and_each_is_noted_and_nothing_else_kept(tenant: Tenant, door: str) -> None:
+    tenant.second_factor()
+    wrong = {"password": PASSWORD, "code": "000000"}
+    path = f"/v1/me/second-factor{door}"
+    answers = [told(tenant.post(path, wrong)) for _ in range(11)]
+    # A right password of which nothing came has not ended the count.
+    assert answers == [(422, "wrong-code")] * 10 + [(429, "too-many-attempts")]
+    assert refusals(tenant) == ["wrong code"] * 10
+    status = tenant.get("/v1/me/second-factor").json
+    assert (status["enrolled"], status["recovery_codes_left"]) == (True, 10)
+
+
+def test_a_refused_code_that_kept_nothing_would_leave_no_trace(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    tenant.second_factor()
+    monkeypatch.setattr(WrongCode, "keeps", False)
+    assert tenant.post("/v1/me/second-factor", {"password": PASSWORD, "code": "000000"}).status_code == 422
+    assert refusals(tenant) == []
 
 
 def test_without_the_count_all_guesses_are_looked_at(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,6 +86,7 @@ def test_the_code_of_an_enrolment_is_guessed_ten_times_and_waits_ten_minutes(app
         wrong = {"code": str((int(device.code()) + 1) % 1_000_000).zfill(6)}
         answers = [tenant.post("/v1/me/second-factor/verify", wrong).status_code for _ in range(11)]
         assert answers == [422] * 10 + [429]
+        assert refusals(tenant) == ["wrong code"] * 10
         other = sign_up(app, is_ready=False)
         late = other.begin_second_factor()
         time.shift(dt.timedelta(minutes=10, seconds=1))

@@ -46,6 +46,7 @@ KEPT = {
     "refresh-token-in-exchange": "how long further twins of this request are waited for",
     "refresh-token-reused": "the end of the session, which is in two hands",
     "second-factor-required": "the audit log has that somebody knows the password",
+    "wrong-code": "the audit log has who was refused",
 }
 """What each refusal writes that must stay; every other one undoes all."""
 

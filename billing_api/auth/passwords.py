@@ -19,9 +19,11 @@ _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 _at_once = threading.BoundedSemaphore(2)
 _nobody = _hasher.hash("the password of a user who does not exist")
 
-_FEWEST_GUESSES = 10**8
-"""zxcvbn calls what takes more guesses safe from whoever must ask the service for each; it takes in every word of the
-three thousand most used ones, doubled, repeated, or filled up with one character."""
+_FEWEST_GUESSES = 10**10
+"""From here on zxcvbn gives its best mark. Below are all of the three thousand most used passwords, doubled, repeated,
+or filled up with one character, and a season or a row of keys with a year and a few signs behind it."""
+_ADVICE = "Take several words that have nothing to do with you or with each other."
+_LITTLE_LEFT = "Without your own name, address and organization too little of it is left."
 _JUDGED = 48
 """So many characters are looked at: the time that it takes grows faster than the text, and so long a beginning that is
 good makes the whole good."""
@@ -31,8 +33,9 @@ _judging = threading.Lock()
 
 class PasswordTooWeak(Invalid):
     """The password would be among the first to be guessed: it is a common one, repeats itself, follows the keyboard, or
-    is made of your own name, address or organization. Take several words that have nothing to do with each other, or
-    let a password manager make one."""
+    is made of your own name, address and organization: these count for nothing, and what is left without them must be
+    hard to guess by itself. Take several words that have nothing to do with you or with each other, or let a password
+    manager make one."""
 
     code = "password-too-weak"
     title = "The password is too easy to guess"
@@ -72,15 +75,18 @@ def matches(stored: str | None, password: str) -> bool:
 
 
 def refuse_weak(password: str, *words: str, pointer: str = "/password") -> None:
-    """Refuse a new password that is guessed early; `words` are those that everybody would try with this person: their
-    address, their name, their organization.
+    """Refuse a new password that is guessed early, as it stands or without `words`, which are those that everybody
+    would try with this person: their address, their name, their organization.
 
     Raises:
         PasswordTooWeak, PasswordTooLong
     """
-    normal = _normal(password, pointer)
-    guesses, advice = _judged(normal[:_JUDGED], _tried(words))
+    normal, tried = _normal(password, pointer), _tried(words)
+    guesses, why = _judged(normal, tried)
+    if guesses >= _FEWEST_GUESSES and (rest := _rest(normal, words)) is not None:
+        (guesses, _), why = _judged(rest, tried), _LITTLE_LEFT
     if guesses < _FEWEST_GUESSES:
+        advice = f"{why} {_ADVICE}".strip()
         raise PasswordTooWeak(advice, faults=[Fault("password-too-weak", advice, pointer)])
 
 
@@ -90,18 +96,29 @@ def refuse_same(present: str, new: str, pointer: str) -> None:
         raise PasswordUnchanged(faults=[Fault("password-unchanged", "Another one belongs here.", pointer)])
 
 
-def _judged(password: str, words: list[str]) -> tuple[int, str]:
-    """After how many guesses it is found, as an estimate, and what to do about it."""
+def _judged(text: str, words: list[str]) -> tuple[int, str]:
+    """After how many guesses it is found, as an estimate, and why so early, where that can be said."""
     with _judging:
-        found = zxcvbn(password, words)
-    said = [found["feedback"]["warning"], "Take several words that have nothing to do with you or with each other."]
-    return int(found["guesses"]), " ".join(filter(None, said))
+        # An empty text cannot be judged.
+        found = zxcvbn(text[:_JUDGED] or " ", words)
+    return int(found["guesses"]), found["feedback"]["warning"]
 
 
 def _tried(words: tuple[str, ...]) -> list[str]:
     """Each of them whole, without its spaces, and in its parts."""
     parts = [part for word in words for part in re.split(r"\W+", word) if len(part) > 2]
     return [*words, *(re.sub(r"\W+", "", word) for word in words), *parts]
+
+
+def _rest(normal: str, words: tuple[str, ...]) -> str | None:
+    """What is left without the parts of these words that have three letters or more, be they small or capital; None
+    where none of them is in it."""
+    known = unicodedata.normalize("NFKC", " ".join(words)).casefold()
+    rest = folded = normal.casefold()
+    # The longer ones first: they may have others in them.
+    for part in sorted(re.findall(r"[^\W\d_]{3,}", known), key=len, reverse=True):
+        rest = rest.replace(part, "")
+    return rest if rest != folded else None
 
 
 def _normal(password: str, pointer: str = "/password") -> str:

@@ -75,6 +75,47 @@ def test_a_password_that_is_hard_to_guess_is_taken(password: str) -> None:
     assert not is_weak(password, "ada@example.com", "Ada Lovelace", "Analytical Engines")
 
 
+@pytest.mark.parametrize(
+    "password",
+    ["letmein12345!", "Qwertz123456!", "Sommer2026!!!!", "Password2026!", "Winter2026!!!!"],
+)
+def test_a_common_word_with_a_year_and_a_sign_is_refused(password: str) -> None:
+    assert is_weak(password)
+
+
+OWN = ("olga.smith1987@acme.example", "Olga Weiß", "Acme")
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "Olga Weiß 2026!", "OLGA WEISS 2026!", "Acme2026!Acme", "olgaacme2026", "Acme Acme Olga Olga", "AcmeAcmeAcme",
+        "Olga Acme olga.smith1987@acme.example", "OlgaAcme#2026x", "acme-smith-acme-17", "Olga loves Acme!",
+    ],
+)  # fmt: skip
+def test_ones_own_words_count_for_nothing_however_they_are_put_together(password: str) -> None:
+    with pytest.raises(PasswordTooWeak) as refused:
+        refuse_weak(password, *OWN)
+    assert "several words" in refused.value.detail
+    assert not any(word in refused.value.detail for word in password.split())
+
+
+def test_it_is_said_where_too_little_is_left_without_ones_own_words() -> None:
+    with pytest.raises(PasswordTooWeak, match="Without your own name, address and organization"):
+        refuse_weak("Acme Acme Olga Olga", *OWN)
+
+
+def test_what_is_good_without_ones_own_words_is_good_with_them() -> None:
+    for password in ("Acme and nine green ladders", "olga x7#kQz!9mLp2", "a smith's ladder of nine moons"):
+        assert not is_weak(password, *OWN)
+
+
+def test_ones_own_words_break_no_common_word_so_that_it_is_taken() -> None:
+    """Without "link" and "pass" nobody would know these again."""
+    assert is_weak("linkinpark12", "Link Pass")
+    assert is_weak("passwordpassword", "Link Pass")
+
+
 def test_without_the_rule_a_common_password_would_be_taken(
     client: FlaskClient, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -51,9 +51,9 @@ def sign_up(values: dict[str, Any]) -> Any:
 def login(values: dict[str, Any]) -> dict[str, Any]:
     """Log in
 
-    A refusal is the same for every reason, but for one: where the password is right and the user has a second factor,
-    it is `second-factor-required` until a `code` comes along. Ten failures in 15 minutes close the address until they
-    are over; after a hundred in a row it takes a new password.
+    A refusal is the same for every reason, but for these: where the password is right and the user has a second factor,
+    it is `second-factor-required` until a `code` comes along, and `second-factor-refused` where that is not good. Ten
+    failures in 15 minutes close the address until they are over; after a hundred in a row it takes a new password.
 
     Where the organization demands a second factor that the user has not, the session is limited: its `scope` is empty,
     and it opens `/v1/me` and what is below it alone.

@@ -58,8 +58,8 @@ class SignUpInput(Schema):
 
 
 class LoginInput(Schema):
-    """An e-mail address and its password, and of whom has a second factor a code. None is judged by form, so that every
-    refusal looks alike."""
+    """An e-mail address and its password, and of whom has a second factor a code. None is judged by form: a refusal is
+    not to tell whether somebody has the address."""
 
     examples = {
         "The owner": {"email": "ada@example.com", "password": "correct horse battery staple"},

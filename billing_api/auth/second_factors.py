@@ -32,6 +32,15 @@ class SecondFactorRequired(Unauthenticated):
     keeps = True
 
 
+class SecondFactorRefused(Unauthenticated):
+    """The password is right, and the code of the second factor is not, or no longer, good: those of an authenticator
+    hold for half a minute, and each code works once. Send the next one. It counts as a failed login."""
+
+    code = "second-factor-refused"
+    title = "The code of the second factor is not valid"
+    keeps = True
+
+
 def of(user_id: uuid.UUID) -> SecondFactor | None:
     """The user's factor, also one that was begun and is not verified yet."""
     query = sa.select(SecondFactor).where(

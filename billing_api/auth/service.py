@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 from billing_api.audit_log.service import note, note_nothing, record_and_note
 from billing_api.auth import confirming, lockout, passwords, resets, second_factors, sessions
 from billing_api.auth.models import User
+from billing_api.auth.second_factors import SecondFactorRefused
 from billing_api.auth.sessions import Grant, Terms
 from billing_api.database import db, enter, find, reveal, transaction
 from billing_api.domain.access import Principal
@@ -24,8 +25,7 @@ from billing_api.unit_of_work import Actor, unit
 
 
 class InvalidCredentials(Unauthenticated):
-    """The login was refused. Why is not said: an unknown address, a wrong password, a disabled user and a wrong code of
-    the second factor look alike."""
+    """The login was refused. Why is not said: an unknown address, a wrong password and a disabled user look alike."""
 
     code = "invalid-credentials"
     title = "These credentials are not valid"
@@ -71,9 +71,10 @@ def login(email: str, password: str, terms: Terms, code: str | None = None) -> G
     """Open a session; a user who has a second factor sends a `code` of it.
 
     Raises:
-        InvalidCredentials: for whatever reason.
+        InvalidCredentials: for whatever reason but the code.
         TooManyAttempts: the password was not looked at.
         SecondFactorRequired: the password is right, and a code is lacking.
+        SecondFactorRefused: the password is right, and the code is not.
     """
     # A unit of its own, so that no connection is held while the password is hashed.
     with transaction():
@@ -85,8 +86,11 @@ def login(email: str, password: str, terms: Terms, code: str | None = None) -> G
     user, organization = _locked(known), organizations.current()
     if user is None:
         raise _refused(known, "wrong password")
-    if bar := _bar(user, organization, code):
+    if bar := _bar(user, organization):
         raise _refused(user, bar)
+    if not second_factors.is_passed(user, code):
+        # It weighs as much as a wrong password, and was counted like one.
+        raise _refused(user, "wrong code", SecondFactorRefused)
     lockout.forget(email)
     return sessions.start(organization, user, terms)
 
@@ -192,17 +196,14 @@ def _locked(known: User) -> User | None:
     return None
 
 
-def _bar(user: User, organization: Organization, code: str | None) -> str | None:
-    """What keeps somebody out whose password was right; None where they may come in. Raises SecondFactorRequired."""
+def _bar(user: User, organization: Organization) -> str | None:
+    """What keeps somebody out whatever they send; None where they may come in."""
     if user.status != "active":
         return "disabled"
-    if organization.closed_at is not None:
-        return "organization closed"
-    # It weighs as much as a wrong password, and was counted like one.
-    return None if second_factors.is_passed(user, code) else "wrong code"
+    return "organization closed" if organization.closed_at is not None else None
 
 
-def _refused(known: User | None, reason: str) -> InvalidCredentials:
+def _refused(known: User | None, reason: str, refusal: type[Unauthenticated] = InvalidCredentials) -> Unauthenticated:
     """The refusal of a login, which its organization can read about. An address that nobody has belongs to none, and
     takes as long."""
     refused_logins.labels(reason if known else "unknown address").inc()
@@ -212,7 +213,7 @@ def _refused(known: User | None, reason: str) -> InvalidCredentials:
         # As the system: whoever came is not known to be the user.
         enter(known.organization_id)
         note("login.refused", known, reason=reason)
-    return InvalidCredentials()
+    return refusal()
 
 
 def _known(email: str) -> User:

@@ -100,6 +100,6 @@ def test_a_right_password_without_its_code_is_noted(client: FlaskClient, tenant:
     assert (answer.status_code, answer.json["code"]) == (401, "second-factor-required")
     assert actions(tenant, "login.code_required") == 1
     refused = login(client, tenant.email, code="000000")
-    assert refused.json["code"] == "invalid-credentials"
+    assert refused.json["code"] == "second-factor-refused"
     told = tenant.get("/v1/audit-log?action=login.refused").json["data"]
     assert [(one["actor"]["type"], one["data"]) for one in told] == [("system", {"reason": "wrong code"})]

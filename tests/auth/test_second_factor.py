@@ -70,7 +70,7 @@ def test_from_enrolment_to_a_login_with_a_code(client: FlaskClient, user: Tenant
     assert (status["enrolled"], status["recovery_codes_left"]) == (True, 10)
     assert told(login(client, user.email)) == (401, "second-factor-required")
     assert told(login(client, user.email, code=" ")) == (401, "second-factor-required")
-    assert told(login(client, user.email, code="000000")) == (401, "invalid-credentials")
+    assert told(login(client, user.email, code="000000")) == (401, "second-factor-refused")
     assert told(login(client, user.email, "another password", code=device.code())) == (401, "invalid-credentials")
     assert told(login(client, user.email, "another password")) == (401, "invalid-credentials")
     code = device.code()
@@ -79,23 +79,31 @@ def test_from_enrolment_to_a_login_with_a_code(client: FlaskClient, user: Tenant
     assert granted.json["scope"] != ""
 
 
-def test_a_refused_login_with_a_code_looks_like_one_without(client: FlaskClient, user: Tenant) -> None:
+def test_without_the_password_nobody_learns_of_a_second_factor(client: FlaskClient, user: Tenant) -> None:
     def seen(answer: TestResponse) -> dict[str, Any]:
         return {name: value for name, value in answer.json.items() if name != "request_id"}
 
     other = login(client, user.email, "another password")
-    user.second_factor()
-    wrong = [login(client, user.email, code="000000"), login(client, user.email, "another password", code="")]
-    assert [seen(answer) for answer in wrong] == [seen(other)] * 2
+    device = user.second_factor()
+    codes: list[dict[str, str]] = [{}, {"code": ""}, {"code": "000000"}, {"code": device.code()}]
+    wrong = [login(client, user.email, "another password", **members) for members in codes]
+    assert [seen(answer) for answer in wrong] == [seen(other)] * 4
+
+
+def test_a_wrong_code_is_told_and_counts_as_a_failure(client: FlaskClient, user: Tenant) -> None:
+    device = user.second_factor()
+    answers = [told(login(client, user.email, code="000000")) for _ in range(10)]
+    assert answers == [(401, "second-factor-refused")] * 10
+    assert told(login(client, user.email, code=device.code())) == (429, "too-many-attempts")
 
 
 def test_each_code_is_good_once_and_those_before_it_are_not(client: FlaskClient, user: Tenant) -> None:
     device = user.second_factor()
     now, later = device.code(), device.code(1)
     assert login(client, user.email, code=now).status_code == 200
-    assert told(login(client, user.email, code=now)) == (401, "invalid-credentials")
+    assert told(login(client, user.email, code=now)) == (401, "second-factor-refused")
     assert login(client, user.email, code=later).status_code == 200
-    assert told(login(client, user.email, code=now)) == (401, "invalid-credentials")
+    assert told(login(client, user.email, code=now)) == (401, "second-factor-refused")
     with time_machine.travel(dt.datetime.now(dt.UTC) + dt.timedelta(minutes=2)):
         assert login(client, user.email, code=device.code()).status_code == 200
 
@@ -104,7 +112,7 @@ def test_the_code_of_the_enrolment_is_spent(client: FlaskClient, user: Tenant) -
     device = user.begin_second_factor()
     code = device.code()
     assert user.post(f"{FACTOR}/verify", {"code": code}).status_code == 200
-    assert told(login(client, user.email, code=code)) == (401, "invalid-credentials")
+    assert told(login(client, user.email, code=code)) == (401, "second-factor-refused")
 
 
 def test_without_the_look_at_the_last_step_a_code_works_twice(
@@ -124,7 +132,7 @@ def test_a_recovery_code_works_once_however_it_is_typed(client: FlaskClient, use
     first, second = device.recovery_codes[:2]
     assert len({*device.recovery_codes}) == 10
     assert login(client, user.email, code=f" {first.lower().replace('-', ' ')}").status_code == 200
-    assert told(login(client, user.email, code=first)) == (401, "invalid-credentials")
+    assert told(login(client, user.email, code=first)) == (401, "second-factor-refused")
     assert login(client, user.email, code=second).status_code == 200
     assert user.get(FACTOR).json["recovery_codes_left"] == 8
 
@@ -133,7 +141,7 @@ def test_anothers_codes_are_not_ones_own(client: FlaskClient, tenant: Tenant, us
     other = tenant.colleague("viewer").second_factor()
     user.second_factor()
     for code in (other.code(), other.recovery_codes[0]):
-        assert told(login(client, user.email, code=code)) == (401, "invalid-credentials")
+        assert told(login(client, user.email, code=code)) == (401, "second-factor-refused")
 
 
 def test_new_recovery_codes_kill_the_old_ones(client: FlaskClient, user: Tenant) -> None:
@@ -142,7 +150,7 @@ def test_new_recovery_codes_kill_the_old_ones(client: FlaskClient, user: Tenant)
     assert answer.status_code == 200, answer.text
     new = answer.json["recovery_codes"]
     assert not {*new} & {*device.recovery_codes}
-    assert told(login(client, user.email, code=device.recovery_codes[0])) == (401, "invalid-credentials")
+    assert told(login(client, user.email, code=device.recovery_codes[0])) == (401, "second-factor-refused")
     assert login(client, user.email, code=new[0]).status_code == 200
 
 
@@ -163,12 +171,12 @@ def test_another_authenticator_takes_over_when_it_is_verified(client: FlaskClien
     assert told(user.post(FACTOR, {"password": PASSWORD, "code": "000000"})) == (422, "wrong-code")
     begun = user.post(FACTOR, {"password": PASSWORD, "code": old.recovery_codes[0]})
     new = Authenticator(begun.json["secret"])
-    assert told(login(client, user.email, code=new.code())) == (401, "invalid-credentials")
+    assert told(login(client, user.email, code=new.code())) == (401, "second-factor-refused")
     assert login(client, user.email, code=old.code()).status_code == 200
     assert told(user.post(f"{FACTOR}/verify", {"code": old.code(1)})) == (422, "wrong-code")
     assert user.post(f"{FACTOR}/verify", {"code": new.code()}).status_code == 200
     for code in (old.code(1), old.recovery_codes[1]):
-        assert told(login(client, user.email, code=code)) == (401, "invalid-credentials")
+        assert told(login(client, user.email, code=code)) == (401, "second-factor-refused")
     assert login(client, user.email, code=new.code(1)).status_code == 200
 
 

@@ -59,7 +59,7 @@ def test_of_eight_who_send_one_code_one_comes_in(live: LiveService, user: Tenant
     method, path, body = logging_in(user, device.code(1) if kind == "timed" else verified.json["recovery_codes"][0])
     replies = together([functools.partial(live.send, method, path, body)] * 8)
     assert sorted(reply.status for reply in replies) == [200] + [401] * 7
-    assert {reply.json["code"] for reply in replies if reply.status == 401} == {"invalid-credentials"}
+    assert {reply.json["code"] for reply in replies if reply.status == 401} == {"second-factor-refused"}
 
 
 def test_two_who_meet_over_one_code_are_one_and_without_the_lock_both(app: Flask, user: Tenant) -> None:
@@ -156,7 +156,7 @@ def test_a_secret_that_another_key_sealed_lets_in_by_recovery_codes_alone(
     device = user.second_factor()
     with secret_key(app, "another secret key, of thirty-two bytes and more"):
         assert told(login(client, user.email)) == (401, "second-factor-required")
-        assert told(login(client, user.email, code=device.code())) == (401, "invalid-credentials")
+        assert told(login(client, user.email, code=device.code())) == (401, "second-factor-refused")
         assert "a second factor cannot be read with this secret key" in capsys.readouterr().out
         assert login(client, user.email, code=device.recovery_codes[0]).status_code == 200
         begun = user.post(FACTOR, {"password": PASSWORD, "code": device.recovery_codes[1]})

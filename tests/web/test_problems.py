@@ -45,6 +45,7 @@ KEPT = {
     "invalid-credentials": "the audit log has who was refused, and why",
     "refresh-token-in-exchange": "how long further twins of this request are waited for",
     "refresh-token-reused": "the end of the session, which is in two hands",
+    "second-factor-refused": "the audit log has that somebody knows the password, and no code",
     "second-factor-required": "the audit log has that somebody knows the password",
     "wrong-code": "the audit log has who was refused",
 }

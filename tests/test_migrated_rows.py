@@ -78,3 +78,18 @@ def test_invoices_that_were_imported_before_count_as_sent(used: Database) -> Non
     shown = {one["number"]: one for one in owner.get("/v1/invoices").json["data"]}
     assert shown["A-1"]["sent_at"] == shown["A-1"]["imported_at"] is not None
     assert (shown["A-2"]["sent_at"], shown[own["number"]]["sent_at"]) == (None, None)
+
+
+def test_a_second_factor_that_was_begun_before_was_begun_when_it_was_last_touched(used: Database) -> None:
+    app, there = used
+    owner = sign_up(app, is_ready=False)
+    colleague = owner.colleague("viewer")
+    colleague.second_factor()
+    owner.begin_second_factor()
+    go_back_and_on(app, "0038")
+    with connected(there.owner) as cursor:
+        cursor.execute("SELECT user_id::text, pending_at IS NULL, pending_at = updated_at FROM second_factors")
+        assert {user: rest for user, *rest in cursor.fetchall()} == {
+            str(colleague.user_id): [True, None],
+            str(owner.user_id): [False, True],
+        }

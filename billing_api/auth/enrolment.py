@@ -106,7 +106,7 @@ def start(principal: Principal, password: str, code: str | None) -> Begun:
             raise SecondFactorEnrolled()
         _take(user, factor, code)
     secret = one_time_codes.new_secret()
-    factor.pending_secret = seal(secret, second_factors.PURPOSE)
+    factor.pending_secret, factor.pending_at = seal(secret, second_factors.PURPOSE), clock.now()
     db.session.flush()
     lockout.forget_own(user.id)
     return Begun(secret, one_time_codes.provisioning_uri(secret, organizations.current().name, user.email))
@@ -122,13 +122,13 @@ def verify(principal: Principal, code: str) -> list[str]:
     factor = second_factors.of(user.id)
     if factor is None or factor.pending_secret is None:
         raise SecondFactorEnrolled() if factor else SecondFactorNotBegun()
-    if factor.updated_at < clock.now() - _PENDING_FOR:
+    if factor.pending_at is None or factor.pending_at < clock.now() - _PENDING_FOR:
         raise SecondFactorNotBegun()
     step = second_factors.step_in(factor, factor.pending_secret, code)
     if step is None:
         raise _wrong_code(user)
     record_and_note("user.second_factor_replaced" if factor.enrolled_at else "user.second_factor_enabled", user)
-    factor.secret, factor.pending_secret = factor.pending_secret, None
+    factor.secret, factor.pending_secret, factor.pending_at = factor.pending_secret, None, None
     # That code is spent, too.
     factor.enrolled_at, factor.last_step = clock.now(), step
     touch(user)

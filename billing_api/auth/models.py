@@ -110,6 +110,8 @@ class SecondFactor(Owned, Timestamped, Model):
     user_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid)
     secret: Mapped[str | None] = mapped_column(sa.Text)
     pending_secret: Mapped[str | None] = mapped_column(sa.Text)
+    pending_at: Mapped[Instant | None] = mapped_column()
+    """Since when; where it is unknown, that is too long ago."""
     enrolled_at: Mapped[Instant | None] = mapped_column()
     last_step: Mapped[int | None] = mapped_column(sa.BigInteger)
 

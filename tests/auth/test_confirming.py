@@ -11,7 +11,7 @@ from billing_api import clock
 from billing_api.auth import lockout
 from billing_api.auth.enrolment import WrongCode
 from tests.auth.test_second_factor import told
-from tests.factories import PASSWORD, Tenant, login, sign_up
+from tests.factories import PASSWORD, Authenticator, Tenant, login, sign_up
 
 WRONG = "another long password"
 NEW = {"current_password": PASSWORD, "new_password": "a ladder of nine green moons"}
@@ -92,6 +92,19 @@ def test_the_code_of_an_enrolment_is_guessed_ten_times_and_waits_ten_minutes(app
         time.shift(dt.timedelta(minutes=10, seconds=1))
         answer = other.post("/v1/me/second-factor/verify", {"code": late.code()})
         assert (answer.status_code, answer.json["code"]) == (409, "second-factor-not-begun")
+
+
+def test_a_login_with_the_old_authenticator_gives_the_new_one_no_more_time(app: Flask, client: FlaskClient) -> None:
+    with time_machine.travel(clock.now(), tick=False) as time:
+        tenant = sign_up(app, is_ready=False)
+        old = tenant.second_factor()
+        begun = tenant.post("/v1/me/second-factor", {"password": PASSWORD, "code": old.code()})
+        new = Authenticator(begun.json["secret"])
+        time.shift(dt.timedelta(minutes=6))
+        assert login(client, tenant.email, code=old.code()).status_code == 200
+        time.shift(dt.timedelta(minutes=4, seconds=1))
+        answer = tenant.post("/v1/me/second-factor/verify", {"code": new.code()})
+        assert told(answer) == (409, "second-factor-not-begun")
 
 
 def test_a_right_password_without_its_code_is_noted(client: FlaskClient, tenant: Tenant) -> None:

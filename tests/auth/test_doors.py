@@ -139,7 +139,7 @@ def test_computed_members_of_a_part_are_refused(world: World, part: str) -> None
 
 HIDDEN = {
     "password", "password_hash", "email_key", "number_key", "digest", "organization_id", "request", "series_id",
-    "sequence_value", "number_period", "metadata_", "secret", "pending_secret", "last_step",
+    "sequence_value", "number_period", "metadata_", "secret", "pending_secret", "pending_at", "last_step",
 }  # fmt: skip
 MEANT = {"second_factor_begin": {"secret"}, "api_keys_create": {"secret"}}
 """What an operation is there to give away."""

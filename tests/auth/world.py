@@ -221,7 +221,17 @@ OF_CREDIT_NOTES = (
     "amount_refunded", "amount_available", "tax_breakdown", "seller", "buyer", "allocations", "dated_on", "series_id",
 )  # fmt: skip
 OF_USERS = ("role", "status", "scope", "password_hash", "email_key", "user_id", "is_admin")
-OF_FACTORS = ("secret", "pending_secret", "enrolled_at", "last_step", "recovery_codes", "user_id", "digest", "used_at")
+OF_FACTORS = (
+    "secret",
+    "pending_secret",
+    "pending_at",
+    "enrolled_at",
+    "last_step",
+    "recovery_codes",
+    "user_id",
+    "digest",
+    "used_at",
+)
 OF_INVITATIONS = ("digest", "token", "status", "expires_at", "accepted_at", "user_id", "invited_by_id", "email_key")
 PROTECTED = {
     "acceptances_accept": (*OF_ALL, *OF_USERS, *(set(OF_INVITATIONS) - {"token"}), "email"),

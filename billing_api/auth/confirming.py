@@ -36,7 +36,7 @@ def confirm(principal: Principal, password: str, pointer: str) -> tuple[User, Or
     with _apart():
         lockout.count_own(user_id)
         known, organization = find(User, user_id), organizations.current()
-    if not passwords.matches(known.password_hash, password):
+    if not passwords.matches(known.password_hash, password, pointer):
         with _apart():
             note("user.confirmation_refused", known, reason="wrong password")
         raise WrongPassword(faults=[Fault("wrong-password", "It is another one.", pointer)])

@@ -63,10 +63,10 @@ def digest(password: str) -> str:
         return _hasher.hash(normal)
 
 
-def matches(stored: str | None, password: str) -> bool:
+def matches(stored: str | None, password: str, pointer: str = "/password") -> bool:
     """Whether the password is the one that was hashed; without a stored hash exactly as slow, and False. Raises
     PasswordTooLong."""
-    normal = _normal(password)
+    normal = _normal(password, pointer)
     with _at_once:
         try:
             return _hasher.verify(stored or _nobody, normal) and stored is not None

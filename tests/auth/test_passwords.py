@@ -169,3 +169,17 @@ def test_more_than_a_kilobyte_is_refused_before_it_is_hashed(
     if len(password) <= 128:
         assert sign_up(client, f"much.{tenant.email}", password).json["code"] == "password-too-long"
     assert hashed == []
+
+
+def test_a_present_password_that_is_too_long_is_pointed_at_where_it_stands(tenant: Tenant, hashed: list[str]) -> None:
+    long = "\N{GRINNING FACE}" * 257
+    answers = {
+        "/current_password": tenant.put(
+            "/v1/me/password", {"current_password": long, "new_password": SIGN_UP["password"]}
+        ),
+        "/password": tenant.post("/v1/me/second-factor", {"password": long}),
+    }
+    for pointer, answer in answers.items():
+        assert (answer.status_code, answer.json["code"]) == (422, "password-too-long")
+        assert [fault["pointer"] for fault in answer.json["errors"]] == [pointer]
+    assert hashed == []

@@ -91,11 +91,11 @@ def test_a_password_that_changes_meanwhile_proves_nothing(
 ) -> None:
     device, matches = user.second_factor(), passwords.matches
 
-    def and_meanwhile(stored: str | None, password: str) -> bool:
+    def and_meanwhile(*given: str) -> bool:
         with app.app_context(), transaction():
             enter(user.organization_id)
             find(User, user.user_id, lock=True).password_hash = passwords.digest("another password")
-        return matches(stored, password)
+        return matches(*given)
 
     monkeypatch.setattr(passwords, "matches", and_meanwhile)
     answer = user.post(path, {"password": PASSWORD, "code": device.code()})

@@ -34,7 +34,12 @@ class TooManyAttempts(TooManyRequests):
     title = "Too many failed attempts"
 
 
-def count(email: str) -> None:
+Counted = dict[str, str | None]
+"""What is to be noted of an attempt if it fails: where that closes the address `closed_until`, which is None where only
+a new password opens it again."""
+
+
+def count(email: str) -> Counted:
     """Count an attempt at an address as failed, before its secret is looked at; who succeeds is to `forget` it.
 
     It holds the row to the end of the unit of work. Where guesses must not wait for each other, commit before the hash;
@@ -43,7 +48,7 @@ def count(email: str) -> None:
     Raises:
         TooManyAttempts: this one is not to be looked at; it was not counted.
     """
-    _count(_of_address(email))
+    return _count(_of_address(email))
 
 
 def count_own(user_id: uuid.UUID) -> None:
@@ -79,7 +84,7 @@ def forget_old(at_most: int) -> int:
     return len(db.session.scalars(gone.execution_options(synchronize_session=False)).all())
 
 
-def _count(subject: bytes) -> None:
+def _count(subject: bytes) -> Counted:
     now = clock.now()
     counted = db.session.execute(_counting(subject, now)).first()
     if counted is None:
@@ -87,6 +92,7 @@ def _count(subject: bytes) -> None:
         seconds = _seconds_to_wait(held, now)
         detail = f"Too many attempts have failed. Wait {seconds} seconds, or set a new password by mail."
         raise TooManyAttempts(detail, headers={"Retry-After": str(seconds)})
+    return _closing(counted.failed_at, counted.in_row, now)
 
 
 def _forget(subject: bytes) -> None:
@@ -108,8 +114,16 @@ def _counting(subject: bytes, now: dt.datetime) -> Any:
             set_={"failed_at": sa.func.array_append(kept, now), "in_row": in_row + 1},
             where=is_open,
         )
-        .returning(in_row)
+        .returning(times, in_row)
     )
+
+
+def _closing(failed_at: list[dt.datetime], in_row: int, now: dt.datetime) -> Counted:
+    if in_row >= MOST_IN_ROW:
+        return {"closed_until": None}
+    until = failed_at[0].astimezone(dt.UTC) + WITHIN
+    is_closed = len(failed_at) == MOST and until > now
+    return {"closed_until": until.isoformat().replace("+00:00", "Z")} if is_closed else {}
 
 
 def _seconds_to_wait(held: LoginAttempts | None, now: dt.datetime) -> int:

@@ -11,6 +11,7 @@ import structlog
 from billing_api import clock
 from billing_api.audit_log.service import note, record_and_note
 from billing_api.auth import one_time_codes
+from billing_api.auth.lockout import Counted
 from billing_api.auth.models import RecoveryCode, SecondFactor, User
 from billing_api.database import db
 from billing_api.errors import Unauthenticated
@@ -55,8 +56,9 @@ def active(user_id: uuid.UUID) -> SecondFactor | None:
     return factor if factor is not None and factor.enrolled_at is not None else None
 
 
-def is_passed(user: User, code: str | None) -> bool:
-    """Whether a user whose password was right may come in with this code. The user must be locked.
+def is_passed(user: User, code: str | None, counted: Counted) -> bool:
+    """Whether a user whose password was right may come in with this code. The user must be locked; the attempt was
+    counted.
 
     Raises:
         SecondFactorRequired: they must send one, and have not.
@@ -67,7 +69,7 @@ def is_passed(user: User, code: str | None) -> bool:
     if code is None or not one_time_codes.plain(code):
         # Somebody knows the password: who has the log sees it, whether a code follows or not.
         unit().actor = SYSTEM
-        note("login.code_required", user)
+        note("login.code_required", user, **counted)
         raise SecondFactorRequired()
     return takes(user, factor, code)
 

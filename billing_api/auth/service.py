@@ -12,6 +12,7 @@ from uuid_utils.compat import uuid7
 
 from billing_api.audit_log.service import note, note_nothing, record_and_note
 from billing_api.auth import confirming, lockout, passwords, resets, second_factors, sessions
+from billing_api.auth.lockout import Counted
 from billing_api.auth.models import User
 from billing_api.auth.second_factors import SecondFactorRefused
 from billing_api.auth.sessions import Grant, Terms
@@ -78,19 +79,19 @@ def login(email: str, password: str, terms: Terms, code: str | None = None) -> G
     """
     # A unit of its own, so that no connection is held while the password is hashed.
     with transaction():
-        lockout.count(email)
+        counted = lockout.count(email)
         known = by_email(email)
     if not passwords.matches(known.password_hash if known else None, password) or known is None:
-        raise _refused(known, "wrong password")
+        raise _refused(known, "wrong password", counted)
     enter(known.organization_id, Actor("user", known.id))
     user, organization = _locked(known), organizations.current()
     if user is None:
-        raise _refused(known, "wrong password")
+        raise _refused(known, "wrong password", counted)
     if bar := _bar(user, organization):
-        raise _refused(user, bar)
-    if not second_factors.is_passed(user, code):
+        raise _refused(user, bar, counted)
+    if not second_factors.is_passed(user, code, counted):
         # It weighs as much as a wrong password, and was counted like one.
-        raise _refused(user, "wrong code", SecondFactorRefused)
+        raise _refused(user, "wrong code", counted, SecondFactorRefused)
     lockout.forget(email)
     return sessions.start(organization, user, terms)
 
@@ -203,7 +204,9 @@ def _bar(user: User, organization: Organization) -> str | None:
     return "organization closed" if organization.closed_at is not None else None
 
 
-def _refused(known: User | None, reason: str, refusal: type[Unauthenticated] = InvalidCredentials) -> Unauthenticated:
+def _refused(
+    known: User | None, reason: str, counted: Counted, refusal: type[Unauthenticated] = InvalidCredentials
+) -> Unauthenticated:
     """The refusal of a login, which its organization can read about. An address that nobody has belongs to none, and
     takes as long."""
     refused_logins.labels(reason if known else "unknown address").inc()
@@ -212,7 +215,7 @@ def _refused(known: User | None, reason: str, refusal: type[Unauthenticated] = I
     else:
         # As the system: whoever came is not known to be the user.
         enter(known.organization_id)
-        note("login.refused", known, reason=reason)
+        note("login.refused", known, reason=reason, **counted)
     return refusal()
 
 

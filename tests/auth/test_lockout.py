@@ -4,6 +4,7 @@ import datetime as dt
 import threading
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -138,6 +139,53 @@ def test_after_a_hundred_in_a_row_only_a_new_password_opens_the_address(
     assert guess(client, tenant.email, PASSWORD).status_code == 200
 
 
+def noted(tenant: Tenant, action: str = "login.refused") -> list[dict[str, Any]]:
+    """What the audit log says of failed logins, the oldest first."""
+    found = tenant.get(f"/v1/audit-log?action={action}&sort=created_at&limit=100").json["data"]
+    return [one["data"] for one in found]
+
+
+def instant(at: dt.datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
+
+
+def test_the_failure_that_closes_an_address_says_so_in_the_audit_log(
+    client: FlaskClient, tenant: Tenant, later: Callable[[dt.timedelta], None]
+) -> None:
+    began = clock.now()
+    guesses(client, tenant.email, 4)
+    later(dt.timedelta(minutes=10))
+    guesses(client, tenant.email, 9)
+    usual = {"reason": "wrong password"}
+    closing = {**usual, "closed_until": instant(began + QUARTER)}
+    assert noted(tenant) == [usual] * 9 + [closing]
+    later(dt.timedelta(minutes=5))
+    guesses(client, tenant.email, 5)
+    again = {**usual, "closed_until": instant(began + dt.timedelta(minutes=25))}
+    assert noted(tenant)[10:] == [usual] * 3 + [again]
+
+
+def test_a_code_that_is_lacking_or_wrong_may_close_an_address_too(client: FlaskClient, tenant: Tenant) -> None:
+    lacking, wrong = tenant.colleague("viewer"), tenant.colleague("viewer")
+    for user, code in ((lacking, ""), (wrong, "000000")):
+        user.second_factor()
+        for _ in range(10):
+            assert login(client, user.email, code=code).status_code == 401
+    for action in ("login.code_required", "login.refused"):
+        assert ["closed_until" in data for data in noted(tenant, action)] == [False] * 9 + [True]
+
+
+def test_what_only_a_new_password_opens_is_noted_as_closed_for_good(
+    app: Flask, client: FlaskClient, tenant: Tenant
+) -> None:
+    guess(client, tenant.email)
+    with app.app_context(), transaction():
+        held = sa.update(LoginAttempts).where(LoginAttempts.subject == lockout._of_address(tenant.email))
+        db.session.execute(held.values(in_row=99))
+    assert guesses(client, tenant.email, 2) == {401: 1, 429: 1}
+    assert noted(tenant)[-1] == {"reason": "wrong password", "closed_until": None}
+
+
 def attempts(app: Flask, email: str) -> tuple[int, int] | None:
     """How many times are kept, and how many failures there were in a row."""
     with app.app_context(), transaction(read_only=True):
@@ -218,6 +266,6 @@ def test_of_sixty_four_guesses_at_two_workers_ten_are_answered(live: LiveService
 def test_without_the_count_every_guess_is_looked_at(
     client: FlaskClient, tenant: Tenant, verified: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lockout, "count", lambda _: None)
+    monkeypatch.setattr(lockout, "count", lambda _: {})
     assert guesses(client, tenant.email, 12) == {401: 12}
     assert len(verified) == 12

@@ -93,7 +93,17 @@ def refuse_weak(password: str, *words: str, pointer: str = "/password") -> None:
 def refuse_same(present: str, new: str, pointer: str) -> None:
     """Refuse a new password that is the present one. Raises PasswordUnchanged, PasswordTooLong."""
     if _normal(new, pointer) == _normal(present):
-        raise PasswordUnchanged(faults=[Fault("password-unchanged", "Another one belongs here.", pointer)])
+        raise _unchanged(pointer)
+
+
+def refuse_kept(stored: str, new: str) -> None:
+    """The same where only the hash of the present one is known. Raises PasswordUnchanged, PasswordTooLong."""
+    if matches(stored, new):
+        raise _unchanged("/password")
+
+
+def _unchanged(pointer: str) -> PasswordUnchanged:
+    return PasswordUnchanged(faults=[Fault("password-unchanged", "Another one belongs here.", pointer)])
 
 
 def _judged(text: str, words: list[str]) -> tuple[int, str]:

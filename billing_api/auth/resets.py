@@ -65,6 +65,7 @@ def confirm(token: str, password: str) -> None:
     Raises:
         InvalidPasswordReset: whatever is wrong with the token.
         PasswordTooWeak: it would be guessed early. The token holds on.
+        PasswordUnchanged: it is the present one. The token holds on.
     """
     # A unit of its own, so that no connection is held while the password is hashed.
     with transaction():
@@ -75,6 +76,7 @@ def confirm(token: str, password: str) -> None:
         if organization.closed_at is not None:
             raise _invalid()
     passwords.refuse_weak(password, known.email, known.name, organization.name)
+    passwords.refuse_kept(known.password_hash, password)
     password_hash = passwords.digest(password)
     enter(reset.organization_id, Actor("user", reset.user_id))
     # The lock under which tokens are made and ended, so that of many at once one is the first.

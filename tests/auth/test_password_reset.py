@@ -199,6 +199,17 @@ def test_a_weak_password_is_refused_and_the_token_holds_on(client: FlaskClient, 
     assert confirm(client, token).status_code == 204
 
 
+def test_the_present_password_is_refused_and_the_token_holds_on(client: FlaskClient, shared: Tenant) -> None:
+    person = shared.colleague("viewer")
+    ask(client, person.email)
+    token = mailed(shared, person.email)
+    same = confirm(client, token, PASSWORD)
+    assert (same.status_code, same.json["code"]) == (422, "password-unchanged")
+    assert [fault["pointer"] for fault in same.json["errors"]] == ["/password"]
+    assert person.get("/v1/me").status_code == 200
+    assert confirm(client, token).status_code == 204
+
+
 def test_a_token_stands_nowhere_but_in_its_mail(
     client: FlaskClient, shared: Tenant, addresses: Addresses, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -26,7 +26,7 @@ _BEARER = re.compile(r"(?i:Bearer) ([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-
 """One token in the compact form (RFC 7515) and nothing beside it, behind the scheme in any letters (RFC 9110, section
 11.1): Flask-JWT-Extended takes a list of credentials, verifies one of them, and knows one spelling of the scheme."""
 
-_ELSEWHERE = "`Authorization` takes `Bearer <access token>`, and this is none. An API key travels in `X-API-Key`."
+_ELSEWHERE = "This is no access token: send `Authorization: Bearer <access token>`, or an API key in `X-API-Key`."
 
 
 class SeveralCredentials(Malformed):

@@ -21,7 +21,7 @@ from tests.factories import Tenant, sign_up
 
 EXPIRED = "The access token has expired. Refresh it, or log in again."
 
-NO_TOKEN = "`Authorization` takes `Bearer <access token>`, and this is none. An API key travels in `X-API-Key`."
+NO_TOKEN = "This is no access token: send `Authorization: Bearer <access token>`, or an API key in `X-API-Key`."
 
 
 @pytest.fixture(scope="module")

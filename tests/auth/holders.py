@@ -28,13 +28,17 @@ class ByCookie(Tenant):
 
 @dataclass
 class ByKey(Tenant):
-    """A service whose key has every scope that there is."""
+    """A service with a key."""
 
     secret: str = ""
 
     @property
     def headers(self) -> dict[str, str]:
         return {"X-API-Key": self.secret}
+
+
+def _key(owner: Tenant, scopes: tuple[str, ...]) -> dict[str, Any]:
+    return created(owner.post("/v1/api-keys", {"name": "A shop", "scopes": scopes or sorted(ROLES["owner"])}))
 
 
 def by_cookie(owner: Tenant) -> ByCookie:
@@ -46,15 +50,15 @@ def by_cookie(owner: Tenant) -> ByCookie:
     return page
 
 
-def by_key(owner: Tenant) -> ByKey:
-    """A service with a key."""
-    key = created(owner.post("/v1/api-keys", {"name": "All", "scopes": sorted(ROLES["owner"])}))
+def by_key(owner: Tenant, *scopes: str) -> ByKey:
+    """A service whose key has these scopes, or every one that there is."""
+    key = _key(owner, scopes)
     return ByKey(owner.app, owner.organization_id, owner.user_id, owner.email, "", "", secret=key["secret"])
 
 
-def by_client(owner: Tenant) -> Tenant:
+def by_client(owner: Tenant, *scopes: str) -> Tenant:
     """A service with a token that it got for its key as an OAuth 2 client."""
-    key = created(owner.post("/v1/api-keys", {"name": "All", "scopes": sorted(ROLES["owner"])}))
+    key = _key(owner, scopes)
     form = {"grant_type": "client_credentials", "client_id": key["id"], "client_secret": key["secret"]}
     token = owner.app.test_client().post("/v1/auth/token", data=form).json["access_token"]
     return Tenant(owner.app, owner.organization_id, owner.user_id, owner.email, token, "")

@@ -284,3 +284,10 @@ def test_a_list_reads_about_as_many_rows_as_it_shows(big: Tenant, resource: str,
     plan = plan_of(big, f"/v1/{resource}?{query}", TABLES.get(resource, resource))
     assert not [node for node in nodes(plan) if node["Node Type"] == "Seq Scan"], plan
     assert rows_read(plan) <= MOST_READ, plan
+
+
+@pytest.mark.parametrize("query", ["after=0", "after=15000", "type=invoice.voided,invoice.paid,invoice.created"])
+def test_events_cost_no_more_where_some_of_them_are_hidden(big: Tenant, query: str) -> None:
+    plan = plan_of(big.colleague("viewer"), f"/v1/events?{query}", "events")
+    assert not [node for node in nodes(plan) if node["Node Type"] == "Seq Scan"], plan
+    assert rows_read(plan) <= MOST_READ, plan

@@ -42,8 +42,8 @@ a new password opens it again."""
 def count(email: str) -> Counted:
     """Count an attempt at an address as failed, before its secret is looked at; who succeeds is to `forget` it.
 
-    It holds the row to the end of the unit of work. Where guesses must not wait for each other, commit before the hash;
-    where it is counted in the unit of a request, the refusal must be one that `keeps`.
+    It holds the row to the end of the unit of work, which is to be committed before the hash: guesses must not wait for
+    each other, and a refusal that comes after must not undo it.
 
     Raises:
         TooManyAttempts: this one is not to be looked at; it was not counted.

@@ -31,7 +31,7 @@ def whoami(client: FlaskClient, access_token: str) -> TestResponse:
     return client.get("/v1/me", headers={"Authorization": f"Bearer {access_token}"})
 
 
-OF_THE_SERVICE = passwords._hasher
+OF_THE_SERVICE, OF_NOBODY = passwords._hasher, passwords._nobody
 """As it is before the tests make it hasty."""
 
 
@@ -39,6 +39,7 @@ def test_passwords_are_hashed_at_full_strength() -> None:
     # The OWASP password storage cheat sheet (2025) asks for 19 MiB and two passes at least.
     stored = OF_THE_SERVICE.hash(PASSWORD)
     assert stored.startswith("$argon2id$v=19$m=19456,t=3,p=1$")
+    assert not OF_THE_SERVICE.check_needs_rehash(OF_NOBODY), "who does not exist takes as long"
     assert passwords.matches(stored, PASSWORD)
     assert not passwords.matches(stored, PASSWORD + "!")
 

@@ -6,7 +6,8 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 COMPILE := $(BIN)/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate
 CORES = $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ "$$cores" -gt 4 ] && echo 4 || echo "$$cores")
-PYTEST = $(BIN)/pytest -n $(CORES) --dist worksteal
+# One more than there are cores: a test often waits, for a lock, a process or the database.
+PYTEST = $(BIN)/pytest -n $$(($(CORES) + 1)) --dist worksteal
 ARGS ?=
 # Each of many processes would compile the program anew, and each run the tests.
 unexport PYTHONDONTWRITEBYTECODE

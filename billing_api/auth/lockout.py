@@ -58,13 +58,18 @@ def count_own(user_id: uuid.UUID) -> None:
 
 
 def forget(email: str) -> None:
-    """The attempts at this address are of no account any more: a secret was right, or the password is a new one."""
+    """The attempts at this address are of no account any more, because a secret was right."""
     _forget(_of_address(email))
 
 
 def forget_own(user_id: uuid.UUID) -> None:
     """The same for the attempts of a user who is logged in."""
     _forget(_of_user(user_id))
+
+
+def forget_all(email: str, user_id: uuid.UUID) -> None:
+    """Both of them: the password is a new one, or the user is gone."""
+    _forget(_of_address(email), _of_user(user_id))
 
 
 def forget_old(at_most: int) -> int:
@@ -95,8 +100,8 @@ def _count(subject: bytes) -> Counted:
     return _closing(counted.failed_at, counted.in_row, now)
 
 
-def _forget(subject: bytes) -> None:
-    db.session.execute(sa.delete(LoginAttempts).where(LoginAttempts.subject == subject))
+def _forget(*subjects: bytes) -> None:
+    db.session.execute(sa.delete(LoginAttempts).where(LoginAttempts.subject.in_(subjects)))
 
 
 def _counting(subject: bytes, now: dt.datetime) -> Any:

@@ -69,12 +69,7 @@ def confirm(token: str, password: str) -> None:
     """
     # A unit of its own, so that no connection is held while the password is hashed.
     with transaction():
-        reset = _held(token)
-        enter(reset.organization_id)
-        known = find(User, reset.user_id)
-        organization = organizations.current()
-        if organization.closed_at is not None:
-            raise _invalid()
+        reset, known, organization = _held(token)
     passwords.refuse_weak(password, known.email, known.name, organization.name)
     passwords.refuse_kept(known.password_hash, password)
     password_hash = passwords.digest(password)
@@ -86,8 +81,7 @@ def confirm(token: str, password: str) -> None:
     user.password_hash = password_hash
     record("user.password_changed", user)
     note("user.password_reset", user)
-    lockout.forget(user.email)
-    lockout.forget_own(user.id)
+    lockout.forget_all(user.email, user.id)
     end_all(user.id)
     sessions.end_all(user.id, "password reset")
 
@@ -149,14 +143,18 @@ def _alive(user_id: uuid.UUID) -> Any:
     )
 
 
-def _held(token: str) -> PasswordReset:
-    """The token as it is kept, looked for across tenants. Raises InvalidPasswordReset."""
+def _held(token: str) -> tuple[PasswordReset, User, Organization]:
+    """The token as it is kept, looked for across tenants, and whom it was mailed to. Raises InvalidPasswordReset."""
     digest = opaque_tokens.digest(token)
     reveal("password_reset_digest", digest)
     reset = db.session.scalars(sa.select(PasswordReset).where(PasswordReset.digest == digest)).one_or_none()
     if reset is None or not _is_good(reset):
         raise _invalid()
-    return reset
+    enter(reset.organization_id)
+    user, organization = find(User, reset.user_id), organizations.current()
+    if organization.closed_at is not None:
+        raise _invalid()
+    return reset, user, organization
 
 
 def _is_good(reset: PasswordReset) -> bool:

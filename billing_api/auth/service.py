@@ -113,8 +113,7 @@ def change_password(principal: Principal, present: str, new: str, terms: Terms) 
     user = confirming.lock(known, "/current_password")
     user.password_hash = password_hash
     record_and_note("user.password_changed", user)
-    lockout.forget(user.email)
-    lockout.forget_own(user.id)
+    lockout.forget_all(user.email, user.id)
     resets.end_all(user.id)
     sessions.end_all(user.id, "password changed")
     return sessions.start(organizations.current(), user, terms)
@@ -143,7 +142,7 @@ def remove(user: User) -> None:
     sessions.delete_all(user.id)
     second_factors.delete(user.id)
     resets.delete_all(user.id)
-    lockout.forget(user.email)
+    lockout.forget_all(user.email, user.id)
     db.session.delete(user)
     db.session.flush()
 

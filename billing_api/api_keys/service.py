@@ -5,7 +5,7 @@ import hmac
 import re
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -85,14 +85,10 @@ def create(values: Mapping[str, Any], maker: Principal) -> ApiKey:
         ScopeNotHeld: it would reach further than its maker.
         ExpiryBeyondMaker: it would outlast the key that makes it.
         ExpiryInPast: it would never be good.
+        Unauthenticated: the maker was disabled, given another role, or revoked just now.
     """
     users.hold(maker)
-    beyond = [index for index, scope in enumerate(values["scopes"]) if not maker.may(scope)]
-    if beyond:
-        detail = "You do not have this scope."
-        raise ScopeNotHeld(faults=[Fault("scope-not-held", detail, f"/scopes/{index}") for index in beyond])
-    if values["expires_at"] is not None and values["expires_at"] <= clock.now():
-        raise ExpiryInPast(faults=[Fault("expiry-in-past", "A time to come belongs here.", "/expires_at")])
+    _refuse_beyond(values["scopes"], maker)
     _refuse_longer(values["expires_at"], maker)
     secret = opaque_tokens.new("bk")
     key = ApiKey(
@@ -158,7 +154,16 @@ def client(id: str, secret: str) -> Known | None:
     return None if known is None or known.has_expired else known
 
 
+def _refuse_beyond(scopes: Sequence[str], maker: Principal) -> None:
+    detail = "You do not have this scope."
+    beyond = [index for index, scope in enumerate(scopes) if not maker.may(scope)]
+    if beyond:
+        raise ScopeNotHeld(faults=[Fault("scope-not-held", detail, f"/scopes/{index}") for index in beyond])
+
+
 def _refuse_longer(expires_at: dt.datetime | None, maker: Principal) -> None:
+    if expires_at is not None and expires_at <= clock.now():
+        raise ExpiryInPast(faults=[Fault("expiry-in-past", "A time to come belongs here.", "/expires_at")])
     if maker.actor_type != "api_key":
         return
     latest = find(ApiKey, maker.actor_id).expires_at

@@ -39,19 +39,11 @@ def requires(
     """
     if unknown := set(scopes) - SCOPES:
         raise LookupError(f"there is no scope {', '.join(sorted(unknown))}")
+    marks = {"required_scopes": scopes, "stores_replies": stores, "takes_if_match": matches, "refusals": refusals}
 
     def decorator(view: View) -> View:
-        inner = once(view, shows_once) if stores else view
-
-        @wraps(view)
-        def guarded(*args: Any, **kwargs: Any) -> Any:
-            principal = authenticate()
-            rate_limits.count(principal)
-            admit(principal, *scopes, asks_first=asks_first)
-            return inner(*args, **kwargs) if request.method == "POST" else view(*args, **kwargs)
-
-        marks = {"required_scopes": scopes, "stores_replies": stores, "takes_if_match": matches, "refusals": refusals}
-        return _marked(guarded, is_guarded=True, **marks)
+        posted = once(view, shows_once) if stores else view
+        return _marked(_guarded(view, posted, scopes, asks_first=asks_first), is_guarded=True, **marks)
 
     return decorator
 
@@ -88,6 +80,19 @@ def also_requires(*scopes: str) -> None:
     """Ask the principal of this request for more than its route does, where the body asks for more. Raises
     InsufficientScope."""
     insist(g.principal, scopes)
+
+
+def _guarded(view: View, posted: View, scopes: tuple[str, ...], *, asks_first: bool) -> View:
+    """The view behind its guard; a POST goes to what is `posted`."""
+
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        principal = authenticate()
+        rate_limits.count(principal)
+        admit(principal, *scopes, asks_first=asks_first)
+        return posted(*args, **kwargs) if request.method == "POST" else view(*args, **kwargs)
+
+    return guarded
 
 
 def _marked(view: View, **marks: Any) -> View:

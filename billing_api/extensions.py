@@ -3,5 +3,5 @@
 from flask_jwt_extended import JWTManager
 from flask_migrate import Migrate
 
-jwt = JWTManager()
+jwt_manager = JWTManager()
 migrate = Migrate()

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from billing_api.web.credentials import REQUIRED_CLAIMS
+from billing_api.web.tokens import REQUIRED_CLAIMS
 from tests.factories import Tenant
 
 STRANGER = Ed25519PrivateKey.generate()

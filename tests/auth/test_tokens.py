@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from billing_api import keys
 from billing_api.auth.models import User
 from billing_api.database import enter, find, transaction
-from billing_api.web.credentials import REQUIRED_CLAIMS
+from billing_api.web.tokens import REQUIRED_CLAIMS
 from config import Config
 from tests.auth.forgery import LINES, TOKENS, Forger
 from tests.auth.holders import by_key

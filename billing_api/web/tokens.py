@@ -6,10 +6,12 @@ import uuid
 from typing import Any
 
 import jwt
+import orjson
 from cryptography.hazmat.primitives import serialization
 from flask import Flask, current_app, g
 from flask_jwt_extended import create_access_token
 from jwt.exceptions import InvalidTokenError
+from jwt.utils import base64url_decode
 
 from billing_api.domain.access import scope_text
 from billing_api.extensions import jwt_manager
@@ -71,8 +73,7 @@ def verified(token: str) -> dict[str, Any]:
         ExpiredSignatureError: it is ours, but its time is over.
         PyJWTError, ValueError, TypeError: it is none of ours.
     """
-    kid = jwt.get_unverified_header(token).get("kid")
-    key = _keys().public(kid) if isinstance(kid, str) else None
+    key = _keys().public(_kid(token))
     if key is None:
         raise InvalidTokenError("unknown key id")
     issuer = current_app.config["JWT_ENCODE_ISSUER"]
@@ -99,6 +100,14 @@ def key_set() -> dict[str, Any]:
             for kid, key in sorted(_keys().signing.items())
         ]
     }
+
+
+def _kid(token: str) -> str:
+    """Which key a token names. The library would read all of it for that, letter by letter."""
+    header = orjson.loads(base64url_decode(token.partition(".")[0]))
+    if not isinstance(header, dict) or not isinstance(header.get("kid"), str):
+        raise InvalidTokenError("no key id")
+    return str(header["kid"])
 
 
 def _is_complete(claims: dict[str, Any]) -> bool:

@@ -41,8 +41,8 @@ STAGES = {
 }  # fmt: skip
 """At which stage a file of a resource stands; one that grew too long is split within its stage."""
 FOUNDATION = (
-    "circuit_breaker", "clock", "database", "errors", "extensions", "keys", "opaque_tokens", "sealing", "tenancy",
-    "unit_of_work",
+    "circuit_breaker", "clock", "database", "errors", "extensions", "keys", "opaque_tokens", "sealing",
+    "sliding_window", "tenancy", "unit_of_work",
 )  # fmt: skip
 """What rooms stand on; all other files at the top start the service, know every room, and are known by none."""
 FORMS = ("web.fields", "web.filters", "web.lists", "web.decimals", "web.bodies", "web.json", "web.pagination")
@@ -52,7 +52,8 @@ MAY_KNOW = {
     "domain": {"domain", "errors"},
     "models": {"database", "domain", "errors", "clock", "models"},
     "service": {
-        "database", "unit_of_work", "opaque_tokens", "sealing", "domain", "errors", "clock", "models", "service",
+        "database", "unit_of_work", "opaque_tokens", "sealing", "sliding_window", "domain", "errors", "clock", "models",
+        "service",
     },
     "schemas": {"domain", "schemas", *FORMS},
     "routes": {"errors", "web", "own service", "own models", "schemas"},

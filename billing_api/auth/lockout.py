@@ -5,7 +5,6 @@ counted like all others, and none is kept as it is: what stands in the table nam
 """
 
 import datetime as dt
-import math
 import uuid
 from typing import Any
 
@@ -18,9 +17,9 @@ from billing_api.database import db
 from billing_api.domain.emails import fold
 from billing_api.errors import TooManyRequests
 from billing_api.sealing import fingerprint
+from billing_api.sliding_window import SlidingWindow
 
-MOST = 10
-WITHIN = dt.timedelta(minutes=15)
+WINDOW = SlidingWindow(10, dt.timedelta(minutes=15))
 MOST_IN_ROW = 100
 KEPT = dt.timedelta(days=30)
 
@@ -105,19 +104,15 @@ def _forget(*subjects: bytes) -> None:
 
 
 def _counting(subject: bytes, now: dt.datetime) -> Any:
-    """One statement, so that of many at once each sees what the others have counted; it gives no row for an address
-    that is closed."""
+    """It gives no row for an address that is closed."""
     times, in_row = LoginAttempts.failed_at, LoginAttempts.in_row
-    # All but the oldest where there are as many as are looked at: that one decides how long to wait.
-    kept = sa.case((sa.func.cardinality(times) < MOST, times), else_=times[2:MOST])
-    is_open = sa.and_(in_row < MOST_IN_ROW, sa.or_(sa.func.cardinality(times) < MOST, times[1] <= now - WITHIN))
     return (
         postgresql.insert(LoginAttempts)
         .values(subject=subject, failed_at=[now], in_row=1)
         .on_conflict_do_update(
             index_elements=[LoginAttempts.subject],
-            set_={"failed_at": sa.func.array_append(kept, now), "in_row": in_row + 1},
-            where=is_open,
+            set_={"failed_at": WINDOW.with_one_more(times, now), "in_row": in_row + 1},
+            where=sa.and_(in_row < MOST_IN_ROW, WINDOW.has_room(times, now)),
         )
         .returning(times, in_row)
     )
@@ -126,16 +121,16 @@ def _counting(subject: bytes, now: dt.datetime) -> Any:
 def _closing(failed_at: list[dt.datetime], in_row: int, now: dt.datetime) -> Counted:
     if in_row >= MOST_IN_ROW:
         return {"closed_until": None}
-    until = failed_at[0].astimezone(dt.UTC) + WITHIN
-    is_closed = len(failed_at) == MOST and until > now
+    until = failed_at[0].astimezone(dt.UTC) + WINDOW.within
+    is_closed = len(failed_at) == WINDOW.most and until > now
     return {"closed_until": until.isoformat().replace("+00:00", "Z")} if is_closed else {}
 
 
 def _seconds_to_wait(held: LoginAttempts | None, now: dt.datetime) -> int:
     """Until the oldest of the last ten does not count any more; where no wait helps, the longest one."""
     if held is None or held.in_row >= MOST_IN_ROW:
-        return int(WITHIN.total_seconds())
-    return max(1, math.ceil((held.failed_at[0] + WITHIN - now).total_seconds()))
+        return int(WINDOW.within.total_seconds())
+    return WINDOW.seconds_to_wait(held.failed_at[0], now)
 
 
 def _of_address(email: str) -> bytes:

@@ -10,11 +10,12 @@ from billing_api.mail import quotas
 from billing_api.mail import service as mail
 from billing_api.organizations import service as organizations
 from billing_api.sealing import fingerprint
+from billing_api.sliding_window import SlidingWindow
 from billing_api.unit_of_work import unit
 
-DAY, HOUR = dt.timedelta(days=1), dt.timedelta(hours=1)
-MOST_A_DAY = 100
-MOST_AN_HOUR_TO_ONE = 3
+HOUR = dt.timedelta(hours=1)
+OF_AN_ORGANIZATION = SlidingWindow(100, 24 * HOUR)
+TO_AN_ADDRESS = SlidingWindow(3, HOUR)
 
 
 class TooManyInvitations(TooManyRequests):
@@ -37,10 +38,10 @@ def send(invitation: Invitation, token: str, front_end: str | None, *, has_accou
 
 def _count(email: str) -> None:
     # The organization first, always: two who invite never wait for each other in a ring.
-    for subject, most, within in (
-        (fingerprint(str(unit().tenant), "invitations of an organization"), MOST_A_DAY, DAY),
-        (fingerprint(fold(email), "invitations to an address"), MOST_AN_HOUR_TO_ONE, HOUR),
+    for subject, window in (
+        (fingerprint(str(unit().tenant), "invitations of an organization"), OF_AN_ORGANIZATION),
+        (fingerprint(fold(email), "invitations to an address"), TO_AN_ADDRESS),
     ):
-        if seconds := quotas.take(subject, most, within):
-            detail = f"{most} were sent within {within // HOUR} h. Wait {seconds} seconds."
+        if seconds := quotas.take(subject, window):
+            detail = f"{window.most} were sent within {window.within // HOUR} h. Wait {seconds} seconds."
             raise TooManyInvitations(detail, headers={"Retry-After": str(seconds)})

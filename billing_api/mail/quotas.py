@@ -1,4 +1,4 @@
-"""How many mails may go out in a time: counted in one statement, so that of many at once not one goes uncounted.
+"""How many mails may go out in a time.
 
 Whom they go to is counted across all organizations, and kept as a fingerprint, which names nobody without the secret
 key.
@@ -12,36 +12,34 @@ from sqlalchemy.dialects import postgresql
 from billing_api import clock
 from billing_api.database import db
 from billing_api.mail.models import MailQuota
+from billing_api.sliding_window import SlidingWindow
 
 LONGEST = dt.timedelta(days=1)
 """Nothing is counted for longer."""
 
 
-def take(subject: bytes, most: int, within: dt.timedelta) -> int:
+def take(subject: bytes, window: SlidingWindow) -> int:
     """Count one more of what this fingerprint stands for; its row is held to the end of the unit of work.
 
     Returns:
-        0, or, where there were `most` (100 at most) in this time already, so many seconds to wait, and nothing was
-        counted.
+        0, or, where there is no room in the window (of 100 at most, and not longer than `LONGEST`), so many seconds to
+        wait, and nothing was counted.
     """
     now, times = clock.now(), MailQuota.taken_at
-    # All but the oldest where there are as many as are looked at: that one decides how long to wait.
-    kept = sa.case((sa.func.cardinality(times) < most, times), else_=times[2:most])
     counted = (
         postgresql.insert(MailQuota)
         .values(subject=subject, taken_at=[now])
         .on_conflict_do_update(
             index_elements=[MailQuota.subject],
-            set_={"taken_at": sa.func.array_append(kept, now)},
-            where=sa.or_(sa.func.cardinality(times) < most, times[1] <= now - within),
+            set_={"taken_at": window.with_one_more(times, now)},
+            where=window.has_room(times, now),
         )
         .returning(MailQuota.subject)
     )
     if db.session.execute(counted).first() is not None:
         return 0
     oldest: dt.datetime = db.session.scalars(sa.select(times[1]).where(MailQuota.subject == subject)).one()
-    # Rounded up.
-    return max(1, -((now - within - oldest) // dt.timedelta(seconds=1)))
+    return window.seconds_to_wait(oldest, now)
 
 
 def forget_old(at_most: int) -> int:

@@ -172,7 +172,7 @@ def test_the_limit_spares_the_token_that_was_mailed(client: FlaskClient, shared:
 
 def test_a_new_password_opens_an_address_that_was_closed(client: FlaskClient, shared: Tenant) -> None:
     person = shared.colleague("viewer")
-    for _ in range(lockout.MOST):
+    for _ in range(lockout.WINDOW.most):
         login(client, person.email, "wrong")
     assert login(client, person.email, PASSWORD).status_code == 429
     ask(client, person.email)

@@ -18,6 +18,7 @@ import orjson
 import sqlalchemy as sa
 from flask import Response, current_app, g, request
 from flask_smorest.utils import get_appcontext
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -73,7 +74,9 @@ class StoredReply(Model):
     actor_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid, primary_key=True)
     key: Mapped[str] = mapped_column(sa.Text, primary_key=True)
     fingerprint: Mapped[str] = mapped_column(sa.Text)
-    """The digest of the request, and behind it the scopes of its principal, with blanks between."""
+    """The digest of the request."""
+    scopes: Mapped[list[str] | None] = mapped_column(postgresql.ARRAY(sa.Text))
+    """Those of the principal whom it was given to; None in replies that were stored before they were kept."""
     status: Mapped[int] = mapped_column(sa.SmallInteger)
     headers: Mapped[dict[str, str]] = mapped_column(sa.JSON)
     body: Mapped[bytes] = mapped_column(sa.LargeBinary)
@@ -149,10 +152,9 @@ def _claim(key: str) -> StoredReply | None:
 
 
 def _replay(stored: StoredReply, fingerprint: str) -> Response:
-    known, *scopes = stored.fingerprint.split()
-    if known != fingerprint:
+    if stored.fingerprint != fingerprint:
         raise IdempotencyKeyReused()
-    if lacking := [scope for scope in scopes if not g.principal.may(scope)]:
+    if lacking := [scope for scope in stored.scopes or () if not g.principal.may(scope)]:
         raise InsufficientScope(lacking, "What was answered under this Idempotency-Key")
     answer = Response(stored.body, status=stored.status)
     answer.headers.update(stored.headers)
@@ -173,7 +175,8 @@ def _store(key: str, fingerprint: str, answer: Response, body: bytes) -> None:
             organization_id=unit().tenant,
             actor_id=unit().actor.id,
             key=key,
-            fingerprint=" ".join([fingerprint, *sorted(g.principal.scopes)]),
+            fingerprint=fingerprint,
+            scopes=sorted(g.principal.scopes),
             status=answer.status_code,
             headers={name: answer.headers[name] for name in _REPLAYED if name in answer.headers},
             body=body,

@@ -1,6 +1,5 @@
 """What an entry of the audit log looks like from outside."""
 
-import difflib
 from typing import Any
 
 from marshmallow import fields
@@ -33,12 +32,10 @@ class Actions(Text):
 
 
 def _instead_of(word: str) -> str:
-    """What there is instead of a word: all actions of the same object, or what is written much like it, or else the
-    objects. All actions together would be read by nobody."""
+    """What there is instead of a word: all actions of the same object, or else the objects. All actions together would
+    be read by nobody."""
     own = [action for action in ACTIONS if action.partition(".")[0] == word.partition(".")[0]]
-    if found := own or difflib.get_close_matches(word, ACTIONS):
-        return ", ".join(found)
-    return "such of " + ", ".join(dict.fromkeys(action.partition(".")[0] for action in ACTIONS))
+    return ", ".join(own) or "such of " + ", ".join(dict.fromkeys(action.partition(".")[0] for action in ACTIONS))
 
 
 class AuditFilter(PageQuery):

@@ -169,7 +169,7 @@ def test_the_log_is_found_by_action_actor_object_and_time(tenant: Tenant) -> Non
     ("asked", "told"),
     [
         ("login.refused,session.begun,foo", "There is no action session.begun, but session.created, session.ended, "),
-        ("api_keys.created", "There is no action api_keys.created, but api_key.created, api_key."),
+        ("api_keys.created", "There is no action api_keys.created, but such of api_key, customer, export, "),
         ("foo", "There is no action foo, but such of api_key, customer, export, invitation, login, organization, "),
         ("Login.refused", "Up to ten actions such as login.refused belong here"),
         (",".join(["login.refused"] * 11), "Up to ten actions such as login.refused belong here"),

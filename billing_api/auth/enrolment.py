@@ -103,7 +103,7 @@ def start(principal: Principal, password: str, code: str | None) -> Begun:
         db.session.add(factor)
     elif factor.enrolled_at is not None:
         if code is None:
-            raise SecondFactorEnrolled()
+            raise SecondFactorEnrolled("To change to another authenticator, send a `code` of this one, too.")
         _take(user, factor, code)
     secret = one_time_codes.new_secret()
     factor.pending_secret, factor.pending_at = seal(secret, second_factors.PURPOSE), clock.now()

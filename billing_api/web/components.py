@@ -131,7 +131,10 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "IdempotencyKey": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "Makes a retry safe: the same key gives the same reply, for 72 hours. Take a random UUID.",
+        "description": (
+            "Makes a retry safe: the same key gives the same reply, for 72 hours, to the same user or API key. Another "
+            "user's or API key's request under it is a request of its own. Take a random UUID."
+        ),
         "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
     },
     "IfMatch": {

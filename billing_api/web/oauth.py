@@ -76,7 +76,7 @@ def refusal(error: BillingError) -> Response:
         word, status = "invalid_request", 400
     else:
         word, status = "server_error" if error.status == 500 else "temporarily_unavailable", error.status
-    places = [f"{(fault.pointer or '/')[1:]}: {fault.detail}" for fault in error.faults]
+    places = [f"{fault.parameter or (fault.pointer or '/')[1:]}: {fault.detail}" for fault in error.faults]
     words = " ".join([error.detail, *places])
     # The characters that section 5.2 allows.
     plain = "".join(sign if " " <= sign <= "~" and sign not in '"\\' else "'" for sign in words)

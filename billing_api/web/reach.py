@@ -33,6 +33,6 @@ def insist(principal: Principal, scopes: Sequence[str]) -> None:
     """Raises InsufficientScope without all of these scopes, and SecondFactorEnrolmentRequired in a session that has
     none because its user lacks a second factor."""
     if scopes and principal.is_limited:
-        raise SecondFactorEnrolmentRequired()
+        raise SecondFactorEnrolmentRequired("Take up a second factor first; if you just have, refresh the token.")
     if not all(principal.may(scope) for scope in scopes):
         raise InsufficientScope(scopes)

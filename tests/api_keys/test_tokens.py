@@ -71,6 +71,11 @@ def test_a_client_may_ask_for_less(client: FlaskClient, key: dict[str, Any]) -> 
     assert written.status_code == 403
 
 
+def test_a_parameter_in_the_address_is_named(client: FlaskClient, key: dict[str, Any]) -> None:
+    told = client.post("/v1/auth/token?x=1", data=of_key(key)).json["error_description"]
+    assert told == "A query parameter is wrong. x: There is no such parameter here."
+
+
 REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
     "another secret": ({"client_secret": "bk_" + "a" * 43}, 401, "invalid_client"),
     "a secret that is none": ({"client_secret": "x"}, 401, "invalid_client"),

@@ -42,8 +42,10 @@ def one_within_the_other(
     after: str,
     patience: float = AT_A_LOCK,
     headers: dict[str, str] | None = None,
+    second: Tenant | None = None,
 ) -> tuple[Reply, Reply]:
-    """The answers to both, where the second is sent once the first has run the first statement that `after` matches."""
+    """The answers to both, where the second is sent once the first has run the first statement that `after` matches; by
+    somebody else, if so told."""
     reached, done = threading.Event(), threading.Event()
 
     def hold(connection: sa.Connection, _cursor: Any, statement: str, *_: Any) -> None:
@@ -63,7 +65,7 @@ def one_within_the_other(
     with listening(tenant.app, "after_cursor_execute", hold), ThreadPoolExecutor(2) as pool:
         opening = pool.submit(run_first)
         assert reached.wait(10)
-        following = pool.submit(ask, tenant, calls[1], headers)
+        following = pool.submit(ask, second or tenant, calls[1], headers)
         following.add_done_callback(lambda _: done.set())
         return opening.result(20), following.result(20)
 

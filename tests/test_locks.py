@@ -49,7 +49,11 @@ INVOICE_AS_SOURCE = Lock(r"(?s)(FROM sources.*?) FOR NO KEY UPDATE(?! OF)", r"\1
 SERIES = Lock(r"(?s)(FROM number_series.*?) FOR NO KEY UPDATE", r"\1", r"FROM number_counters")
 PEOPLE = Lock(r"(?s)(FROM users.*?) FOR NO KEY UPDATE OF users", r"\1", r"FROM users\s+WHERE")
 RESET = Lock(r"(?s)(FROM users.*?) FOR NO KEY UPDATE", r"\1", r"FROM password_resets\s+WHERE password_resets\.id")
-INVITER = Lock(r"(?s)(FROM users.*?) FOR SHARE", r"\1", r"DELETE FROM invitations")
+INVITER = Lock(
+    r"(?s)(FROM users\s+WHERE users\.organization_id = .{0,40} AND users\.id = .*?) FOR NO KEY.*",
+    r"\1",
+    r"DELETE FROM invitations",
+)
 INVITATION = Lock(r" FOR NO KEY UPDATE OF invitations", read=r"FROM invitations\s+WHERE invitations\.id")
 SESSION = Lock(r" FOR NO KEY UPDATE OF sessions", read=r"FROM refresh_tokens\s+WHERE refresh_tokens\.organization_id")
 KEY = Lock(r"SELECT pg_advisory_xact_lock\(", "SELECT abs(", r"FROM idempotency_keys")

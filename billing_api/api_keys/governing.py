@@ -7,7 +7,6 @@ left. With a key of these, who is sent away would come in again.
 import uuid
 
 import sqlalchemy as sa
-from sqlalchemy.orm import aliased
 
 from billing_api import clock
 from billing_api.api_keys.models import ApiKey
@@ -21,45 +20,49 @@ from billing_api.unit_of_work import unit
 from billing_api.users import service as users
 
 
-def end(key: ApiKey) -> None:
+def end(key: ApiKey, reason: str) -> None:
     """Refuse a key that the caller has locked, and every token that it was exchanged for, from the next request on; the
-    invitations that it sent are taken back."""
+    invitations that it sent are taken back. The reason is noted: `asked` for, or `maker`."""
     key.revoked_at = clock.now()
-    record_and_note("api_key.revoked", key)
+    record_and_note("api_key.revoked", key, reason=reason)
     if not GOVERNING.isdisjoint(key.scopes):
         invitations.withdraw(key.id, users.NOTHING)
 
 
 @users.on_hold
 def _hold(principal: Principal) -> None:
-    """Let nobody revoke the key that asks before the commit. Raises Unauthenticated where it was done just now."""
+    """Let nobody revoke the key that asks before the commit. Raises Unauthenticated where it was done just now.
+
+    The lock is not shared: whoever revokes the key takes their turn, however often it asks.
+    """
     query = sa.select(ApiKey.revoked_at).where(ApiKey.organization_id == unit().tenant, ApiKey.id == principal.actor_id)
-    if db.session.execute(query.with_for_update(read=True)).one().revoked_at is not None:
+    if db.session.execute(query.with_for_update(key_share=True)).one().revoked_at is not None:
         raise Unauthenticated()
 
 
 @users.on_reach
 def _end_beyond(user: User, scopes: frozenset[str]) -> None:
-    """End the keys by which somebody could still do to people and to keys what they may not do any more."""
-    if not (lost := GOVERNING - scopes):
-        return
-    query = sa.select(ApiKey).where(
-        ApiKey.organization_id == unit().tenant,
-        ApiKey.id.in_(_made_by(user.id)),
-        ApiKey.scopes.overlap(sorted(lost)),
-        ApiKey.revoked_at.is_(None),
-    )
-    query = query.order_by(ApiKey.id).with_for_update(key_share=True).execution_options(populate_existing=True)
-    for key in db.session.scalars(query).all():
-        end(key)
+    """End the keys by which somebody could still do to people and to keys what they may not do any more.
+
+    A key gives no scope that it lacks, so that the makers of such keys are such keys, revoked ones too. What a key is
+    making at this moment is seen once its row is locked, and not before: so one generation is looked for after another.
+    """
+    lost, makers = GOVERNING - scopes, [user.id]
+    while lost and makers:
+        made = _locked(makers, lost)
+        for key in made:
+            if key.revoked_at is None:
+                end(key, "maker")
+        makers = [key.id for key in made]
     db.session.flush()
 
 
-def _made_by(user_id: uuid.UUID) -> sa.Select[tuple[uuid.UUID]]:
-    """The keys that somebody has made, those that these have made, and so on; revoked ones too."""
-    tenant = unit().tenant
-    made = sa.select(ApiKey.id).where(ApiKey.organization_id == tenant, ApiKey.created_by_id == user_id)
-    chain = made.cte("chain", recursive=True)
-    child = aliased(ApiKey)
-    chain = chain.union(sa.select(child.id).where(child.organization_id == tenant, child.created_by_id == chain.c.id))
-    return sa.select(chain.c.id)
+def _locked(makers: list[uuid.UUID], scopes: frozenset[str]) -> list[ApiKey]:
+    """The keys with any of these scopes that they have made."""
+    query = sa.select(ApiKey).where(
+        ApiKey.organization_id == unit().tenant,
+        ApiKey.created_by_id.in_(makers),
+        ApiKey.scopes.overlap(sorted(scopes)),
+    )
+    query = query.order_by(ApiKey.id).with_for_update(key_share=True).execution_options(populate_existing=True)
+    return list(db.session.scalars(query))

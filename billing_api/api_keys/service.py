@@ -138,7 +138,7 @@ def revoke(id: uuid.UUID, expected: Collection[int] | None = None) -> None:
     PreconditionFailed."""
     key = find(ApiKey, id, lock=True, expected=expected)
     if key.revoked_at is None:
-        governing.end(key)
+        governing.end(key, "asked")
     db.session.flush()
 
 

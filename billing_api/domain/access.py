@@ -41,8 +41,8 @@ ROLES: dict[str, frozenset[str]] = {
 SCOPES: frozenset[str] = ROLES["owner"]
 """Every scope that there is."""
 
-GOVERNING = frozenset({"users:write", "api_keys:write", "owners:write"})
-"""The scopes by which somebody decides what others may do."""
+GOVERNING = frozenset({"users:write", "api_keys:write", "organization:write", "owners:write"})
+"""The scopes by which somebody decides what others may do, and to which bank account the organization is paid."""
 
 SCOPE_OF: dict[str, str] = {
     "api_key": "api_keys:read",

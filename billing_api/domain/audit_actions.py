@@ -3,7 +3,7 @@
 ACTIONS = {
     "api_key.created": "an API key was made",
     "api_key.refused": "a key that was revoked or has expired was tried; once an hour",
-    "api_key.revoked": "a key was revoked",
+    "api_key.revoked": "a key was revoked; `data.reason`: `asked`, or `maker` where its maker's reach has ended",
     "api_key.updated": "a key was given another name",
     "api_key.used": "a key was used; once an hour, and when its IP address changes",
     "customer.anonymized": "a customer's personal data were removed",

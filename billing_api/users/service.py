@@ -150,13 +150,16 @@ def remove_second_factor(id: uuid.UUID, principal: Principal, expected: Collecti
 
 def hold(principal: Principal) -> None:
     """Let nobody bar the principal, or give them another role, before the commit: what they do last is known to
-    whoever does. Raises Unauthenticated where it was done just now."""
+    whoever does. Raises Unauthenticated where it was done just now.
+
+    The lock is not shared: whoever bars them takes their turn, however often they ask.
+    """
     if principal.actor_type != "user":
         for follow in _on_hold:
             follow(principal)
         return
     query = sa.select(User).where(User.organization_id == unit().tenant, User.id == principal.actor_id)
-    query = query.with_for_update(read=True).execution_options(populate_existing=True)
+    query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
     if not _still_holds(principal, db.session.scalars(query).one_or_none()):
         raise Unauthenticated()
 

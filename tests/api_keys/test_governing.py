@@ -1,5 +1,6 @@
 """A key that reaches over people ends with the reach of who made it, and so do those that it has made."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from tests.factories import PASSWORD, Tenant, created, mailed
 from tests.meddling import one_within_the_other, rewriting
 
 KEYS = "/v1/api-keys"
+OWN_ROW = r"(?s)(FROM users\s+WHERE users\.organization_id = .{0,40} AND users\.id = .*?) FOR NO KEY.*"
+"""The statement by which somebody holds their own row, without the lock."""
 GOVERNS, BILLS = ["users:read", "users:write", "api_keys:write"], ["customers:read", "invoices:write"]
 
 
@@ -50,8 +53,15 @@ def test_nobody_comes_back_by_a_key_that_they_made(
         assert use(client, one, "PATCH", place(admin), back).status_code == 401
         assert use(client, one, "POST", "/v1/invitations", {"email": admin.email, "role": "admin"}).status_code == 401
     assert (holds(client, bills), holds(client, bystander)) == (True, True), "services go on"
-    noted = {one["object"]["id"] for one in tenant.get("/v1/audit-log?action=api_key.revoked").json["data"]}
-    assert noted == {key["id"], child["id"]}
+    noted = tenant.get("/v1/audit-log?action=api_key.revoked").json["data"]
+    assert {one["object"]["id"]: one["data"]["reason"] for one in noted} == {key["id"]: "maker", child["id"]: "maker"}
+
+
+def test_nobody_changes_the_bank_account_by_a_key_that_they_left_behind(client: FlaskClient, tenant: Tenant) -> None:
+    admin = tenant.colleague("admin")
+    key = made(admin, "organization:write")
+    sent_away(tenant, admin, None)
+    assert use(client, key, "PATCH", "/v1/organization", {"require_second_factor": False}).status_code == 401
 
 
 def test_a_key_ends_when_its_maker_loses_one_of_its_scopes_over_others(client: FlaskClient, tenant: Tenant) -> None:
@@ -96,8 +106,29 @@ def is_revoked_in_time(tenant: Tenant) -> bool:
 
 def test_a_key_that_is_made_while_its_maker_loses_their_role_ends_with_it(tenant: Tenant) -> None:
     assert is_revoked_in_time(tenant)
-    with rewriting(tenant.app, r"(?s)(FROM users.*?) FOR SHARE", r"\1"):
+    with rewriting(tenant.app, OWN_ROW, r"\1"):
         assert not is_revoked_in_time(tenant)
+
+
+def outlives_its_maker(client: FlaskClient, tenant: Tenant) -> bool:
+    """Whether a key is good that another one makes while the person behind it loses their role."""
+    admin = tenant.colleague("admin")
+    key = made(admin, *GOVERNS)
+    form = {"grant_type": "client_credentials", "client_id": key["id"], "client_secret": key["secret"]}
+    service = replace(admin, access_token=client.post("/v1/auth/token", data=form).json["access_token"])
+    make = ("POST", KEYS, {"name": "Too late?", "scopes": GOVERNS})
+    lower = ("PATCH", place(admin), {"role": "viewer"})
+    child, lowered = one_within_the_other(service, (make, lower), "INTO api_keys", second=tenant)
+    assert (child.status, lowered.status) == (201, 200)
+    return holds(client, child.json)
+
+
+def test_a_key_that_a_key_makes_while_the_person_behind_it_is_sent_away_ends_too(
+    client: FlaskClient, tenant: Tenant
+) -> None:
+    assert not outlives_its_maker(client, tenant)
+    with rewriting(tenant.app, r"(?s)(SELECT api_keys\.revoked_at\s+FROM api_keys.*?) FOR NO KEY UPDATE", r"\1"):
+        assert outlives_its_maker(client, tenant)
 
 
 def test_without_the_rule_they_would_come_back(

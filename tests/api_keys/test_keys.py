@@ -220,6 +220,7 @@ def test_the_audit_log_has_who_made_a_key_and_when_it_was_used(app: Flask, clien
     assert [one["action"] for one in told] == ["api_key.created", "api_key.used", "api_key.used", "api_key.revoked"]
     assert told[1]["actor"] == {"type": "api_key", "id": key["id"]}
     assert (told[1]["address"], told[0]["data"]) == ("127.0.0.1", {"scopes": key["scopes"]})
+    assert told[3]["data"] == {"reason": "asked"}
 
 
 def test_a_closed_organizations_keys_stop_at_once(client: FlaskClient, tenant: Tenant) -> None:

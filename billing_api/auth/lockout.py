@@ -27,7 +27,8 @@ KEPT = dt.timedelta(days=30)
 class TooManyAttempts(TooManyRequests):
     """Too many attempts to log in with this address have failed; it is the same whether somebody has the address or
     not. Wait for as long as `Retry-After` says. After a hundred failures in a row only a new password opens the address
-    again. Sessions that are open go on: who is logged in has attempts of their own."""
+    again. Sessions that are open go on: who is logged in has attempts of their own. Wrong codes of an authenticator are
+    counted besides, and no new password forgets those: a recovery code is looked at all the same."""
 
     code = "too-many-attempts"
     title = "Too many failed attempts"
@@ -47,18 +48,29 @@ def count(email: str) -> Counted:
     Raises:
         TooManyAttempts: this one is not to be looked at; it was not counted.
     """
-    return _count(_of_address(email))
+    return _count(_of_address(email), "set a new password by mail")
+
+
+def count_codes(user_id: uuid.UUID) -> Counted:
+    """The same for the codes of a user's authenticator. A new password opens their address again, and not this: the
+    second factor is there for when somebody else reads their mails. Raises TooManyAttempts."""
+    return _count(_of_codes(user_id), "send a recovery code")
 
 
 def count_own(user_id: uuid.UUID) -> None:
     """The same for a user who is logged in and is asked for a secret once more; it is nothing to do with their
     address, at which anybody may guess. Raises TooManyAttempts."""
-    _count(_of_user(user_id))
+    _count(_of_user(user_id), "set a new password by mail")
 
 
 def forget(email: str) -> None:
     """The attempts at this address are of no account any more, because a secret was right."""
     _forget(_of_address(email))
+
+
+def forget_codes(user_id: uuid.UUID) -> None:
+    """The same for codes of the user's authenticator: one was right, or the second factor is gone."""
+    _forget(_of_codes(user_id))
 
 
 def forget_own(user_id: uuid.UUID) -> None:
@@ -88,13 +100,13 @@ def forget_old(at_most: int) -> int:
     return len(db.session.scalars(gone.execution_options(synchronize_session=False)).all())
 
 
-def _count(subject: bytes) -> Counted:
+def _count(subject: bytes, way_out: str) -> Counted:
     now = clock.now()
     counted = db.session.execute(_counting(subject, now)).first()
     if counted is None:
         held = db.session.get(LoginAttempts, subject)
         seconds = _seconds_to_wait(held, now)
-        detail = f"Too many attempts have failed. Wait {seconds} seconds, or set a new password by mail."
+        detail = f"Too many attempts have failed. Wait {seconds} seconds, or {way_out}."
         raise TooManyAttempts(detail, headers={"Retry-After": str(seconds)})
     return _closing(counted.failed_at, counted.in_row, now)
 
@@ -135,6 +147,10 @@ def _seconds_to_wait(held: LoginAttempts | None, now: dt.datetime) -> int:
 
 def _of_address(email: str) -> bytes:
     return fingerprint(fold(email), "login attempts")
+
+
+def _of_codes(user_id: uuid.UUID) -> bytes:
+    return fingerprint(str(user_id), "codes")
 
 
 def _of_user(user_id: uuid.UUID) -> bytes:

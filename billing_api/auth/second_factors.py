@@ -10,7 +10,7 @@ import structlog
 
 from billing_api import clock
 from billing_api.audit_log.service import note, record_and_note
-from billing_api.auth import one_time_codes
+from billing_api.auth import lockout, one_time_codes
 from billing_api.auth.lockout import Counted
 from billing_api.auth.models import RecoveryCode, SecondFactor, User
 from billing_api.database import db
@@ -56,28 +56,36 @@ def active(user_id: uuid.UUID) -> SecondFactor | None:
     return factor if factor is not None and factor.enrolled_at is not None else None
 
 
-def is_passed(user: User, code: str | None, counted: Counted) -> bool:
-    """Whether a user whose password was right may come in with this code. The user must be locked; the attempt was
-    counted.
+def failure(user: User, code: str | None, counted: Counted) -> Counted | None:
+    """What is to be noted of a code that does not let a user in whose password was right; None where they may come in.
+    The user must be locked; the attempt was counted.
 
     Raises:
         SecondFactorRequired: they must send one, and have not.
+        TooManyAttempts: too many codes were wrong, whatever the passwords were. This one was not looked at.
     """
     factor = active(user.id)
     if factor is None:
-        return True
-    if code is None or not one_time_codes.plain(code):
+        return None
+    given = one_time_codes.plain(code or "")
+    if not given:
         # Somebody knows the password: who has the log sees it, whether a code follows or not.
         unit().actor = SYSTEM
         note("login.code_required", user, **counted)
         raise SecondFactorRequired()
-    return takes(user, factor, code)
+    if one_time_codes.is_timed(given):
+        counted = counted | lockout.count_codes(user.id)
+    return None if takes(user, factor, given) else counted
 
 
 def takes(user: User, factor: SecondFactor, code: str) -> bool:
     """Whether the code is one of this factor; it is good once. The user must be locked."""
     given = one_time_codes.plain(code)
-    return _takes_timed(factor, given) if one_time_codes.is_timed(given) else _takes_recovery(user, factor, given)
+    is_timed = one_time_codes.is_timed(given)
+    is_good = _takes_timed(factor, given) if is_timed else _takes_recovery(user, factor, given)
+    if is_good:
+        lockout.forget_codes(user.id)
+    return is_good
 
 
 def step_in(factor: SecondFactor, sealed: str | None, code: str) -> int | None:
@@ -94,6 +102,7 @@ def step_in(factor: SecondFactor, sealed: str | None, code: str) -> int | None:
 
 def delete(user_id: uuid.UUID) -> None:
     """Delete the factor of a user, whom the caller has locked, with its recovery codes."""
+    lockout.forget_codes(user_id)
     tenant = unit().tenant
     mine = sa.select(SecondFactor.id).where(SecondFactor.organization_id == tenant, SecondFactor.user_id == user_id)
     for model, its in (

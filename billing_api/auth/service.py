@@ -89,9 +89,9 @@ def login(email: str, password: str, terms: Terms, code: str | None = None) -> G
         raise _refused(known, "wrong password", counted)
     if bar := _bar(user, organization):
         raise _refused(user, bar, counted)
-    if not second_factors.is_passed(user, code, counted):
+    if (failure := second_factors.failure(user, code, counted)) is not None:
         # It weighs as much as a wrong password, and was counted like one.
-        raise _refused(user, "wrong code", counted, SecondFactorRefused)
+        raise _refused(user, "wrong code", failure, SecondFactorRefused)
     lockout.forget(email)
     return sessions.start(organization, user, terms)
 

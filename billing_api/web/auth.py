@@ -8,8 +8,8 @@ from flask import g, request
 
 from billing_api import database
 from billing_api.domain.access import NO_ROLE, SCOPES, Principal, role_of
-from billing_api.errors import Forbidden
-from billing_api.unit_of_work import Actor
+from billing_api.errors import BillingError, Forbidden
+from billing_api.unit_of_work import Actor, unit
 from billing_api.web import rate_limits
 from billing_api.web.app import SAFE
 from billing_api.web.credentials import authenticate
@@ -90,7 +90,13 @@ def _guarded(view: View, posted: View, scopes: tuple[str, ...], *, asks_first: b
         principal = authenticate()
         rate_limits.count(principal)
         admit(principal, *scopes, asks_first=asks_first)
-        return posted(*args, **kwargs) if request.method == "POST" else view(*args, **kwargs)
+        try:
+            return posted(*args, **kwargs) if request.method == "POST" else view(*args, **kwargs)
+        except BillingError:
+            # What is wrong with a request is told only to a credential that still holds.
+            if not unit().is_announced:
+                database.announce()
+            raise
 
     return guarded
 

@@ -12,6 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.auth.world import HOLDERS, PROTECTED, World, requests
+from tests.factories import sign_up
 
 MATRIX = Path(__file__).with_name("access_matrix.csv")
 """Each operation, and what everybody is answered who asks for it well: written by hand, held against the service."""
@@ -99,6 +100,27 @@ def test_another_method_is_refused_with_those_that_are_allowed(app: Flask, clien
         assert options.status_code == 204
         assert set(options.headers["Allow"].split(", ")) >= known
     assert refused > 100
+
+
+def test_who_is_not_let_in_is_told_nothing_of_what_else_is_wrong(app: Flask, client: FlaskClient) -> None:
+    """A session that has ended, and a key that was revoked, with bodies and parameters that are refused."""
+    tenant = sign_up(app)
+    key = tenant.post("/v1/api-keys", {"name": "Gone", "scopes": ["users:read"]}).json
+    tenant.delete(key["links"]["self"])
+    tenant.post("/v1/auth/logout")
+    odd = []
+    for operation, method, path, described in operations(app):
+        # Metrics are for who operates the service.
+        if described.get("security") == [] or operation == "operations_metrics":
+            continue
+        place = re.sub(r"{(\w+)}", str(uuid.uuid4()), path)
+        takes = {parameter["name"] for parameter in described.get("parameters", ()) if "name" in parameter}
+        body = {"nonsense": 1} if "requestBody" in described else None
+        for credential in (tenant.headers, {"X-API-Key": key["secret"]}):
+            query = "?limit=none" if "limit" in takes else ""
+            answer = client.open(place + query, method=method, json=body, headers=credential)
+            odd += [(operation, *credential, answer.status_code)] if answer.status_code != 401 else []
+    assert odd == []
 
 
 def test_nobody_can_have_a_request_echoed(app: Flask) -> None:

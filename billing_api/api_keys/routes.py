@@ -77,7 +77,8 @@ def update(change: Callable[[ApiKey], dict[str, Any]], key_id: uuid.UUID) -> Api
 def revoke(key_id: uuid.UUID) -> None:
     """Revoke an API key
 
-    It is refused from the next request on, and so is every token that it was exchanged for. It stays in the list with
-    `revoked=any`.
+    It is refused from the next request on, and so is every token that it was exchanged for; invitations that it sent
+    are taken back. It stays in the list with `revoked=any`. Keys that it has made, which name it in `created_by_id`, go
+    on.
     """
     service.revoke(key_id, expected_version())

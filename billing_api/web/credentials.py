@@ -104,7 +104,7 @@ def _principal(claims: dict[str, Any]) -> Principal:
             scopes=frozenset(claims["scope"].split()),
             client_id=claims["client_id"],
         )
-    except (ValueError, AttributeError, TypeError):
+    except ValueError:
         raise _rejected() from None
     # A login gives the scopes of a role, all of them, and the database compares the role with the user's own; or none,
     # while the user lacks a second factor that is demanded. A key gives what was asked for of its own scopes, which

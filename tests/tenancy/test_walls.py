@@ -11,10 +11,24 @@ from psycopg2 import sql
 
 from billing_api.database import Base, db, transaction
 from config import ROOT
-from tests.schema import BOOKKEEPING, TENANTLESS, bare_tables, counted, references, tenant_tables
+from tests.schema import BOOKKEEPING, TENANTLESS, bare_tables, counted, references, tenant_tables, unheld_columns
 from tests.tenancy.conftest import Pair
 
 ENTER = "SELECT set_config('app.organization_id', %s, false)"
+UNHELD = {
+    "api_keys.created_by_id": "a user or another key; a user may be gone",
+    "audit_entries.actor_id": "a user or a key; a user may be gone, and what they did stays",
+    "audit_entries.object_id": "of whatever kind object_type says; it may be gone",
+    "document_numbers.document_id": "an invoice or a credit note",
+    "events.actor_id": "a user or a key; a user may be gone, and what they did stays",
+    "events.object_id": "of whatever kind object_type says; it may be gone",
+    "idempotency_keys.about_id": "of whatever kind the reply shows; it may be gone",
+    "idempotency_keys.actor_id": "a user or a key; a user may be gone before the reply is",
+    "invitations.invited_by_id": "a user or a key; a user may be gone, and the invitation stand",
+    "invitations.user_id": "who came by it; the two are written together, and deleted together",
+    "ledger_entries.object_id": "of whatever kind object_type says",
+}
+"""Columns that name a row and are held by no foreign key, each for a reason."""
 
 
 def test_without_a_tenant_every_table_is_empty(pair: Pair, owner_cursor: Any, service_cursor: Any) -> None:
@@ -163,6 +177,28 @@ def test_every_reference_carries_the_organization(owner_cursor: Any) -> None:
     for table, target, columns, targets in found:
         # What stands between is a whole that both rows belong to.
         assert (columns[0], targets) == ("organization_id", [*columns[:-1], "id"]), (table, target)
+
+
+def test_every_column_that_names_a_row_is_held_by_a_reference(owner_cursor: Any) -> None:
+    """One that nothing holds may name another tenant's row, or one that is gone; no reference is there to be judged."""
+    assert unheld_columns(owner_cursor) == UNHELD.keys()
+
+
+@pytest.mark.parametrize(
+    ("flaw", "unheld"),
+    [
+        ("ALTER TABLE sessions DROP CONSTRAINT fk_sessions_organization_id_user_id", "sessions.user_id"),
+        ("ALTER TABLE mails DROP CONSTRAINT fk_mails_organization_id", "mails.organization_id"),
+        ("ALTER TABLE refunds ADD COLUMN carried_out_by uuid", "refunds.carried_out_by"),
+        ("ALTER TABLE invoices ADD COLUMN paid_by_ids uuid[]", "invoices.paid_by_ids"),
+        ("CREATE TABLE forgotten (organization_id uuid)", "forgotten.organization_id"),
+    ],
+)
+def test_a_column_that_no_reference_holds_is_found(owner_cursor: Any, flaw: str, unheld: str) -> None:
+    owner_cursor.execute("BEGIN")
+    owner_cursor.execute(flaw)
+    assert unheld_columns(owner_cursor) == UNHELD.keys() | {unheld}
+    owner_cursor.execute("ROLLBACK")
 
 
 def refusal_of_a_foreign_row(cursor: Any, pair: Pair, table: str, target: str, column: str) -> str | None:

@@ -359,12 +359,18 @@ ALTER TABLE refunds NO FORCE ROW LEVEL SECURITY
 -- wall-stands
 DROP POLICY tenant ON invoices
 
--- wall-stands
+-- wall-stands, with reference-is-held
 CREATE TABLE forgotten (organization_id uuid)
 
 -- reference-carries-tenant
 CREATE UNIQUE INDEX ON sources (id);
 ALTER TABLE refunds ADD FOREIGN KEY (source_id) REFERENCES sources (id)
+
+-- reference-is-held
+ALTER TABLE password_resets DROP CONSTRAINT fk_password_resets_organization_id_user_id
+
+-- reference-is-held
+ALTER TABLE refunds ADD COLUMN carried_out_by uuid
 
 -- guard-is-on
 ALTER TABLE invoices DISABLE TRIGGER keep_frozen

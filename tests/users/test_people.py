@@ -13,6 +13,8 @@ from billing_api.embedded import Addresses
 from billing_api.users import service
 from tests import sharing
 from tests.factories import Tenant, login, refresh
+from tests.meddling import one_within_the_other
+from tests.money_races import outcome_of
 from tests.schema import connected
 
 shared = sharing.tenant
@@ -163,6 +165,31 @@ def test_of_two_owners_who_remove_each_other_at_once_one_is_left(tenant: Tenant)
         assert told[1] in {401, 409}
         tenant = next(one for one in pair if one.get("/v1/users?role=owner&status=active").status_code == 200)
         assert ids(tenant.get("/v1/users?role=owner&status=active")) == {str(tenant.user_id)}
+
+
+LOWERED = [("PATCH", {"role": "viewer"}), ("PATCH", {"status": "disabled"}), ("DELETE", None)]
+DEEDS = [("PATCH", "", {"role": "accountant"}), ("DELETE", "", None), ("DELETE", "/second-factor", None)]
+
+
+def done_at_the_last_moment(tenant: Tenant, how: tuple[str, Any], deed: tuple[str, str, Any]) -> str:
+    """What comes of a deed that an admin sends while they are being lowered, which one credential can do at once."""
+    admin, person = tenant.colleague("admin"), tenant.colleague("viewer")
+    person.second_factor()
+    (method, change), (verb, part, body) = how, deed
+    calls = (method, place(admin), change), (verb, f"{place(person)}{part}", body)
+    lowered, done = one_within_the_other(admin, calls, "(UPDATE|DELETE FROM) users")
+    assert outcome_of(lowered) == "done"
+    return outcome_of(done)
+
+
+@pytest.mark.parametrize("how", LOWERED)
+@pytest.mark.parametrize("deed", DEEDS)
+def test_who_was_lowered_at_the_same_moment_does_nothing_more(
+    tenant: Tenant, how: tuple[str, Any], deed: tuple[str, str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert done_at_the_last_moment(tenant, how, deed) == "unauthenticated"
+    monkeypatch.setattr(service, "_still_holds", lambda *_: True)
+    assert done_at_the_last_moment(tenant, how, deed) == "done", "without the second look it would be done"
 
 
 def test_a_removed_person_leaves_nothing_behind_and_frees_the_address(

@@ -11,10 +11,12 @@ from billing_api.domain.access import ROLES
 from billing_api.users import service as users
 from tests.factories import PASSWORD, Tenant, created, mailed
 from tests.meddling import one_within_the_other, rewriting
+from tests.money_races import outcome_of
 
 KEYS = "/v1/api-keys"
 OWN_ROW = r"(?s)(FROM users\s+WHERE users\.organization_id = .{0,40} AND users\.id = .*?) FOR NO KEY.*"
-"""The statement by which somebody holds their own row, without the lock."""
+OWN_KEY = r"(?s)(SELECT api_keys\.revoked_at\s+FROM api_keys.*?) FOR NO KEY UPDATE"
+"""The statements by which somebody, and a key, hold their own row, up to the lock."""
 GOVERNS, BILLS = ["users:read", "users:write", "api_keys:write"], ["customers:read", "invoices:write"]
 
 
@@ -127,8 +129,25 @@ def test_a_key_that_a_key_makes_while_the_person_behind_it_is_sent_away_ends_too
     client: FlaskClient, tenant: Tenant
 ) -> None:
     assert not outlives_its_maker(client, tenant)
-    with rewriting(tenant.app, r"(?s)(SELECT api_keys\.revoked_at\s+FROM api_keys.*?) FOR NO KEY UPDATE", r"\1"):
+    with rewriting(tenant.app, OWN_KEY, r"\1"):
         assert outlives_its_maker(client, tenant)
+
+
+def done_while_it_is_revoked(tenant: Tenant) -> str:
+    """What comes of a deed of a key that revokes itself at the same moment."""
+    key, person = made(tenant, *ROLES["admin"]), tenant.colleague("viewer")
+    form = {"grant_type": "client_credentials", "client_id": key["id"], "client_secret": key["secret"]}
+    itself = replace(tenant, access_token=tenant.client.post("/v1/auth/token", data=form).json["access_token"])
+    calls = ("DELETE", f"{KEYS}/{key['id']}", None), ("PATCH", place(person), {"role": "accountant"})
+    revoked, done = one_within_the_other(itself, calls, "UPDATE api_keys SET .*revoked_at")
+    assert outcome_of(revoked) == "done"
+    return outcome_of(done)
+
+
+def test_a_key_that_is_revoked_at_the_same_moment_changes_nobody(tenant: Tenant) -> None:
+    assert done_while_it_is_revoked(tenant) == "unauthenticated"
+    with rewriting(tenant.app, OWN_KEY, r"\1"):
+        assert done_while_it_is_revoked(tenant) == "done"
 
 
 def test_without_the_rule_they_would_come_back(

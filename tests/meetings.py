@@ -233,6 +233,18 @@ def accept_revoke(tenant: Tenant) -> Meeting:
     return ("POST", "/v1/auth/accept-invitation", body), ("DELETE", place, None), judge
 
 
+def resend_accept(tenant: Tenant) -> Meeting:
+    """The token that was mailed before is replaced, and brings nobody in."""
+    email = f"guest-{tenant.email}"
+    place = tenant.post("/v1/invitations", {"email": email, "role": "viewer"}).json["links"]["self"]
+    body = {"token": mailed(tenant, email), "name": "Grace", "password": PASSWORD}
+
+    def judge(*replies: Reply) -> None:
+        assert [outcome_of(reply) for reply in replies] == ["done", "invalid-invitation"]
+
+    return ("POST", f"{place}/resend", None), ("POST", "/v1/auth/accept-invitation", body), judge
+
+
 def reset_reset(tenant: Tenant) -> Meeting:
     """One token sets one password."""
     assert tenant.client.post("/v1/auth/password-reset", json={"email": tenant.email}).status_code == 202

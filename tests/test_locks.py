@@ -70,6 +70,7 @@ LOCKS: list[tuple[Lock, Callable[[Tenant], Meeting]]] = [
     (PEOPLE, meetings.disable_both),
     (INVITER, meetings.invite_disabled),
     (INVITATION, meetings.accept_revoke),
+    (INVITATION, meetings.resend_accept),
     (RESET, meetings.reset_reset),
     (INVOICE, meetings.edit_finalize),
     (INVOICE, meetings.duplicate_edit),

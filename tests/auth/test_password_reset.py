@@ -180,6 +180,19 @@ def test_a_new_password_opens_an_address_that_was_closed(client: FlaskClient, sh
     assert login(client, person.email, NEW).status_code == 200
 
 
+def test_a_new_password_opens_what_was_closed_to_who_is_logged_in(client: FlaskClient, shared: Tenant) -> None:
+    """Whoever has forgotten it guesses there too, and will have to give the new one there."""
+    person = shared.colleague("viewer")
+    wrong = {"current_password": "wrong", "new_password": NEW}
+    told = [person.put("/v1/me/password", wrong).status_code for _ in range(lockout.WINDOW.most + 1)]
+    assert told == [422] * lockout.WINDOW.most + [429]
+    ask(client, person.email)
+    assert confirm(client, mailed(shared, person.email)).status_code == 204
+    bearer = {"Authorization": f"Bearer {login(client, person.email, NEW).json['access_token']}"}
+    again = client.put("/v1/me/password", json=wrong, headers=bearer)
+    assert (again.status_code, again.json["code"]) == (422, "wrong-password")
+
+
 def test_the_second_factor_stays(client: FlaskClient, shared: Tenant) -> None:
     person = shared.colleague("viewer")
     device = person.second_factor()

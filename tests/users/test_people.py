@@ -12,7 +12,7 @@ from billing_api.domain.access import ROLES
 from billing_api.embedded import Addresses
 from billing_api.users import service
 from tests import sharing
-from tests.factories import Tenant, login, refresh
+from tests.factories import PASSWORD, Tenant, login, refresh
 from tests.meddling import one_within_the_other
 from tests.money_races import outcome_of
 from tests.schema import connected
@@ -214,6 +214,25 @@ def test_a_removed_person_leaves_nothing_behind_and_frees_the_address(
     assert "customer.created" in {one["type"] for one in done}
     again = shared.post("/v1/invitations", {"email": person.email, "role": "viewer"})
     assert again.status_code == 201, again.text
+
+
+def test_the_attempts_of_a_removed_person_are_forgotten_with_them(
+    client: FlaskClient, shared: Tenant, addresses: Addresses
+) -> None:
+    """They name nobody, but would stand in the way of whoever has the address next."""
+
+    def counted() -> set[bytes]:
+        with connected(addresses.owner) as cursor:
+            cursor.execute("SELECT subject FROM login_attempts")
+            return {bytes(subject) for (subject,) in cursor}
+
+    person, before = shared.colleague("viewer"), counted()
+    assert login(client, person.email, "wrong").status_code == 401
+    wrong = {"current_password": "wrong", "new_password": PASSWORD}
+    assert person.put("/v1/me/password", wrong).status_code == 422
+    assert len(counted() - before) == 2, "those at the door, and those of who is in"
+    assert shared.delete(place(person)).status_code == 204
+    assert counted() == before
 
 
 def test_all_that_hangs_on_a_person_is_known(addresses: Addresses) -> None:

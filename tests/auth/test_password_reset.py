@@ -139,6 +139,17 @@ def test_every_token_that_is_no_good_is_refused_alike(client: FlaskClient, share
     assert confirm(client, tokens["disabled"]).status_code == 422, "to be let in again revives no token"
 
 
+def test_a_token_that_was_mailed_before_the_organization_was_closed_is_refused(
+    client: FlaskClient, other: Tenant
+) -> None:
+    person = other.colleague("viewer")
+    ask(client, person.email)
+    token = mailed(other, person.email)
+    assert other.post("/v1/organization/close", {"name": "Analytical Engines"}).status_code == 200
+    answer = confirm(client, token)
+    assert (answer.status_code, answer.json["code"]) == (422, "invalid-password-reset")
+
+
 def test_of_eight_at_once_with_one_token_one_sets_the_password(app: Flask, client: FlaskClient, shared: Tenant) -> None:
     person = shared.colleague("viewer")
     ask(client, person.email)

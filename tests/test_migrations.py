@@ -21,7 +21,8 @@ from tests.factories import BUYER_ADDRESS, PASSWORD, line
 from tests.schema import application, connected, counted, definitions, scratch
 from tests.tenancy.conftest import furnished
 
-STEPS = [step.revision for step in reversed(list(ScriptDirectory(str(MIGRATIONS)).walk_revisions()))]
+SCRIPTS = ScriptDirectory(str(MIGRATIONS))
+STEPS = [step.revision for step in reversed(list(SCRIPTS.walk_revisions()))]
 LOST = {
     "0040": set(),
     "0039": set(),
@@ -101,6 +102,14 @@ REFUSED = {"0014": "issued before there were books", "0017": "issued before cred
 Database = tuple[Flask, Addresses]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _read_once() -> Iterator[None]:
+    """Alembic reads all steps anew for each of the hundreds that are taken here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ScriptDirectory, "from_config", lambda _: SCRIPTS)
+        yield
+
+
 @pytest.fixture
 def empty(config: Config, addresses: Addresses, tmp_path: Path) -> Iterator[Database]:
     """A database before its first migration, and the application on it."""
@@ -152,10 +161,9 @@ def at(there: Addresses) -> str | None:
 
 
 def test_the_steps_stand_in_one_line_and_are_numbered() -> None:
-    script = ScriptDirectory(str(MIGRATIONS))
-    assert len(script.get_heads()) == len(script.get_bases()) == 1
+    assert len(SCRIPTS.get_heads()) == len(SCRIPTS.get_bases()) == 1
     assert [f"{number:04}" for number in range(1, len(STEPS) + 1)] == STEPS
-    for step in script.walk_revisions():
+    for step in SCRIPTS.walk_revisions():
         assert Path(step.path).name.startswith(f"{step.revision}_")
         assert step.doc
     assert LOST.keys() == set(STEPS)

@@ -7,6 +7,7 @@ import unicodedata
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 from zxcvbn import zxcvbn
+from zxcvbn.matching import L33T_TABLE, enumerate_l33t_subs, relevant_l33t_subtable
 
 from billing_api.errors import Fault, Invalid
 
@@ -28,6 +29,9 @@ _LITTLE_LEFT = "Without your own name, address and organization too little of it
 _JUDGED = 48
 """So many characters are looked at: the time that it takes grows faster than the text, and so long a beginning that is
 good makes the whole good."""
+_MOST_WORK = 12 * _JUDGED**2
+"""All parts of a text are looked up in every way to read its signs as letters. A text that was made for it has hundreds
+of these, and took seconds, in which nobody could log in; one of full length may have twelve."""
 # zxcvbn keeps the words of the one call in a table that all calls share.
 _judging = threading.Lock()
 
@@ -111,8 +115,22 @@ def _judged(text: str, words: list[str]) -> tuple[int, str]:
     """After how many guesses it is found, as an estimate, and why so early, where that can be said."""
     with _judging:
         # An empty text cannot be judged.
-        found = zxcvbn(text[:_JUDGED] or " ", words)
+        found = zxcvbn(_beginning(text) or " ", words)
     return int(found["guesses"]), found["feedback"]["warning"]
+
+
+def _beginning(text: str) -> str:
+    """As much of it as is judged within the time that one may take. It ends early after many different signs, which are
+    hard to guess themselves, unless they are rows of the keyboard: then what comes after them counts for nothing."""
+    length, longest = 0, min(len(text), _JUDGED)
+    while length < longest and (length + 1) ** 2 * _readings(text[: length + 1]) <= _MOST_WORK:
+        length += 1
+    return text[:length]
+
+
+def _readings(text: str) -> int:
+    """In how many ways zxcvbn reads the signs of a text as letters."""
+    return len(enumerate_l33t_subs(relevant_l33t_subtable(text, L33T_TABLE)))
 
 
 def _tried(words: tuple[str, ...]) -> list[str]:

@@ -1,10 +1,12 @@
 """Which passwords are taken: long ones that are not guessed early, each to its last character."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
+from zxcvbn import matching
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from billing_api.auth import passwords
@@ -135,6 +137,103 @@ def test_the_three_thousand_most_used_passwords_are_refused_however_they_are_mad
     long_ones = [word for word in MOST_USED if len(word) >= 12]
     assert len(long_ones) == 12
     assert [one for word in [*long_ones, *MOST_USED[::step]] for one in variants(word) if not is_weak(one)] == []
+
+
+SIGNS = "$14(0+7|@3826{!%9<5["
+"""All that may stand for a letter: of these twenty alone there are 736 readings."""
+
+
+@pytest.fixture
+def looked_up(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Each text of which all parts are looked up, in one reading of its signs: this is what takes time, as their
+    lengths' squares do."""
+    found: list[str] = []
+    look_up = matching.dictionary_match
+
+    def noting(text: str, _ranked_dictionaries: Any) -> Any:
+        found.append(text)
+        return look_up(text, _ranked_dictionaries)
+
+    monkeypatch.setattr(matching, "dictionary_match", noting)
+    return found
+
+
+@pytest.mark.parametrize("length", [12, 13, 16, 20, 24, 32, 47, 48, 49, 128])
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda length: (SIGNS * 7)[:length],
+        lambda length: ("4@({[<1!|7$5" + SIGNS * 7)[:length],
+        lambda length: "a" * (length - 12) + "4@({[<1!|7$5",
+        lambda length: "4@({[<1!|7$5" + "a" * (length - 12),
+        lambda length: (SIGNS[: length // 2] * 3)[:length],
+        lambda length: ("pan+h3r$du$73rm@||ardp0nyr3d123xf1|3sm1$" * 4)[:length],
+        lambda length: ("1119911211198712" * 8)[:length],
+    ],
+    ids=["signs", "costly signs", "signs at the end", "signs first", "signs repeated", "words of signs", "dates"],
+)
+def test_no_password_takes_seconds_to_be_judged(looked_up: list[str], made: Callable[[int], str], length: int) -> None:
+    """All logins of a process wait meanwhile. Made for it, 48 characters took three seconds."""
+    is_weak(made(length))
+    assert 0 < sum(len(text) ** 2 for text in looked_up) <= 20 * 48**2
+    assert max(map(len, looked_up)) <= 48
+
+
+def test_ones_own_words_take_no_longer(looked_up: list[str]) -> None:
+    own = " ".join("a" * length for length in range(3, 22))
+    is_weak(f"{SIGNS}aaa{SIGNS}", own, own, own)
+    # As it stands, and without them.
+    assert sum(len(text) ** 2 for text in looked_up) <= 2 * 20 * 48**2
+
+
+def reached(password: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What of a password is judged."""
+    found: list[str] = []
+    judge = passwords.zxcvbn
+
+    def noting(text: str, words: list[str]) -> Any:
+        found.append(text)
+        return judge(text, words)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(passwords, "zxcvbn", noting)
+        is_weak(password)
+    return found[0]
+
+
+def test_what_people_take_is_judged_as_far_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    phrase = "correct horse battery staple and a ladder of nine green moons"
+    assert reached(phrase, monkeypatch) == phrase[:48]
+    for whole in ("P@ssw0rd2024!P4$$word1", "1qaz2wsx!QAZ@WSX3edc$RFV", "0123456789" * 4 + "!", "4@({[<1!|7$5"):
+        assert reached(whole, monkeypatch) == whole
+
+
+def test_of_many_signs_so_much_is_judged_that_the_good_ones_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    for password in (SIGNS + "x", "[4(@1!<x$7{+9|5kQ0%w", "7|p<4@({[1!$5+ my own ladder"):
+        assert 12 <= len(reached(password, monkeypatch)) < len(password)
+        assert not is_weak(password)
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "!@#$%^&*()_+{}|", "1234567890!@#$%^&*()", "+_)(*&^%$#@!1234567890", "({[<({[<({[<({[<", "4@4@4@4@4@4@4@4@",
+        "1|1|1|1|1|1|1|1|!!!!!!!!!", "P@$$w0rd!P@$$w0rd!P@$$w0rd!", "a" * 128, "12" * 64,
+    ],
+)  # fmt: skip
+def test_signs_make_no_weak_password_good(password: str) -> None:
+    assert is_weak(password, *OWN)
+
+
+def test_a_bad_beginning_is_made_good_by_what_comes_within_that_which_is_judged() -> None:
+    assert not is_weak("a" * 30 + " correct horse battery")
+    assert is_weak("a" * 48 + " correct horse battery")
+
+
+def test_behind_rows_of_keys_nothing_is_judged() -> None:
+    """These hold nearly all of the signs there are, and leave no time for more."""
+    assert is_weak("+_)(*&^%$#@!1234567890qwertyuiop correct horse battery staple")
+    assert not is_weak("correct horse battery staple +_)(*&^%$#@!1234567890qwertyuiop")
 
 
 def test_seventy_bytes_that_differ_at_the_end_differ(client: FlaskClient, tenant: Tenant) -> None:

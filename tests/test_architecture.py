@@ -27,8 +27,8 @@ STAGES = {
     "models": ("models", "parts", "import_checks", "life_checks", "breakdown"),
     "service": (
         "service", "queries", "passwords", "sessions", "refresh_tokens", "lockout", "one_time_codes",
-        "second_factors", "enrolment", "confirming", "resets", "letters", "sending", "quotas", "wording", "drafting",
-        "resolving", "rows", "finalization", "explaining", "adoption",
+        "second_factors", "enrolment", "confirming", "renewal", "resets", "letters", "sending", "quotas", "wording",
+        "drafting", "resolving", "rows", "finalization", "explaining", "adoption",
         "product_service", "tax_rate_service", "lookup", "terms", "scheduling", "audit", "actions", "issued",
         "settlement", "preceding", "copying", "balance", "credits", "revision", "statements", "taxation",
         "anonymization", "governing",

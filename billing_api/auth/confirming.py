@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from billing_api.audit_log.service import note
-from billing_api.auth import lockout, passwords, sessions
+from billing_api.auth import lockout, passwords, renewal, sessions
 from billing_api.auth.models import User
 from billing_api.database import enter, find, transaction
 from billing_api.domain.access import Principal
@@ -40,6 +40,7 @@ def confirm(principal: Principal, password: str, pointer: str) -> tuple[User, Or
         with _apart():
             note("user.confirmation_refused", known, reason="wrong password")
         raise WrongPassword(faults=[Fault("wrong-password", "It is another one.", pointer)])
+    renewal.renew(known, password)
     return known, organization
 
 

@@ -1,10 +1,11 @@
 """Passwords: Argon2id, none that are guessed early, and an answer whose time does not tell whether a user exists."""
 
+import hashlib
 import re
 import threading
 import unicodedata
 
-from argon2 import PasswordHasher
+from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import Argon2Error, InvalidHashError
 from zxcvbn import zxcvbn
 from zxcvbn.matching import L33T_TABLE, enumerate_l33t_subs, relevant_l33t_subtable
@@ -69,14 +70,29 @@ def digest(password: str) -> str:
 
 
 def matches(stored: str | None, password: str, pointer: str = "/password") -> bool:
-    """Whether the password is the one that was hashed; without a stored hash exactly as slow, and False. Raises
-    PasswordTooLong."""
+    """Whether the password is the one that was hashed; without a stored hash exactly as slow, and False. A hash
+    of fewer passes is made up for, so that it takes as long to within a twentieth; one that costs more takes longer
+    until it is renewed. Raises PasswordTooLong."""
     normal = _normal(password, pointer)
     with _at_once:
+        if missing := _missing_passes(stored or _nobody):
+            _pass_time(normal, missing)
         try:
             return _hasher.verify(stored or _nobody, normal) and stored is not None
         except (Argon2Error, InvalidHashError):
             return False
+
+
+def renewed(stored: str, password: str) -> str | None:
+    """The hash to keep in place of this one, which matches, where hashes cost something else by now; None where it may
+    stay. Of several at once each makes the same, so that none takes it for another password. Raises PasswordTooLong."""
+    if not _hasher.check_needs_rehash(stored):
+        return None
+    normal = _normal(password)
+    # No less random than the old one, salt included, from which it is made.
+    salt = hashlib.blake2b(stored.encode(), digest_size=_hasher.salt_len).digest()
+    with _at_once:
+        return _hasher.hash(normal, salt=salt)
 
 
 def refuse_weak(password: str, *words: str, pointer: str = "/password") -> None:
@@ -105,6 +121,19 @@ def refuse_kept(stored: str, new: str) -> None:
     """The same where only the hash of the present one is known. Raises PasswordUnchanged, PasswordTooLong."""
     if matches(stored, new):
         raise _unchanged("/password")
+
+
+def _missing_passes(stored: str) -> int:
+    """How many passes over the memory this hash lacks to those of today. One that cannot be read is not run at all."""
+    try:
+        of = extract_parameters(stored)
+    except InvalidHashError:
+        return _hasher.time_cost
+    return max(0, round(_hasher.time_cost - of.time_cost * of.memory_cost / _hasher.memory_cost))
+
+
+def _pass_time(normal: str, passes: int) -> None:
+    PasswordHasher(passes, _hasher.memory_cost, _hasher.parallelism).hash(normal)
 
 
 def _unchanged(pointer: str) -> PasswordUnchanged:

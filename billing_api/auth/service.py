@@ -11,7 +11,7 @@ from prometheus_client import Counter
 from uuid_utils.compat import uuid7
 
 from billing_api.audit_log.service import note, note_nothing, record_and_note
-from billing_api.auth import confirming, lockout, passwords, resets, second_factors, sessions
+from billing_api.auth import confirming, lockout, passwords, renewal, resets, second_factors, sessions
 from billing_api.auth.lockout import Counted
 from billing_api.auth.models import User
 from billing_api.auth.second_factors import SecondFactorRefused
@@ -83,6 +83,9 @@ def login(email: str, password: str, terms: Terms, code: str | None = None) -> G
         known = by_email(email)
     if not passwords.matches(known.password_hash if known else None, password) or known is None:
         raise _refused(known, "wrong password", counted)
+    # For who is disabled a right password must take no longer than a wrong one.
+    if known.status == "active":
+        renewal.renew(known, password)
     enter(known.organization_id, Actor("user", known.id))
     user, organization = _locked(known), organizations.current()
     if user is None:

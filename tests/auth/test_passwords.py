@@ -28,9 +28,14 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     hasher = passwords._hasher
 
     class Noting:
+        time_cost, memory_cost = hasher.time_cost, hasher.memory_cost
+
         def hash(self, password: str) -> str:
             found.append(password)
             return hasher.hash(password)
+
+        def check_needs_rehash(self, stored: str) -> bool:
+            return hasher.check_needs_rehash(stored)
 
         def verify(self, stored: str, password: str) -> bool:
             found.append(password)

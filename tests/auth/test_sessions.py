@@ -48,17 +48,22 @@ def test_passwords_are_hashed_at_full_strength() -> None:
 def hashes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every time that Argon2 is run, by what it is run for."""
     run: list[str] = []
+    hasher = passwords._hasher
 
     class Counting:
+        time_cost, memory_cost = hasher.time_cost, hasher.memory_cost
+
         def hash(self, password: str) -> str:
             run.append("hash")
             return hasher.hash(password)
+
+        def check_needs_rehash(self, stored: str) -> bool:
+            return hasher.check_needs_rehash(stored)
 
         def verify(self, stored: str, password: str) -> bool:
             run.append("verify")
             return hasher.verify(stored, password)
 
-    hasher = passwords._hasher
     monkeypatch.setattr(passwords, "_hasher", Counting())
     return run
 

@@ -9,7 +9,7 @@ from flask import Flask
 from psycopg2 import sql
 
 from billing_api.embedded import Addresses
-from tests.check_cases import CASES
+from tests.check_cases import A_USER, CASES
 from tests.factories import Tenant, line, sign_up
 from tests.schema import TENANTLESS, connected
 
@@ -129,7 +129,7 @@ def test_nothing_but_the_check_refuses_it(cursor: Any, furnished: Tenant, name: 
         (
             "accepted_for_good",
             "invitations SET accepted_at = NULL, user_id = NULL",
-            "invitations SET accepted_at = now(), user_id = id",
+            f"invitations SET accepted_at = now(), user_id = ({A_USER})",
         ),
         ("ended_for_good", "password_resets SET ended_at = NULL", "password_resets SET ended_at = now()"),
         ("spent_for_good", "refresh_tokens SET used_at = NULL", "refresh_tokens SET used_at = now()"),

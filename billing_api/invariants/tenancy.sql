@@ -23,13 +23,11 @@ WHERE contype = 'f' AND connamespace = 'public'::regnamespace AND confrelid <> '
       WHERE (a.attname, b.attname) = ('organization_id', 'organization_id'))
 
 -- reference-is-held: Whatever names a row does so by a foreign key, unless the row may be one of several kinds.
--- Who came by an invitation is deleted with it.
 SELECT NULL::uuid, NULL::uuid, format('%s of %s', a.attname, a.attrelid::regclass)
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped
   AND a.atttypid IN ('uuid'::regtype, 'uuid[]'::regtype) AND a.attname NOT IN
       ('id', 'actor_id', 'object_id', 'about_id', 'document_id', 'created_by_id', 'invited_by_id')
-  AND (c.relname, a.attname) <> ('invitations', 'user_id')
   AND NOT EXISTS (
       SELECT FROM pg_constraint f
       WHERE f.contype = 'f' AND f.conrelid = c.oid AND f.conkey[cardinality(f.conkey)] = a.attnum)

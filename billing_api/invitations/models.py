@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing_api import clock
-from billing_api.database import Instant, Model, Owned, Versioned, on_violation
+from billing_api.database import Instant, Model, Owned, Versioned, on_violation, owned_by
 from billing_api.domain.access import ROLES
 from billing_api.errors import Conflict, Fault
 
@@ -30,6 +30,7 @@ class Invitation(Owned, Versioned, Model):
 
     __tablename__ = "invitations"
     __table_args__ = (
+        owned_by("users", "user_id"),
         sa.UniqueConstraint("digest"),
         sa.CheckConstraint(f"role IN ({_ROLES})", name="role_known"),
         sa.CheckConstraint("(accepted_at IS NULL) = (user_id IS NULL)", name="accepted_by_somebody"),
@@ -40,6 +41,7 @@ class Invitation(Owned, Versioned, Model):
             unique=True,
             postgresql_where=sa.text("accepted_at IS NULL"),
         ),
+        sa.Index("ix_invitations_organization_id_user_id", "organization_id", "user_id"),
         sa.Index("ix_invitations_organization_id_created_at", "organization_id", "created_at", "id"),
         sa.Index(
             "ix_invitations_organization_id_accepted",

@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 
 from billing_api.embedded import Addresses
-from tests.factories import Tenant, line, sign_up
+from tests.factories import PASSWORD, Tenant, line, mailed, sign_up
 from tests.schema import connected
 
 Pair = tuple[Tenant, Tenant]
@@ -44,6 +44,8 @@ def furnished(app: Flask) -> Pair:
         owner.colleague("viewer").second_factor()
         guest = {"email": f"{mark}-guest-{owner.email}", "role": "viewer", "name": f"{mark}-guest"}
         assert owner.post("/v1/invitations", guest).status_code == 201
+        accepted = {"token": mailed(owner, guest["email"]), "password": PASSWORD}
+        assert owner.client.post("/v1/auth/accept-invitation", json=accepted).status_code == 201
         assert owner.client.post("/v1/auth/password-reset", json={"email": owner.email}).status_code == 202
     return owners
 

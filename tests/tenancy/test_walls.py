@@ -25,7 +25,6 @@ UNHELD = {
     "idempotency_keys.about_id": "of whatever kind the reply shows; it may be gone",
     "idempotency_keys.actor_id": "a user or a key; a user may be gone before the reply is",
     "invitations.invited_by_id": "a user or a key; a user may be gone, and the invitation stand",
-    "invitations.user_id": "who came by it; the two are written together, and deleted together",
     "ledger_entries.object_id": "of whatever kind object_type says",
 }
 """Columns that name a row and are held by no foreign key, each for a reason."""

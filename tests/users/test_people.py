@@ -18,7 +18,7 @@ from tests.money_races import outcome_of
 from tests.schema import connected
 
 shared = sharing.tenant
-HANGING = {"sessions", "password_resets", "second_factors"}
+HANGING = {"invitations", "sessions", "password_resets", "second_factors"}
 """Tables whose rows belong to a person; refresh tokens hang on sessions, recovery codes on second factors."""
 
 
@@ -236,7 +236,7 @@ def test_the_attempts_of_a_removed_person_are_forgotten_with_them(
 
 
 def test_all_that_hangs_on_a_person_is_known(addresses: Addresses) -> None:
-    """Who adds a table here lets `auth.service.remove` empty it."""
+    """Who adds a table here lets `auth.service.remove` empty it, or the resource itself (`users.on_removed`)."""
     with connected(addresses.owner) as cursor:
         cursor.execute("SELECT conrelid::regclass::text FROM pg_constraint WHERE confrelid = 'users'::regclass")
         assert {name for (name,) in cursor} == HANGING

@@ -1,4 +1,4 @@
-"""Keys that reach over people, and over other keys, end where their maker's own reach ends.
+"""Keys that reach over people, other keys and the organization end where their maker's own reach ends.
 
 All other keys are the organization's, and outlive whoever made them: its services must not stop because somebody has
 left. With a key of these, who is sent away would come in again.
@@ -42,7 +42,7 @@ def _hold(principal: Principal) -> None:
 
 @users.on_reach
 def _end_beyond(user: User, scopes: frozenset[str]) -> None:
-    """End the keys by which somebody could still do to people and to keys what they may not do any more.
+    """End the keys by which somebody could still do what they may not do any more.
 
     A key gives no scope that it lacks, so that the makers of such keys are such keys, revoked ones too. What a key is
     making at this moment is seen once its row is locked, and not before: so one generation is looked for after another.

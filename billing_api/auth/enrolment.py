@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from billing_api import clock
 from billing_api.audit_log.service import note, record_and_note
 from billing_api.auth import confirming, lockout, one_time_codes, second_factors, sessions
+from billing_api.auth.lockout import Counted
 from billing_api.auth.models import RecoveryCode, SecondFactor, User
 from billing_api.database import db, find, touch
 from billing_api.domain.access import Principal
@@ -94,7 +95,7 @@ def start(principal: Principal, password: str, code: str | None) -> Begun:
     is asked for a code, and holds until the new one is verified.
 
     Raises:
-        WrongPassword, SecondFactorEnrolled, WrongCode, NeedsPerson
+        WrongPassword, SecondFactorEnrolled, WrongCode, TooManyCodes, NeedsPerson
     """
     user = _confirmed(principal, password)
     factor = second_factors.of(user.id)
@@ -141,7 +142,7 @@ def renew_codes(principal: Principal, password: str, code: str) -> list[str]:
     """Other recovery codes; those that there were are dead.
 
     Raises:
-        WrongPassword, SecondFactorNotEnrolled, WrongCode, NeedsPerson
+        WrongPassword, SecondFactorNotEnrolled, WrongCode, TooManyCodes, NeedsPerson
     """
     user = _confirmed(principal, password)
     factor = _own(user)
@@ -156,7 +157,7 @@ def disable(principal: Principal, password: str, code: str) -> None:
     """Lay the factor down: the password alone opens a session from now on.
 
     Raises:
-        WrongPassword, SecondFactorNotEnrolled, SecondFactorRequiredHere, WrongCode, NeedsPerson
+        WrongPassword, SecondFactorNotEnrolled, SecondFactorRequiredHere, WrongCode, TooManyCodes, NeedsPerson
     """
     user = _confirmed(principal, password)
     factor = _own(user)
@@ -197,13 +198,14 @@ def _own(user: User) -> SecondFactor:
 
 
 def _take(user: User, factor: SecondFactor, code: str) -> None:
-    if not second_factors.takes(user, factor, code):
-        raise _wrong_code(user)
+    closing = second_factors.judge(user, factor, code)
+    if closing is not None:
+        raise _wrong_code(user, closing)
 
 
-def _wrong_code(user: User) -> WrongCode:
-    """The refusal, which is noted. It commits: before a code is judged, nothing may be written in its unit of work."""
-    note("user.confirmation_refused", user, reason="wrong code")
+def _wrong_code(user: User, closing: Counted | None = None) -> WrongCode:
+    """The refusal, which is noted. It commits: before a code is judged, nothing else may be written in its unit."""
+    note("user.confirmation_refused", user, reason="wrong code", **(closing or {}))
     return WrongCode(faults=[Fault("wrong-code", "It is not, or no longer, good.", "/code")])
 
 

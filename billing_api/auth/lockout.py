@@ -22,21 +22,31 @@ from billing_api.sliding_window import SlidingWindow
 WINDOW = SlidingWindow(10, dt.timedelta(minutes=15))
 MOST_IN_ROW = 100
 KEPT = dt.timedelta(days=30)
+_NEW_PASSWORD = "set a new password by mail"  # noqa: S105 - words for a person
 
 
 class TooManyAttempts(TooManyRequests):
     """Too many attempts to log in with this address have failed; it is the same whether somebody has the address or
     not. Wait for as long as `Retry-After` says. After a hundred failures in a row only a new password opens the address
-    again. Sessions that are open go on: who is logged in has attempts of their own. Wrong codes of an authenticator are
-    counted besides, and no new password forgets those: a recovery code is looked at all the same."""
+    again. Sessions that are open go on: who is logged in has attempts of their own."""
 
     code = "too-many-attempts"
     title = "Too many failed attempts"
 
 
+class TooManyCodes(TooManyRequests):
+    """Too many codes of this user's authenticator were wrong, at logins or in open sessions, whatever was right beside
+    them. Wait for as long as `Retry-After` says: no new password shortens it. A recovery code is looked at meanwhile,
+    and after a hundred failures in a row nothing else is, until a colleague removes the second factor."""
+
+    code = "too-many-codes"
+    title = "Too many wrong codes"
+    keeps = True
+
+
 Counted = dict[str, str | None]
-"""What is to be noted of an attempt if it fails: where that closes the address `closed_until`, which is None where only
-a new password opens it again."""
+"""What is to be noted of an attempt if it fails: where that closes the door to more `closed_until`, which is None where
+only something else opens it again."""
 
 
 def count(email: str) -> Counted:
@@ -48,19 +58,22 @@ def count(email: str) -> Counted:
     Raises:
         TooManyAttempts: this one is not to be looked at; it was not counted.
     """
-    return _count(_of_address(email), "set a new password by mail")
+    return _count(_of_address(email), TooManyAttempts, _NEW_PASSWORD)
 
 
-def count_codes(user_id: uuid.UUID) -> Counted:
-    """The same for the codes of a user's authenticator. A new password opens their address again, and not this: the
-    second factor is there for when somebody else reads their mails. Raises TooManyAttempts."""
-    return _count(_of_codes(user_id), "send a recovery code")
+def count_code(user_id: uuid.UUID) -> Counted:
+    """Count a code of a user's authenticator as wrong, before it is looked at. A new password opens the address again,
+    and not this: the second factor is there for when somebody else reads the user's mails.
+
+    The user is locked, so that their guesses come one after the other; the refusals that follow are to be kept. Raises
+    TooManyCodes."""
+    return _count(_of_codes(user_id), TooManyCodes, "send a recovery code")
 
 
 def count_own(user_id: uuid.UUID) -> None:
-    """The same for a user who is logged in and is asked for a secret once more; it is nothing to do with their
-    address, at which anybody may guess. Raises TooManyAttempts."""
-    _count(_of_user(user_id), "set a new password by mail")
+    """The same as for an address for a user who is logged in and is asked for a secret once more; it is nothing to do
+    with their address, at which anybody may guess. Raises TooManyAttempts."""
+    _count(_of_user(user_id), TooManyAttempts, _NEW_PASSWORD)
 
 
 def forget(email: str) -> None:
@@ -69,17 +82,17 @@ def forget(email: str) -> None:
 
 
 def forget_codes(user_id: uuid.UUID) -> None:
-    """The same for codes of the user's authenticator: one was right, or the second factor is gone."""
+    """Those at codes of the user's authenticator: one was right, or the second factor is gone."""
     _forget(_of_codes(user_id))
 
 
 def forget_own(user_id: uuid.UUID) -> None:
-    """The same for the attempts of a user who is logged in."""
+    """Those of a user who is logged in."""
     _forget(_of_user(user_id))
 
 
 def forget_all(email: str, user_id: uuid.UUID) -> None:
-    """Both of them: the password is a new one, or the user is gone."""
+    """Those at the address and those of who is logged in: the password is a new one, or the user is gone."""
     _forget(_of_address(email), _of_user(user_id))
 
 
@@ -100,14 +113,15 @@ def forget_old(at_most: int) -> int:
     return len(db.session.scalars(gone.execution_options(synchronize_session=False)).all())
 
 
-def _count(subject: bytes, way_out: str) -> Counted:
+def _count(subject: bytes, refusal: type[TooManyRequests], way_out: str) -> Counted:
     now = clock.now()
     counted = db.session.execute(_counting(subject, now)).first()
     if counted is None:
         held = db.session.get(LoginAttempts, subject)
         seconds = _seconds_to_wait(held, now)
-        detail = f"Too many attempts have failed. Wait {seconds} seconds, or {way_out}."
-        raise TooManyAttempts(detail, headers={"Retry-After": str(seconds)})
+        is_for_good = held is not None and held.in_row >= MOST_IN_ROW
+        way = way_out.capitalize() if is_for_good else f"Wait {seconds} seconds, or {way_out}"
+        raise refusal(f"{refusal.title}. {way}.", headers={"Retry-After": str(seconds)})
     return _closing(counted.failed_at, counted.in_row, now)
 
 
@@ -116,7 +130,7 @@ def _forget(*subjects: bytes) -> None:
 
 
 def _counting(subject: bytes, now: dt.datetime) -> Any:
-    """It gives no row for an address that is closed."""
+    """It gives no row for what is closed."""
     times, in_row = LoginAttempts.failed_at, LoginAttempts.in_row
     return (
         postgresql.insert(LoginAttempts)

@@ -4,6 +4,7 @@ Whoever takes a code holds the lock of its user, so that of several who send the
 """
 
 import uuid
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 import structlog
@@ -11,10 +12,10 @@ import structlog
 from billing_api import clock
 from billing_api.audit_log.service import note, record_and_note
 from billing_api.auth import lockout, one_time_codes
-from billing_api.auth.lockout import Counted
+from billing_api.auth.lockout import Counted, TooManyCodes
 from billing_api.auth.models import RecoveryCode, SecondFactor, User
 from billing_api.database import db
-from billing_api.errors import Unauthenticated
+from billing_api.errors import BillingError, Unauthenticated
 from billing_api.sealing import BrokenSeal, unseal
 from billing_api.unit_of_work import SYSTEM, unit
 
@@ -56,14 +57,18 @@ def active(user_id: uuid.UUID) -> SecondFactor | None:
     return factor if factor is not None and factor.enrolled_at is not None else None
 
 
-def failure(user: User, code: str | None, counted: Counted) -> Counted | None:
-    """What is to be noted of a code that does not let a user in whose password was right; None where they may come in.
-    The user must be locked; the attempt was counted.
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why somebody does not come in whose password was right: what is noted, and what they are told."""
 
-    Raises:
-        SecondFactorRequired: they must send one, and have not.
-        TooManyAttempts: too many codes were wrong, whatever the passwords were. This one was not looked at.
-    """
+    reason: str
+    counted: Counted
+    refusal: BillingError
+
+
+def failure(user: User, code: str | None, counted: Counted) -> Failure | None:
+    """What keeps a user out with this code; None where they may come in. The user must be locked; the attempt was
+    counted. Raises SecondFactorRequired where they must send a code, and have not."""
     factor = active(user.id)
     if factor is None:
         return None
@@ -73,19 +78,29 @@ def failure(user: User, code: str | None, counted: Counted) -> Counted | None:
         unit().actor = SYSTEM
         note("login.code_required", user, **counted)
         raise SecondFactorRequired()
-    if one_time_codes.is_timed(given):
-        counted = counted | lockout.count_codes(user.id)
-    return None if takes(user, factor, given) else counted
+    try:
+        closing = judge(user, factor, given)
+    except TooManyCodes as refusal:
+        return Failure("too many codes", counted, refusal)
+    if closing is None:
+        return None
+    closed = {f"codes_{name}": until for name, until in closing.items()}
+    return Failure("wrong code", counted | closed, SecondFactorRefused())
 
 
-def takes(user: User, factor: SecondFactor, code: str) -> bool:
-    """Whether the code is one of this factor; it is good once. The user must be locked."""
+def judge(user: User, factor: SecondFactor, code: str) -> Counted | None:
+    """What is to be noted of a code that is none of this factor's; None where it is one, which it is once. The user
+    must be locked, and a refusal is to be kept: the guess is counted in this unit of work. Raises TooManyCodes."""
     given = one_time_codes.plain(code)
-    is_timed = one_time_codes.is_timed(given)
-    is_good = _takes_timed(factor, given) if is_timed else _takes_recovery(user, factor, given)
-    if is_good:
-        lockout.forget_codes(user.id)
-    return is_good
+    if one_time_codes.is_timed(given):
+        counted, is_good = lockout.count_code(user.id), _takes_timed(factor, given)
+    else:
+        # Nobody guesses 80 bits.
+        counted, is_good = {}, _takes_recovery(user, factor, given)
+    if not is_good:
+        return counted
+    lockout.forget_codes(user.id)
+    return None
 
 
 def step_in(factor: SecondFactor, sealed: str | None, code: str) -> int | None:

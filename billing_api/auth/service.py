@@ -14,12 +14,11 @@ from billing_api.audit_log.service import note, note_nothing, record_and_note
 from billing_api.auth import confirming, lockout, passwords, renewal, resets, second_factors, sessions
 from billing_api.auth.lockout import Counted
 from billing_api.auth.models import User
-from billing_api.auth.second_factors import SecondFactorRefused
 from billing_api.auth.sessions import Grant, Terms
 from billing_api.database import db, enter, find, reveal, transaction
 from billing_api.domain.access import Principal
 from billing_api.domain.emails import fold
-from billing_api.errors import NotFound, Unauthenticated
+from billing_api.errors import BillingError, NotFound, Unauthenticated
 from billing_api.organizations import service as organizations
 from billing_api.organizations.models import Organization
 from billing_api.unit_of_work import Actor, unit
@@ -76,6 +75,7 @@ def login(email: str, password: str, terms: Terms, code: str | None = None) -> G
         TooManyAttempts: the password was not looked at.
         SecondFactorRequired: the password is right, and a code is lacking.
         SecondFactorRefused: the password is right, and the code is not.
+        TooManyCodes: the password is right, and the code was not looked at.
     """
     # A unit of its own, so that no connection is held while the password is hashed.
     with transaction():
@@ -92,9 +92,9 @@ def login(email: str, password: str, terms: Terms, code: str | None = None) -> G
         raise _refused(known, "wrong password", counted)
     if bar := _bar(user, organization):
         raise _refused(user, bar, counted)
-    if (failure := second_factors.failure(user, code, counted)) is not None:
+    if failure := second_factors.failure(user, code, counted):
         # It weighs as much as a wrong password, and was counted like one.
-        raise _refused(user, "wrong code", failure, SecondFactorRefused)
+        raise _refused(user, failure.reason, failure.counted, failure.refusal)
     lockout.forget(email)
     return sessions.start(organization, user, terms)
 
@@ -206,9 +206,7 @@ def _bar(user: User, organization: Organization) -> str | None:
     return "organization closed" if organization.closed_at is not None else None
 
 
-def _refused(
-    known: User | None, reason: str, counted: Counted, refusal: type[Unauthenticated] = InvalidCredentials
-) -> Unauthenticated:
+def _refused(known: User | None, reason: str, counted: Counted, refusal: BillingError | None = None) -> BillingError:
     """The refusal of a login, which its organization can read about. An address that nobody has belongs to none, and
     takes as long."""
     refused_logins.labels(reason if known else "unknown address").inc()
@@ -218,7 +216,7 @@ def _refused(
         # As the system: whoever came is not known to be the user.
         enter(known.organization_id)
         note("login.refused", known, reason=reason, **counted)
-    return refusal()
+    return refusal or InvalidCredentials()
 
 
 def _known(email: str) -> User:

@@ -13,7 +13,10 @@ ACTIONS = {
     "invitation.resent": "an invitation was mailed again",
     "invitation.revoked": "an invitation was taken back",
     "login.code_required": "a password was right and a code is asked for; `data.closed_until` as for a refusal",
-    "login.refused": "a login was refused: why says `data.reason`, and `data.closed_until` where it closed the address",
+    "login.refused": (
+        "a login was refused: why says `data.reason`, and `data.closed_until` where it closed the address, "
+        "`data.codes_closed_until` where it closed the authenticator"
+    ),
     "organization.closed": "the organization was closed",
     "organization.created": "the organization was founded",
     "organization.reopened": "the organization was opened again by the service's operator",
@@ -21,7 +24,10 @@ ACTIONS = {
     "session.created": "somebody logged in; the tokens travel by `data.carrier`: `body` or `cookie`",
     "session.ended": "a session ended; `data.reason` says why",
     "session.refresh_reused": "a refresh token came back after it was spent",
-    "user.confirmation_refused": "who is logged in gave a wrong password or code; `data.reason` says which",
+    "user.confirmation_refused": (
+        "who is logged in gave a wrong password or code: `data.reason` says which, and `data.closed_until` where it "
+        "closed the authenticator"
+    ),
     "user.created": "a user was made",
     "user.deleted": "a user was removed",
     "user.password_changed": "a user changed their password",

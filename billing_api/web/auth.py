@@ -93,7 +93,7 @@ def _guarded(view: View, posted: View, scopes: tuple[str, ...], *, asks_first: b
         try:
             return posted(*args, **kwargs) if request.method == "POST" else view(*args, **kwargs)
         except BillingError:
-            # What is wrong with a request is told only to a credential that still holds.
+            # What the view finds wrong is told only to a credential that still holds.
             if not unit().is_announced:
                 database.announce()
             raise

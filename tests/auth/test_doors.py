@@ -103,7 +103,8 @@ def test_another_method_is_refused_with_those_that_are_allowed(app: Flask, clien
 
 
 def test_who_is_not_let_in_is_told_nothing_of_what_else_is_wrong(app: Flask, client: FlaskClient) -> None:
-    """A session that has ended, and a key that was revoked, with bodies and parameters that are refused."""
+    """A session that has ended, and a key that was revoked, with bodies and values that are refused. What no such
+    operation takes at all, an unknown parameter or a body, is refused before anybody is looked at."""
     tenant = sign_up(app)
     key = tenant.post("/v1/api-keys", {"name": "Gone", "scopes": ["users:read"]}).json
     tenant.delete(key["links"]["self"])

@@ -11,10 +11,10 @@ import time_machine
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from billing_api.auth import lockout, one_time_codes, passwords, second_factors
+from billing_api.auth import one_time_codes, passwords, second_factors
 from billing_api.auth.models import SecondFactor
 from tests import sharing
-from tests.factories import PASSWORD, Authenticator, Tenant, login, mailed
+from tests.factories import PASSWORD, Authenticator, Tenant, login
 
 tenant = sharing.tenant
 
@@ -95,29 +95,6 @@ def test_a_wrong_code_is_told_and_counts_as_a_failure(client: FlaskClient, user:
     answers = [told(login(client, user.email, code="000000")) for _ in range(10)]
     assert answers == [(401, "second-factor-refused")] * 10
     assert told(login(client, user.email, code=device.code())) == (429, "too-many-attempts")
-
-
-def test_a_new_password_gives_no_further_guesses_at_the_codes(
-    client: FlaskClient, tenant: Tenant, user: Tenant
-) -> None:
-    """Who reads the user's mails is whom the second factor is there for."""
-    device = user.second_factor()
-    for _ in range(lockout.WINDOW.most):
-        assert told(login(client, user.email, code="000000")) == (401, "second-factor-refused")
-    new = reset(client, tenant, user)
-    for code in ("000000", device.code()):
-        assert told(login(client, user.email, new, code=code)) == (429, "too-many-attempts")
-    assert login(client, user.email, new, code=device.recovery_codes[0]).status_code == 200
-    assert login(client, user.email, new, code=device.code()).status_code == 200, "a good one begins the count anew"
-
-
-def reset(client: FlaskClient, tenant: Tenant, user: Tenant) -> str:
-    """Another password, set by mail."""
-    new = "a ladder of nine green moons"
-    assert client.post("/v1/auth/password-reset", json={"email": user.email}).status_code == 202
-    body = {"token": mailed(tenant, user.email), "password": new}
-    assert client.post("/v1/auth/password-reset/confirm", json=body).status_code == 204
-    return new
 
 
 def test_each_code_is_good_once_and_those_before_it_are_not(client: FlaskClient, user: Tenant) -> None:

@@ -47,6 +47,7 @@ KEPT = {
     "refresh-token-reused": "the end of the session, which is in two hands",
     "second-factor-refused": "the audit log has that somebody knows the password, and no code",
     "second-factor-required": "the audit log has that somebody knows the password",
+    "too-many-codes": "the audit log has that somebody knows the password",
     "wrong-code": "the audit log has who was refused",
 }
 """What each refusal writes that must stay; every other one undoes all."""

@@ -175,7 +175,7 @@ def test_it_survives_a_database_that_goes_away(
     second = tenant.mail()
     assert eventually(lambda: is_sent(owner, second), 30)
     assert process.poll() is None
-    assert "worker goes on" in [line["event"] for line in events(output)]
+    assert eventually(lambda: "worker goes on" in [line["event"] for line in events(output)], 10)
 
 
 def test_it_ends_when_its_parent_is_killed_and_holds_one_connection(

@@ -121,6 +121,12 @@ def test_a_door_is_known_by_the_first_line(words: bytes, expected: bool) -> None
     assert is_slow(words) == expected
 
 
+def test_a_host_is_looked_for_at_the_beginning_of_a_target_alone() -> None:
+    """Looked for everywhere, it took an address of 8,000 letters half a second, from anybody."""
+    assert slow_doors._ABSOLUTE.search(b"/" + b"a" * 8000 + b"://x/") is None
+    assert slow_doors._ABSOLUTE.search(b"a://x/") is not None
+
+
 def test_who_has_waited_for_too_long_is_refused_before_the_hash(
     client: FlaskClient, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:

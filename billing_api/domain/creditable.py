@@ -163,8 +163,12 @@ def _share_out(totals: Totals) -> tuple[list[int], list[tuple[Kind, int, Bundle,
     amounts = [line.net if line.gross is None else line.gross for line in totals.lines]
     remaining = list(amounts)
     alone: list[tuple[Kind, int, Bundle, int]] = []
+    sharing: dict[Bundle, list[int]] = {}
+    for index, line in enumerate(totals.lines):
+        if amounts[index]:
+            sharing.setdefault(line.taxes, []).append(index)
     for kind, position, bundle, amount in _parts(totals):
-        members = [index for index, line in enumerate(totals.lines) if line.taxes == bundle and amounts[index]]
+        members = sharing.get(bundle)
         if not members:
             alone.append((kind, position, bundle, amount))
             continue
@@ -190,7 +194,7 @@ def _pools(
     groups: Sequence[Group], charged: Sequence[tuple[Bundle, int]], includes_tax: bool
 ) -> tuple[tuple[Pool, ...], dict[Bundle, tuple[int, ...]]]:
     """The pools, and for every bundle the positions of the pools that its amounts count in."""
-    keys = [TaxKey(category=group.category, name=group.name, rate=group.rate) for group in groups]
+    places = {TaxKey(category=group.category, name=group.name, rate=group.rate): at for at, group in enumerate(groups)}
     sums: dict[Bundle, int] = {}
     for bundle, amount in charged:
         sums[bundle] = sums.get(bundle, 0) + amount
@@ -199,10 +203,10 @@ def _pools(
             Pool(groups=(at,), amount=group.taxable_amount, taxes=(group.tax_amount,), taxes_credited=(0,))
             for at, group in enumerate(groups)
         )
-        return pools, {bundle: tuple(keys.index(tax_key) for tax_key in bundle) for bundle in sums}
+        return pools, {bundle: tuple(places[tax_key] for tax_key in bundle) for bundle in sums}
     pools = tuple(
         Pool(
-            groups=tuple(keys.index(tax_key) for tax_key in bundle),
+            groups=tuple(places[tax_key] for tax_key in bundle),
             amount=amount,
             taxes=split(tax_within(amount, bundle), [percentage(tax_key) for tax_key in bundle]),
             taxes_credited=(0,) * len(bundle),

@@ -27,9 +27,8 @@ def advance(state: Creditable, items: Sequence[Item]) -> tuple[tuple[int, ...], 
     nets = [amount for _, amount in items]
     pools = list(state.pools)
     taxable, taxes = [0] * len(state.groups), [0] * len(state.groups)
-    touched = sorted({pool for members, _ in items for pool in members})
-    for at in touched:
-        positions = [index for index, (members, _) in enumerate(items) if at in members]
+    touched = _by_pool(items)
+    for at, positions in touched.items():
         amounts = [items[index][1] for index in positions]
         pools[at], net, parts = _advance_pool(state, state.pools[at], sum(amounts))
         if state.prices_include_tax:
@@ -45,6 +44,15 @@ def advance(state: Creditable, items: Sequence[Item]) -> tuple[tuple[int, ...], 
     after = replace(state, pools=tuple(pools), groups=tuple(after for after, _ in counted), total_credited=total)
     groups = tuple(group for at, (_, group) in enumerate(counted) if at in named)
     return tuple(nets), groups, replace(after, rounding_credited=_rounding(after))
+
+
+def _by_pool(items: Sequence[Item]) -> dict[int, list[int]]:
+    """The positions of the items that count in each pool, pools in their order."""
+    positions: dict[int, list[int]] = {}
+    for index, (members, _) in enumerate(items):
+        for at in members:
+            positions.setdefault(at, []).append(index)
+    return dict(sorted(positions.items()))
 
 
 def _advance_pool(state: Creditable, pool: Pool, step: int) -> tuple[Pool, int, tuple[int, ...]]:

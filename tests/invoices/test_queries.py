@@ -1,20 +1,15 @@
 """What the size of an invoice costs: no statement more, and of work as much for a line as for the one before it."""
 
-import sys
 from collections.abc import Callable
-from pathlib import Path
-from types import FrameType
-from typing import Any, TypeAlias
+from typing import Any
 
 import pytest
 
-import billing_api
 from tests.factories import Tenant, line
 from tests.statements import recorded
+from tests.work import steps
 
 INVOICES = "/v1/invoices"
-CODE = str(Path(billing_api.__file__).parent)
-TraceFunction: TypeAlias = Callable[[FrameType, str, object], object]
 
 
 def body(tenant: Tenant, lines: int) -> dict[str, Any]:
@@ -75,28 +70,6 @@ def test_fifty_invoices_of_many_lines_are_listed_as_one_is(tenant: Tenant) -> No
     for n in range(49):
         drafted(tenant, body(tenant, n % 8))
     assert (items, statements()) == (1, (50, once))
-
-
-def steps(call: Callable[[], object]) -> int:
-    """How many instructions of our own code the call runs: a measure of work that is the same on every machine."""
-    count = 0
-
-    def trace(frame: FrameType, event: str, _argument: object) -> TraceFunction | None:
-        nonlocal count
-        if event == "call":
-            if not frame.f_code.co_filename.startswith(CODE):
-                return None
-            frame.f_trace_lines, frame.f_trace_opcodes = False, True
-        count += 1
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        call()
-    finally:
-        sys.settrace(before)
-    return count
 
 
 @pytest.mark.parametrize(

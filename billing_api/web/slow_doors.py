@@ -5,9 +5,10 @@ A flood of logins waits there, and every other request finds its threads as on a
 
 import datetime as dt
 import re
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote
 
 from flask import Flask, request
+from gunicorn.util import split_request_uri
 
 from billing_api import clock
 from billing_api.errors import Unavailable
@@ -18,13 +19,10 @@ THREADS = 2
 PATIENCE = dt.timedelta(seconds=10)
 """Whoever has stood in the queue for so long has mostly gone; to hash for them would keep all behind them waiting."""
 
-_METHODS = (b"POST ", b"PUT ")
-_DOORS = (b"POST /v1/auth/", b"PUT /v1/me/password", b"POST /v1/me/second-factor")
-_QUICK = re.compile(rb"POST /v1/(auth/(refresh|logout|token|password-reset)|me/second-factor/verify)(\?|$)")
+_METHODS = ("POST ", "PUT ")
+_DOORS = ("POST /v1/auth/", "PUT /v1/me/password", "POST /v1/me/second-factor")
+_QUICK = re.compile(r"POST /v1/(auth/(refresh|logout|token|password-reset)|me/second-factor/verify)")
 """Those of them that hash nothing."""
-_ABSOLUTE = re.compile(rb"\A[a-z][a-z0-9+.-]*://[^/?#]*", re.IGNORECASE)
-"""How the target of a request may begin besides its path (RFC 9112, section 3.2.2). Anywhere else it is not looked for,
-which would take a long address its length squared."""
 
 
 class TooManyWaiting(Unavailable):
@@ -46,16 +44,29 @@ def is_slow(words: bytes) -> bool:
     One whose first line comes in pieces may be: else it would be let in before it has said where it wants to go.
     """
     # gunicorn passes over an empty line before the first one, as RFC 9112, section 2.2, would have it.
-    line, end, _ = words.lstrip(b"\r\n").partition(b"\n")
+    line, end, _ = words.lstrip(b"\r\n").decode("latin-1").partition("\n")
     if not end:
         return any(method.startswith(line) or line.startswith(method) for method in _METHODS)
-    method, _, rest = line.partition(b" ")
-    target = unquote_to_bytes(_ABSOLUTE.sub(b"", rest.split(b" ", 1)[0], count=1))
-    asked = method + b" " + target
-    return asked.startswith(_DOORS) and not _QUICK.match(asked)
+    method, _, rest = line.partition(" ")
+    return _is_door(method, _path(rest.partition(" ")[0]))
+
+
+def _is_door(method: str, path: str) -> bool:
+    asked = f"{method} {path}"
+    return asked.startswith(_DOORS) and not _QUICK.fullmatch(asked)
+
+
+def _path(target: str) -> str:
+    """Where the target of a request leads: as gunicorn takes it apart, with or without a host, and with one slash at
+    its beginning, as werkzeug has it."""
+    try:
+        path = split_request_uri(target).path
+    except ValueError:
+        # gunicorn refuses it for the same reason.
+        return ""
+    return "/" + unquote(path, "latin-1").lstrip("/")
 
 
 def _refuse_late() -> None:
-    line = f"{request.method} {request.path} HTTP/1.1\n".encode()
-    if is_slow(line) and clock.now() - arrived_at() > PATIENCE:
+    if _is_door(request.method, request.path) and clock.now() - arrived_at() > PATIENCE:
         raise TooManyWaiting(retry_after=5)

@@ -29,6 +29,7 @@ from billing_api.web import tokens
 from tests.moulds import Mould
 
 PASSWORD = "a long enough password"
+FACTOR = "/v1/me/second-factor"
 SELLER = {
     "legal_name": "Analytical Engines GmbH",
     "address": {"line1": "Torstraße 1", "postal_code": "10119", "city": "Berlin", "country": "DE"},
@@ -133,14 +134,14 @@ class Tenant:
 
     def begin_second_factor(self) -> Authenticator:
         """A second factor that waits for its first code."""
-        return Authenticator(created(self.post("/v1/me/second-factor", {"password": PASSWORD}))["secret"])
+        return Authenticator(created(self.post(FACTOR, {"password": PASSWORD}))["secret"])
 
     def second_factor(self) -> Authenticator:
         """A second factor by the code of the step before, so that the codes of now and of the next are left."""
         device = self.begin_second_factor()
         for _ in range(2):
             # Refused where the step ended meanwhile.
-            answer = self.post("/v1/me/second-factor/verify", {"code": device.code(-1)})
+            answer = self.post(f"{FACTOR}/verify", {"code": device.code(-1)})
             if answer.status_code == 200:
                 break
         assert answer.status_code == 200, answer.text
@@ -260,3 +261,8 @@ def created(answer: TestResponse) -> dict[str, Any]:
     assert answer.status_code == 201, answer.text
     body: dict[str, Any] = answer.json
     return body
+
+
+def told(answer: TestResponse) -> tuple[int, str]:
+    """The status of an answer, and the code of a refusal."""
+    return answer.status_code, (answer.json or {}).get("code", "")

@@ -5,27 +5,15 @@ import datetime as dt
 import pytest
 import time_machine
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
 
 from billing_api.auth import lockout
 from billing_api.database import transaction
 from tests import sharing
-from tests.factories import PASSWORD, Tenant, login, mailed
+from tests.factories import FACTOR, PASSWORD, Tenant, login, mailed, told
 
 tenant = sharing.tenant
 
-FACTOR = "/v1/me/second-factor"
 NEW = "a ladder of nine green moons"
-
-
-@pytest.fixture
-def user(tenant: Tenant) -> Tenant:
-    """A colleague without a second factor."""
-    return tenant.colleague("viewer")
-
-
-def told(answer: TestResponse) -> tuple[int, str]:
-    return answer.status_code, (answer.json or {}).get("code", "")
 
 
 def reset(client: FlaskClient, tenant: Tenant, user: Tenant) -> None:

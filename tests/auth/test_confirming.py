@@ -11,7 +11,7 @@ from billing_api import clock
 from billing_api.auth import lockout
 from billing_api.auth.enrolment import WrongCode
 from tests.auth.test_second_factor import told
-from tests.factories import PASSWORD, Authenticator, Tenant, login, sign_up
+from tests.factories import FACTOR, PASSWORD, Authenticator, Tenant, login, sign_up
 
 WRONG = "another long password"
 NEW = {"current_password": PASSWORD, "new_password": "a ladder of nine green moons"}
@@ -38,7 +38,7 @@ def test_guesses_of_strangers_keep_nobody_from_their_own_account(client: FlaskCl
 def test_ten_wrong_passwords_of_ones_own_are_enough_and_each_is_noted(client: FlaskClient, tenant: Tenant) -> None:
     wrong = {**NEW, "current_password": WRONG}
     answers = [tenant.put("/v1/me/password", wrong).status_code for _ in range(5)]
-    answers += [tenant.post("/v1/me/second-factor", {"password": WRONG}).status_code for _ in range(6)]
+    answers += [tenant.post(FACTOR, {"password": WRONG}).status_code for _ in range(6)]
     assert answers == [422] * 10 + [429]
     assert tenant.put("/v1/me/password", NEW).json["code"] == "too-many-attempts"
     assert refusals(tenant) == ["wrong password"] * 10
@@ -50,19 +50,19 @@ def test_ten_wrong_passwords_of_ones_own_are_enough_and_each_is_noted(client: Fl
 def test_ten_wrong_codes_are_enough_and_each_is_noted_and_nothing_else_kept(tenant: Tenant, door: str) -> None:
     tenant.second_factor()
     wrong = {"password": PASSWORD, "code": "000000"}
-    path = f"/v1/me/second-factor{door}"
+    path = f"{FACTOR}{door}"
     answers = [told(tenant.post(path, wrong)) for _ in range(11)]
     # A right password of which nothing came has not ended the count.
     assert answers == [(422, "wrong-code")] * 10 + [(429, "too-many-attempts")]
     assert refusals(tenant) == ["wrong code"] * 10
-    status = tenant.get("/v1/me/second-factor").json
+    status = tenant.get(FACTOR).json
     assert (status["enrolled"], status["recovery_codes_left"]) == (True, 10)
 
 
 def test_a_refused_code_that_kept_nothing_would_leave_no_trace(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
     tenant.second_factor()
     monkeypatch.setattr(WrongCode, "keeps", False)
-    assert tenant.post("/v1/me/second-factor", {"password": PASSWORD, "code": "000000"}).status_code == 422
+    assert tenant.post(FACTOR, {"password": PASSWORD, "code": "000000"}).status_code == 422
     assert refusals(tenant) == []
 
 
@@ -75,8 +75,8 @@ def test_without_the_count_all_guesses_are_looked_at(tenant: Tenant, monkeypatch
 def test_a_success_begins_the_count_anew(tenant: Tenant) -> None:
     for _ in range(3):
         for _ in range(6):
-            assert tenant.post("/v1/me/second-factor", {"password": WRONG}).status_code == 422
-        assert tenant.post("/v1/me/second-factor", {"password": PASSWORD}).status_code == 201
+            assert tenant.post(FACTOR, {"password": WRONG}).status_code == 422
+        assert tenant.post(FACTOR, {"password": PASSWORD}).status_code == 201
 
 
 def test_the_code_of_an_enrolment_is_guessed_ten_times_and_waits_ten_minutes(app: Flask) -> None:
@@ -84,13 +84,13 @@ def test_the_code_of_an_enrolment_is_guessed_ten_times_and_waits_ten_minutes(app
         tenant = sign_up(app, is_ready=False)
         device = tenant.begin_second_factor()
         wrong = {"code": str((int(device.code()) + 1) % 1_000_000).zfill(6)}
-        answers = [tenant.post("/v1/me/second-factor/verify", wrong).status_code for _ in range(11)]
+        answers = [tenant.post(f"{FACTOR}/verify", wrong).status_code for _ in range(11)]
         assert answers == [422] * 10 + [429]
         assert refusals(tenant) == ["wrong code"] * 10
         other = sign_up(app, is_ready=False)
         late = other.begin_second_factor()
         time.shift(dt.timedelta(minutes=10, seconds=1))
-        answer = other.post("/v1/me/second-factor/verify", {"code": late.code()})
+        answer = other.post(f"{FACTOR}/verify", {"code": late.code()})
         assert (answer.status_code, answer.json["code"]) == (409, "second-factor-not-begun")
 
 
@@ -98,12 +98,12 @@ def test_a_login_with_the_old_authenticator_gives_the_new_one_no_more_time(app: 
     with time_machine.travel(clock.now(), tick=False) as time:
         tenant = sign_up(app, is_ready=False)
         old = tenant.second_factor()
-        begun = tenant.post("/v1/me/second-factor", {"password": PASSWORD, "code": old.code()})
+        begun = tenant.post(FACTOR, {"password": PASSWORD, "code": old.code()})
         new = Authenticator(begun.json["secret"])
         time.shift(dt.timedelta(minutes=6))
         assert login(client, tenant.email, code=old.code()).status_code == 200
         time.shift(dt.timedelta(minutes=4, seconds=1))
-        answer = tenant.post("/v1/me/second-factor/verify", {"code": new.code()})
+        answer = tenant.post(f"{FACTOR}/verify", {"code": new.code()})
         assert told(answer) == (409, "second-factor-not-begun")
 
 

@@ -13,7 +13,7 @@ from billing_api.auth import passwords
 from billing_api.auth.passwords import PasswordTooWeak, refuse_weak
 from tests import sharing
 from tests.auth.world import SIGN_UP
-from tests.factories import Tenant, login
+from tests.factories import FACTOR, Tenant, login
 
 tenant = sharing.tenant
 FULL_WIDTH = "".join(chr(ord(letter) + 0xFEE0) for letter in "password1234")
@@ -281,7 +281,7 @@ def test_a_present_password_that_is_too_long_is_pointed_at_where_it_stands(tenan
         "/current_password": tenant.put(
             "/v1/me/password", {"current_password": long, "new_password": SIGN_UP["password"]}
         ),
-        "/password": tenant.post("/v1/me/second-factor", {"password": long}),
+        "/password": tenant.post(FACTOR, {"password": long}),
     }
     for pointer, answer in answers.items():
         assert (answer.status_code, answer.json["code"]) == (422, "password-too-long")

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from billing_api.auth import passwords
 from billing_api.auth.models import User
 from billing_api.database import enter, find, transaction
-from tests.factories import PASSWORD, Tenant, login
+from tests.factories import FACTOR, PASSWORD, Tenant, login
 
 NEW = "a ladder of nine green moons"
 OLD, TODAY = PasswordHasher(2, 8, 1), PasswordHasher(3, 8, 1)
@@ -66,7 +66,7 @@ def test_an_old_hash_is_renewed_by_the_first_good_password(
     if by == "login":
         assert login(client, old.email).status_code == 200
     else:
-        assert old.post("/v1/me/second-factor", {"password": PASSWORD}).status_code < 300
+        assert old.post(FACTOR, {"password": PASSWORD}).status_code < 300
     after = stored(app, old)
     assert not TODAY.check_needs_rehash(after[0])
     assert TODAY.verify(after[0], PASSWORD)
@@ -79,7 +79,7 @@ def test_an_old_hash_is_renewed_by_the_first_good_password(
 def test_a_wrong_password_renews_nothing(app: Flask, client: FlaskClient, old: Tenant) -> None:
     before = stored(app, old)
     assert login(client, old.email, "another long password").status_code == 401
-    assert old.post("/v1/me/second-factor", {"password": "another"}).status_code == 422
+    assert old.post(FACTOR, {"password": "another"}).status_code == 422
     assert stored(app, old) == before
 
 
@@ -97,7 +97,7 @@ def test_a_password_that_was_changed_meanwhile_stays(
     if by == "login":
         assert login(client, old.email).status_code == 401
     else:
-        assert old.post("/v1/me/second-factor", {"password": PASSWORD}).status_code == 422
+        assert old.post(FACTOR, {"password": PASSWORD}).status_code == 422
     assert stored(app, old)[0] == new
 
 

@@ -12,8 +12,7 @@ from werkzeug.test import TestResponse
 from billing_api.embedded import Addresses
 from billing_api.web import auth
 from tests.auth.test_doors import operations
-from tests.auth.test_second_factor import FACTOR, told
-from tests.factories import PASSWORD, Authenticator, Tenant, login, refresh
+from tests.factories import FACTOR, PASSWORD, Authenticator, Tenant, login, refresh, told
 from tests.schema import connected
 
 ORGANIZATION = "/v1/organization"

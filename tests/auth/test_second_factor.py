@@ -14,11 +14,10 @@ from werkzeug.test import TestResponse
 from billing_api.auth import one_time_codes, passwords, second_factors
 from billing_api.auth.models import SecondFactor
 from tests import sharing
-from tests.factories import PASSWORD, Authenticator, Tenant, login
+from tests.factories import FACTOR, PASSWORD, Authenticator, Tenant, login, told
 
 tenant = sharing.tenant
 
-FACTOR = "/v1/me/second-factor"
 PROOFS = [f"{FACTOR}/recovery-codes", f"{FACTOR}/disable"]
 RFC_6238 = {
     59: "94287082", 1111111109: "07081804", 1111111111: "14050471", 1234567890: "89005924", 2000000000: "69279037",
@@ -26,16 +25,6 @@ RFC_6238 = {
 }  # fmt: skip
 """Appendix B, SHA-1; a code of six digits is the end of one of eight."""
 SECRET_OF_THE_RFC = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
-
-
-@pytest.fixture
-def user(tenant: Tenant) -> Tenant:
-    """A colleague without a second factor."""
-    return tenant.colleague("viewer")
-
-
-def told(answer: TestResponse) -> tuple[int, str]:
-    return answer.status_code, (answer.json or {}).get("code", "")
 
 
 @pytest.mark.parametrize(("second", "code"), RFC_6238.items())

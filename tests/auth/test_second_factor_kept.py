@@ -16,8 +16,7 @@ from billing_api.auth.models import User
 from billing_api.database import enter, find, transaction
 from billing_api.embedded import Addresses
 from tests import sharing
-from tests.auth.test_second_factor import FACTOR, told
-from tests.factories import PASSWORD, Authenticator, Tenant, login
+from tests.factories import FACTOR, PASSWORD, Authenticator, Tenant, login, told
 from tests.live_service import LiveService, together
 from tests.meddling import IN_VAIN, one_within_the_other, rewriting
 from tests.money_races import Call
@@ -29,11 +28,6 @@ OF_USERS = (r"(FROM users[\s\S]*) FOR NO KEY UPDATE OF users", r"\1")
 OF_SPENT = (r"(UPDATE recovery_codes[\s\S]*) AND recovery_codes.used_at IS NULL", r"\1")
 """Guards of a code, and what is left without them."""
 IN_HAND = "FROM second_factors"
-
-
-@pytest.fixture
-def user(tenant: Tenant) -> Tenant:
-    return tenant.colleague("viewer")
 
 
 def logging_in(user: Tenant, code: str) -> Call:

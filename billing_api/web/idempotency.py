@@ -74,9 +74,9 @@ class StoredReply(Model):
     actor_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid, primary_key=True)
     key: Mapped[str] = mapped_column(sa.Text, primary_key=True)
     fingerprint: Mapped[str] = mapped_column(sa.Text)
-    """The digest of the request."""
+    """The digest of the request. Of before migration 0040 its scopes stand behind it, with blanks between."""
     scopes: Mapped[list[str] | None] = mapped_column(postgresql.ARRAY(sa.Text))
-    """Those of the principal whom it was given to; None in replies that were stored before they were kept."""
+    """Those of the principal whom it was given to; None in replies of before migration 0040."""
     status: Mapped[int] = mapped_column(sa.SmallInteger)
     headers: Mapped[dict[str, str]] = mapped_column(sa.JSON)
     body: Mapped[bytes] = mapped_column(sa.LargeBinary)
@@ -152,9 +152,10 @@ def _claim(key: str) -> StoredReply | None:
 
 
 def _replay(stored: StoredReply, fingerprint: str) -> Response:
-    if stored.fingerprint != fingerprint:
+    digest, *scopes = stored.fingerprint.split()
+    if digest != fingerprint:
         raise IdempotencyKeyReused()
-    if lacking := [scope for scope in stored.scopes or () if not g.principal.may(scope)]:
+    if lacking := [scope for scope in stored.scopes or scopes if not g.principal.may(scope)]:
         raise InsufficientScope(lacking, "What was answered under this Idempotency-Key")
     answer = Response(stored.body, status=stored.status)
     answer.headers.update(stored.headers)

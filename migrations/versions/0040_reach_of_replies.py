@@ -11,7 +11,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # Nullable: replies of before, and of processes that still run the old code, are given again to their own callers.
+    # Nullable: those of before stand in the fingerprint, where processes that still run the old code go on to put them.
     op.add_column("idempotency_keys", sa.Column("scopes", postgresql.ARRAY(sa.Text()), nullable=True))
 
 

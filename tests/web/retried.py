@@ -1,7 +1,9 @@
-"""A good request for every POST that can be retried under its Idempotency-Key."""
+"""A good request for every POST that can be retried under its Idempotency-Key, and by what a retry is known."""
 
 from collections.abc import Callable
 from typing import Any
+
+from werkzeug.test import TestResponse
 
 from tests.factories import Tenant, line
 
@@ -79,3 +81,19 @@ REQUESTS: dict[str, Callable[[Tenant], tuple[str, Any]]] = {
 
 CLOSING = "/v1/organization/close"
 """Nobody can retry it: who has closed an organization is let in no more."""
+
+
+def once(tenant: Tenant, key: str, path: str = CUSTOMERS, body: Any = None, **headers: str) -> TestResponse:
+    return tenant.post(path, {"name": "Once"} if body is None else body, Idempotency_Key=key, **headers)
+
+
+def facts(tenant: Tenant) -> tuple[list[Any], list[Any], list[Any]]:
+    """All that a deed would leave behind."""
+    lists = (tenant.get(f"/v1/{name}").json["data"] for name in ("customers", "invoices", "events"))
+    first, second, third = lists
+    return first, second, third
+
+
+def is_replay(answer: TestResponse) -> bool:
+    assert answer.headers.get("Idempotency-Replayed") in {None, "true"}
+    return "Idempotency-Replayed" in answer.headers

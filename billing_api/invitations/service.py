@@ -186,10 +186,9 @@ def _withdraw(user: User, scopes: frozenset[str]) -> None:
 
 @users.on_removed
 def _forget(user: User) -> None:
-    """The invitation by which somebody came keeps their address; it goes with them."""
-    gone = sa.delete(Invitation).where(
-        Invitation.organization_id == unit().tenant, Invitation.email_key == user.email_key
-    )
+    """The invitation by which somebody came keeps their address: it goes with them, and so do others to that one."""
+    theirs = sa.or_(Invitation.user_id == user.id, Invitation.email_key == user.email_key)
+    gone = sa.delete(Invitation).where(Invitation.organization_id == unit().tenant, theirs)
     db.session.execute(gone.execution_options(synchronize_session=False))
 
 

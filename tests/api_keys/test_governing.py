@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 from billing_api.domain.access import ROLES
 from billing_api.users import service as users
 from tests.factories import PASSWORD, Tenant, created, mailed
-from tests.meddling import one_within_the_other, rewriting
+from tests.meddling import AT_A_LOCK, IN_VAIN, one_within_the_other, rewriting
 from tests.money_races import outcome_of
 
 KEYS = "/v1/api-keys"
@@ -97,11 +97,12 @@ def test_what_the_key_has_sent_is_taken_back(client: FlaskClient, tenant: Tenant
     assert client.post("/v1/auth/accept-invitation", json=body).json["code"] == "invalid-invitation"
 
 
-def is_revoked_in_time(tenant: Tenant) -> bool:
+def is_revoked_in_time(tenant: Tenant, patience: float = AT_A_LOCK) -> bool:
     """Whether the key ends that somebody makes while they lower themselves, which one credential can do at once."""
     admin = tenant.colleague("admin")
     make = ("POST", KEYS, {"name": "Too late?", "scopes": GOVERNS})
-    key, lowered = one_within_the_other(admin, (make, ("PATCH", place(admin), {"role": "viewer"})), "INTO api_keys")
+    calls = make, ("PATCH", place(admin), {"role": "viewer"})
+    key, lowered = one_within_the_other(admin, calls, "INTO api_keys", patience)
     assert (key.status, lowered.status) == (201, 200)
     return tenant.get(f"{KEYS}/{key.json['id']}").json["revoked_at"] is not None
 
@@ -109,10 +110,10 @@ def is_revoked_in_time(tenant: Tenant) -> bool:
 def test_a_key_that_is_made_while_its_maker_loses_their_role_ends_with_it(tenant: Tenant) -> None:
     assert is_revoked_in_time(tenant)
     with rewriting(tenant.app, OWN_ROW, r"\1"):
-        assert not is_revoked_in_time(tenant)
+        assert not is_revoked_in_time(tenant, IN_VAIN)
 
 
-def outlives_its_maker(client: FlaskClient, tenant: Tenant) -> bool:
+def outlives_its_maker(client: FlaskClient, tenant: Tenant, patience: float = AT_A_LOCK) -> bool:
     """Whether a key is good that another one makes while the person behind it loses their role."""
     admin = tenant.colleague("admin")
     key = made(admin, *GOVERNS)
@@ -120,7 +121,7 @@ def outlives_its_maker(client: FlaskClient, tenant: Tenant) -> bool:
     service = replace(admin, access_token=client.post("/v1/auth/token", data=form).json["access_token"])
     make = ("POST", KEYS, {"name": "Too late?", "scopes": GOVERNS})
     lower = ("PATCH", place(admin), {"role": "viewer"})
-    child, lowered = one_within_the_other(service, (make, lower), "INTO api_keys", second=tenant)
+    child, lowered = one_within_the_other(service, (make, lower), "INTO api_keys", patience, second=tenant)
     assert (child.status, lowered.status) == (201, 200)
     return holds(client, child.json)
 
@@ -130,16 +131,16 @@ def test_a_key_that_a_key_makes_while_the_person_behind_it_is_sent_away_ends_too
 ) -> None:
     assert not outlives_its_maker(client, tenant)
     with rewriting(tenant.app, OWN_KEY, r"\1"):
-        assert outlives_its_maker(client, tenant)
+        assert outlives_its_maker(client, tenant, IN_VAIN)
 
 
-def done_while_it_is_revoked(tenant: Tenant) -> str:
+def done_while_it_is_revoked(tenant: Tenant, patience: float = AT_A_LOCK) -> str:
     """What comes of a deed of a key that revokes itself at the same moment."""
     key, person = made(tenant, *ROLES["admin"]), tenant.colleague("viewer")
     form = {"grant_type": "client_credentials", "client_id": key["id"], "client_secret": key["secret"]}
     itself = replace(tenant, access_token=tenant.client.post("/v1/auth/token", data=form).json["access_token"])
     calls = ("DELETE", f"{KEYS}/{key['id']}", None), ("PATCH", place(person), {"role": "accountant"})
-    revoked, done = one_within_the_other(itself, calls, "UPDATE api_keys SET .*revoked_at")
+    revoked, done = one_within_the_other(itself, calls, "UPDATE api_keys SET .*revoked_at", patience)
     assert outcome_of(revoked) == "done"
     return outcome_of(done)
 
@@ -147,7 +148,7 @@ def done_while_it_is_revoked(tenant: Tenant) -> str:
 def test_a_key_that_is_revoked_at_the_same_moment_changes_nobody(tenant: Tenant) -> None:
     assert done_while_it_is_revoked(tenant) == "unauthenticated"
     with rewriting(tenant.app, OWN_KEY, r"\1"):
-        assert done_while_it_is_revoked(tenant) == "done"
+        assert done_while_it_is_revoked(tenant, IN_VAIN) == "done"
 
 
 def test_without_the_rule_they_would_come_back(

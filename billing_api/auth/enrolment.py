@@ -9,11 +9,11 @@ import sqlalchemy as sa
 from billing_api import clock
 from billing_api.audit_log.service import note, record_and_note
 from billing_api.auth import confirming, lockout, one_time_codes, second_factors, sessions
-from billing_api.auth.lockout import Counted
 from billing_api.auth.models import RecoveryCode, SecondFactor, User
+from billing_api.auth.second_factors import NotTaken
 from billing_api.database import db, find, touch
 from billing_api.domain.access import Principal
-from billing_api.errors import Conflict, Fault, Invalid
+from billing_api.errors import BillingError, Conflict, Fault, Invalid
 from billing_api.organizations import service as organizations
 from billing_api.sealing import seal
 from billing_api.unit_of_work import unit
@@ -127,7 +127,7 @@ def verify(principal: Principal, code: str) -> list[str]:
         raise SecondFactorNotBegun()
     step = second_factors.step_in(factor, factor.pending_secret, code)
     if step is None:
-        raise _wrong_code(user)
+        raise _refused(user, NotTaken())
     record_and_note("user.second_factor_replaced" if factor.enrolled_at else "user.second_factor_enabled", user)
     factor.secret, factor.pending_secret, factor.pending_at = factor.pending_secret, None, None
     # That code is spent, too.
@@ -198,15 +198,16 @@ def _own(user: User) -> SecondFactor:
 
 
 def _take(user: User, factor: SecondFactor, code: str) -> None:
-    closing = second_factors.judge(user, factor, code)
-    if closing is not None:
-        raise _wrong_code(user, closing)
+    try:
+        second_factors.take(user, factor, code)
+    except NotTaken as failure:
+        raise _refused(user, failure) from None
 
 
-def _wrong_code(user: User, closing: Counted | None = None) -> WrongCode:
-    """The refusal, which is noted. It commits: before a code is judged, nothing else may be written in its unit."""
-    note("user.confirmation_refused", user, reason="wrong code", **(closing or {}))
-    return WrongCode(faults=[Fault("wrong-code", "It is not, or no longer, good.", "/code")])
+def _refused(user: User, failure: NotTaken) -> BillingError:
+    """The refusal, which is noted. It commits: before a code is looked at, nothing else may be written in its unit."""
+    note("user.confirmation_refused", user, reason=failure.reason, **failure.closing)
+    return failure.refusal or WrongCode(faults=[Fault("wrong-code", "It is not, or no longer, good.", "/code")])
 
 
 def _new_codes(factor: SecondFactor) -> list[str]:

@@ -4,7 +4,6 @@ Whoever takes a code holds the lock of its user, so that of several who send the
 """
 
 import uuid
-from dataclasses import dataclass
 
 import sqlalchemy as sa
 import structlog
@@ -15,7 +14,7 @@ from billing_api.auth import lockout, one_time_codes
 from billing_api.auth.lockout import Counted, TooManyCodes
 from billing_api.auth.models import RecoveryCode, SecondFactor, User
 from billing_api.database import db
-from billing_api.errors import BillingError, Unauthenticated
+from billing_api.errors import Unauthenticated
 from billing_api.sealing import BrokenSeal, unseal
 from billing_api.unit_of_work import SYSTEM, unit
 
@@ -57,50 +56,40 @@ def active(user_id: uuid.UUID) -> SecondFactor | None:
     return factor if factor is not None and factor.enrolled_at is not None else None
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why somebody does not come in whose password was right: what is noted, and what they are told."""
+class NotTaken(Exception):
+    """A code that does not let its user in: `reason` and `closing` are to be noted, as `lockout` has counted it, and
+    `refusal` is to be told where it was not even looked at."""
 
-    reason: str
-    counted: Counted
-    refusal: BillingError
+    def __init__(self, reason: str = "wrong code", closing: Counted | None = None, refusal: TooManyCodes | None = None):
+        super().__init__(reason)
+        self.reason, self.closing, self.refusal = reason, closing or {}, refusal
 
 
-def failure(user: User, code: str | None, counted: Counted) -> Failure | None:
-    """What keeps a user out with this code; None where they may come in. The user must be locked; the attempt was
-    counted. Raises SecondFactorRequired where they must send a code, and have not."""
+def let_in(user: User, code: str | None, counted: Counted) -> None:
+    """Let a user in who has no second factor, or gives a good code of it. The user must be locked; the attempt was
+    counted. Raises SecondFactorRequired where they must send a code, and have not, and NotTaken."""
     factor = active(user.id)
     if factor is None:
-        return None
+        return
     given = one_time_codes.plain(code or "")
     if not given:
         # Somebody knows the password: who has the log sees it, whether a code follows or not.
         unit().actor = SYSTEM
         note("login.code_required", user, **counted)
         raise SecondFactorRequired()
-    try:
-        closing = judge(user, factor, given)
-    except TooManyCodes as refusal:
-        return Failure("too many codes", counted, refusal)
-    if closing is None:
-        return None
-    closed = {f"codes_{name}": until for name, until in closing.items()}
-    return Failure("wrong code", counted | closed, SecondFactorRefused())
+    take(user, factor, given)
 
 
-def judge(user: User, factor: SecondFactor, code: str) -> Counted | None:
-    """What is to be noted of a code that is none of this factor's; None where it is one, which it is once. The user
-    must be locked, and a refusal is to be kept: the guess is counted in this unit of work. Raises TooManyCodes."""
+def take(user: User, factor: SecondFactor, code: str) -> None:
+    """Take a code of this factor, which is good once. The user must be locked, and a refusal is to be kept: the guess
+    is counted in this unit of work. Raises NotTaken."""
     given = one_time_codes.plain(code)
     if one_time_codes.is_timed(given):
-        counted, is_good = lockout.count_code(user.id), _takes_timed(factor, given)
-    else:
-        # Nobody guesses 80 bits.
-        counted, is_good = {}, _takes_recovery(user, factor, given)
-    if not is_good:
-        return counted
+        _take_timed(user, factor, given)
+    elif not _takes_recovery(user, factor, given):
+        # Not counted: nobody guesses 80 bits.
+        raise NotTaken()
     lockout.forget_codes(user.id)
-    return None
 
 
 def step_in(factor: SecondFactor, sealed: str | None, code: str) -> int | None:
@@ -128,14 +117,17 @@ def delete(user_id: uuid.UUID) -> None:
         db.session.execute(gone.execution_options(synchronize_session=False))
 
 
-def _takes_timed(factor: SecondFactor, code: str) -> bool:
+def _take_timed(user: User, factor: SecondFactor, code: str) -> None:
+    try:
+        closing = lockout.count_code(user.id)
+    except TooManyCodes as refusal:
+        raise NotTaken("too many codes", refusal=refusal) from None
     step = step_in(factor, factor.secret, code)
     # RFC 6238, section 5.2: a code that was accepted is not accepted again.
     if step is None or (factor.last_step is not None and step <= factor.last_step):
-        return False
+        raise NotTaken(closing=closing)
     factor.last_step = step
     db.session.flush()
-    return True
 
 
 def _takes_recovery(user: User, factor: SecondFactor, code: str) -> bool:

@@ -14,6 +14,7 @@ from billing_api.audit_log.service import note, note_nothing, record_and_note
 from billing_api.auth import confirming, lockout, passwords, renewal, resets, second_factors, sessions
 from billing_api.auth.lockout import Counted
 from billing_api.auth.models import User
+from billing_api.auth.second_factors import NotTaken, SecondFactorRefused
 from billing_api.auth.sessions import Grant, Terms
 from billing_api.database import db, enter, find, reveal, transaction
 from billing_api.domain.access import Principal
@@ -83,7 +84,7 @@ def login(email: str, password: str, terms: Terms, code: str | None = None) -> G
         known = by_email(email)
     if not passwords.matches(known.password_hash if known else None, password) or known is None:
         raise _refused(known, "wrong password", counted)
-    # For who is disabled a right password must take no longer than a wrong one.
+    # For who is disabled a right password takes no longer than a wrong one.
     if known.status == "active":
         renewal.renew(known, password)
     enter(known.organization_id, Actor("user", known.id))
@@ -92,9 +93,13 @@ def login(email: str, password: str, terms: Terms, code: str | None = None) -> G
         raise _refused(known, "wrong password", counted)
     if bar := _bar(user, organization):
         raise _refused(user, bar, counted)
-    if failure := second_factors.failure(user, code, counted):
+    try:
+        second_factors.let_in(user, code, counted)
+    except NotTaken as failure:
         # It weighs as much as a wrong password, and was counted like one.
-        raise _refused(user, failure.reason, failure.counted, failure.refusal)
+        closing = {f"codes_{name}": until for name, until in failure.closing.items()}
+        refusal = failure.refusal or SecondFactorRefused()
+        raise _refused(user, failure.reason, counted | closing, refusal) from None
     lockout.forget(email)
     return sessions.start(organization, user, terms)
 

@@ -25,8 +25,8 @@ ACTIONS = {
     "session.ended": "a session ended; `data.reason` says why",
     "session.refresh_reused": "a refresh token came back after it was spent",
     "user.confirmation_refused": (
-        "who is logged in gave a wrong password or code: `data.reason` says which, and `data.closed_until` where it "
-        "closed the authenticator"
+        "who is logged in gave a wrong password or code, or one more code after too many: `data.reason` says which, "
+        "and `data.closed_until` where it closed the authenticator"
     ),
     "user.created": "a user was made",
     "user.deleted": "a user was removed",

@@ -46,7 +46,7 @@ def test_a_new_password_gives_no_further_guesses_at_the_codes(
     assert login(client, user.email, NEW, code=device.code()).status_code == 200, "a good one begins the count anew"
 
 
-def test_a_new_password_gives_no_further_guesses_in_an_open_session(user: Tenant) -> None:
+def test_a_new_password_gives_no_further_guesses_in_an_open_session(tenant: Tenant, user: Tenant) -> None:
     device = user.second_factor()
     wrong = {"password": PASSWORD, "code": "000000"}
     for _ in range(lockout.WINDOW.most - 1):
@@ -56,6 +56,9 @@ def test_a_new_password_gives_no_further_guesses_in_an_open_session(user: Tenant
     assert told(user.post(f"{FACTOR}/disable", {**wrong, "password": NEW})) == (422, "wrong-code")
     given = {"password": NEW, "code": device.code()}
     assert told(user.post(f"{FACTOR}/disable", given)) == (429, "too-many-codes")
+    noted = tenant.get(f"/v1/audit-log?action=user.confirmation_refused&object_id={user.user_id}").json["data"]
+    assert [one["data"]["reason"] for one in noted] == ["too many codes"] + ["wrong code"] * lockout.WINDOW.most
+    assert noted[1]["data"].keys() == {"reason", "closed_until"}
     assert user.post(f"{FACTOR}/disable", {**given, "code": device.recovery_codes[0]}).status_code == 204
 
 

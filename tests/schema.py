@@ -139,21 +139,3 @@ def references(cursor: Any) -> list[tuple[str, str, list[str], list[str]]]:
         FROM pg_constraint WHERE contype = 'f' AND connamespace = 'public'::regnamespace
     """)
     return [row for row in cursor.fetchall() if row[1] != "organizations"]
-
-
-def unheld_columns(cursor: Any) -> set[str]:
-    """Columns of tenants' tables that name a row, as every uuid but a row's own does, and no foreign key holds: one
-    that ends with this column and carries the organization, or goes to the organization itself."""
-    cursor.execute(
-        """
-        SELECT c.relname || '.' || a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
-        WHERE c.relname = ANY (%s) AND c.relnamespace = 'public'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped
-          AND a.atttypid IN ('uuid'::regtype, 'uuid[]'::regtype) AND a.attname <> 'id' AND NOT EXISTS (
-            SELECT FROM pg_constraint f JOIN pg_attribute o ON (o.attrelid, o.attnum) = (f.conrelid, f.conkey[1])
-            WHERE f.contype = 'f' AND f.conrelid = c.oid AND f.conkey[cardinality(f.conkey)] = a.attnum
-              AND o.attname = 'organization_id'
-              AND (f.confrelid = 'organizations'::regclass) = (a.attname = 'organization_id'))
-        """,
-        [tenant_tables(cursor)],
-    )
-    return {name for (name,) in cursor}

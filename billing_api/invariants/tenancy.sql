@@ -22,15 +22,21 @@ WHERE contype = 'f' AND connamespace = 'public'::regnamespace AND confrelid <> '
       JOIN pg_attribute b ON (b.attrelid, b.attnum) = (f.confrelid, k.other)
       WHERE (a.attname, b.attname) = ('organization_id', 'organization_id'))
 
--- reference-is-held: Whatever names a row does so by a foreign key, unless the row may be one of several kinds.
-SELECT NULL::uuid, NULL::uuid, format('%s of %s', a.attname, a.attrelid::regclass)
+-- reference-is-held: Whatever names a row does so by a foreign key that ends with it and carries the organization.
+-- Not what names rows of several kinds, nor people and keys who may be gone while what they did stays.
+SELECT NULL::uuid, NULL::uuid, format('%s.%s', c.relname, a.attname)
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped
-  AND a.atttypid IN ('uuid'::regtype, 'uuid[]'::regtype) AND a.attname NOT IN
-      ('id', 'actor_id', 'object_id', 'about_id', 'document_id', 'created_by_id', 'invited_by_id')
+  AND a.atttypid IN ('uuid'::regtype, 'uuid[]'::regtype) AND a.attname <> 'id'
+  AND format('%s.%s', c.relname, a.attname) NOT IN (
+      'api_keys.created_by_id', 'audit_entries.actor_id', 'audit_entries.object_id', 'document_numbers.document_id',
+      'events.actor_id', 'events.object_id', 'idempotency_keys.about_id', 'idempotency_keys.actor_id',
+      'invitations.invited_by_id', 'ledger_entries.object_id')
   AND NOT EXISTS (
-      SELECT FROM pg_constraint f
-      WHERE f.contype = 'f' AND f.conrelid = c.oid AND f.conkey[cardinality(f.conkey)] = a.attnum)
+      SELECT FROM pg_constraint f JOIN pg_attribute o ON (o.attrelid, o.attnum) = (f.conrelid, f.conkey[1])
+      WHERE f.contype = 'f' AND f.conrelid = c.oid AND f.conkey[cardinality(f.conkey)] = a.attnum
+        AND o.attname = 'organization_id'
+        AND (f.confrelid = 'organizations'::regclass) = (a.attname = 'organization_id'))
 
 -- guard-is-on: No trigger is switched off, and no constraint waits to be validated.
 SELECT NULL::uuid, NULL::uuid, format('the trigger %s of %s', tgname, tgrelid::regclass)

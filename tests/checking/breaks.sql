@@ -370,7 +370,7 @@ ALTER TABLE refunds ADD FOREIGN KEY (source_id) REFERENCES sources (id)
 ALTER TABLE password_resets DROP CONSTRAINT fk_password_resets_organization_id_user_id
 
 -- reference-is-held
-ALTER TABLE refunds ADD COLUMN carried_out_by uuid
+ALTER TABLE refunds ADD COLUMN created_by_id uuid
 
 -- guard-is-on
 ALTER TABLE invoices DISABLE TRIGGER keep_frozen

@@ -70,9 +70,9 @@ def digest(password: str) -> str:
 
 
 def matches(stored: str | None, password: str, pointer: str = "/password") -> bool:
-    """Whether the password is the one that was hashed; without a stored hash exactly as slow, and False. A hash
-    of fewer passes is made up for, so that it takes as long to within a twentieth; one that costs more takes longer
-    until it is renewed. Raises PasswordTooLong."""
+    """Whether the password is the one that was hashed; without a stored hash exactly as slow, and False. A hash of
+    fewer passes over as much memory is made up for, so that it takes as long to within a twentieth, and one of another
+    memory to within half a pass; one that costs more takes longer until it is renewed. Raises PasswordTooLong."""
     normal = _normal(password, pointer)
     with _at_once:
         if missing := _missing_passes(stored or _nobody):

@@ -1,7 +1,8 @@
 """flask-smorest, subclassed thinly: strict requests, tagged answers, and a document that says exactly what happens."""
 
 from collections.abc import Callable, Mapping
-from functools import cached_property, wraps
+from functools import wraps
+from threading import Lock
 from typing import Any, ClassVar
 
 import flask_smorest
@@ -35,17 +36,35 @@ class Api(flask_smorest.Api):  # type: ignore[misc]  # flask-smorest ships no ty
     DEFAULT_ERROR_RESPONSE_NAME = None
 
     def __init__(self, app: Flask) -> None:
-        plugin = MarshmallowPlugin(schema_name_resolver=document.schema_name)
-        super().__init__(app, spec_kwargs={"marshmallow_plugin": plugin})
-        for property_of in (document.null_too, document.json_schema):
-            plugin.converter.add_attribute_function(property_of)  # type: ignore[union-attr]  # it was just given a spec
-        document.register(self.spec)
+        self._described: list[Blueprint] = []
+        self._writing = Lock()
+        self._document: dict[str, Any] | None = None
+        self._plugin = MarshmallowPlugin(schema_name_resolver=document.schema_name)
+        super().__init__(app, spec_kwargs={"marshmallow_plugin": self._plugin})
         app.url_map.converters["key"] = ClientKey
         self.register_converter(ClientKey, lambda key: key.schema)
 
-    @cached_property
+    def register_blueprint(self, blueprint: "Blueprint") -> None:
+        """Register a resource's routes. What the document says of them is not written yet: that takes longer than all
+        else that is done for an application, and most are never asked for it."""
+        self._app.register_blueprint(blueprint)
+        self._described.append(blueprint)
+
+    @property
     def document(self) -> dict[str, Any]:
-        """The OpenAPI document, when every route is known."""
+        """The OpenAPI document, written when it is first asked for, and every route is known."""
+        with self._writing:
+            if self._document is None:
+                self._document = self._written()
+            return self._document
+
+    def _written(self) -> dict[str, Any]:
+        for property_of in (document.null_too, document.json_schema):
+            self._plugin.converter.add_attribute_function(property_of)  # type: ignore[union-attr]  # it has a spec
+        document.register(self.spec)
+        for blueprint in self._described:
+            blueprint.register_views_in_doc(self, self._app, self.spec, name=blueprint.name, parameters=None)
+            self.spec.tag({"name": blueprint.name, "description": blueprint.description})
         return finished(self.spec.to_dict())
 
     def _register_error_handlers(self) -> None:

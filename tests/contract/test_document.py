@@ -6,13 +6,15 @@ from typing import Any
 
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from billing_api import create_app
 from billing_api.domain.access import SCOPES
 from billing_api.errors import tree
 from billing_api.web.descriptions import DESCRIPTIONS, names
 from billing_api.web.fault_codes import FAULT_CODES
-from config import ROOT
+from config import ROOT, Config
 from tests.commands import typed
 from tests.contract.operations import Operation, document, lacking, operations
+from tests.live_service import together
 
 __all__ = ["document", "operations"]
 
@@ -45,6 +47,12 @@ CHANGES = {"PUT", "PATCH", "DELETE"}
 def test_the_document_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1.")
     assert [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()] == []
+
+
+def test_all_who_ask_first_at_one_moment_get_the_whole_document(config: Config, document: dict[str, Any]) -> None:
+    """It is written when it is first asked for. Plant the flaw by letting several write it at once."""
+    api = create_app(config).extensions["api"]
+    assert all(found == document for found in together([lambda: api.document] * 4))
 
 
 def test_the_document_and_the_url_map_name_the_same_operations(

@@ -137,15 +137,16 @@ class PreconditionFailed(BillingError):
 
 
 class PayloadTooLarge(BillingError):
-    """The body is larger than this address takes: 1 MiB, or 16 MiB where it ends in `/bulk`. Send several smaller
-    ones."""
+    """The body is larger than this address takes: 1 MiB, or 16 MiB where it ends in `/bulk`, or 32 KiB where no
+    credential is asked for. Send several smaller ones."""
 
     status = 413
     code = "payload-too-large"
     title = "The body is too large"
 
     def __init__(self, limit: int = 2**20) -> None:
-        super().__init__(f"A body has at most {limit // 2**20} MiB here, which is {limit:,} bytes.")
+        size = f"{limit // 2**20} MiB" if limit >= 2**20 else f"{limit // 2**10} KiB"
+        super().__init__(f"A body has at most {size} here, which is {limit:,} bytes.")
 
 
 class UnsupportedMediaType(BillingError):

@@ -21,6 +21,10 @@ from billing_api.web.preconditions import etag, is_known
 
 View = Callable[..., Any]
 
+LARGEST_OF_STRANGERS = 32 * 1024
+"""So many bytes has a body at a door that asks for no credential: to find all faults of a larger one is work that
+anybody could ask for."""
+
 
 class ClientKey(BaseConverter):
     """A key of the client's own at the end of a path, with the slashes that it may have: `%2F` arrives as one."""
@@ -83,7 +87,8 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest
 
     def route(self, rule: str, *, largest_body: int | None = None, **options: Any) -> Callable[[View], View]:
         """Register a view; query parameters that no schema of it names are refused, and bodies that none reads.
-        `largest_body` is how many bytes its body may have, where that is not what it is everywhere."""
+        `largest_body` is how many bytes its body may have, where that is not what it is everywhere; at a public door it
+        is little."""
         register = super().route
 
         def decorator(view: View) -> View:
@@ -91,11 +96,12 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest
             edge = {"dry_run"} if document.takes_dry_run(view, method) else set()
             known = _query_names(view) | edge
             is_bare = method not in SAFE and not document.takes_body(view)
+            largest = LARGEST_OF_STRANGERS if getattr(view, "is_public", False) else largest_body
 
             @wraps(view)
             def strict(*args: Any, **kwargs: Any) -> Any:
-                if largest_body is not None:
-                    request.max_content_length = largest_body
+                if largest is not None:
+                    request.max_content_length = largest
                 check_query(request, known)
                 if is_bare:
                     self.ARGUMENTS_PARSER.parse(Schema(), request, location="json")

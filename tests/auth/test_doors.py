@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from billing_api.web.api import LARGEST_OF_STRANGERS
 from tests.auth.world import HOLDERS, PROTECTED, World, requests
 from tests.factories import sign_up
 
@@ -195,3 +196,18 @@ def test_a_refusal_tells_the_scope_that_is_missing(world: World) -> None:
         answer = world.send("viewer", "POST", path, {})
         assert (answer.status_code, answer.json["code"]) == (403, "insufficient-scope")
         assert answer.headers["WWW-Authenticate"] == f'Bearer error="insufficient_scope", scope="{scope}"'
+
+
+def test_a_door_that_asks_for_no_credential_reads_little(app: Flask, client: FlaskClient) -> None:
+    """All faults of a mebibyte took a second of anybody's asking."""
+    found = [(method, path) for _, method, path, one in operations(app) if not one["security"] and "requestBody" in one]
+    assert len(found) >= 7
+    for method, path in found:
+        kind = "application/x-www-form-urlencoded" if path.endswith("/token") else "application/json"
+        told = []
+        for size in (LARGEST_OF_STRANGERS, LARGEST_OF_STRANGERS + 1):
+            answer = client.open(path, method=method, data=b"x" * size, content_type=kind)
+            told.append("at most 32 KiB" in answer.text)
+        assert told == [False, True], path
+        # The token endpoint knows one status for all that is wrong with a request.
+        assert answer.status_code == (400 if path.endswith("/token") else 413)

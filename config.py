@@ -67,6 +67,8 @@ class Config:
     """Issuer of access tokens; the only address of its own that the service ever writes."""
     app_url: str | None
     """Where the company's own front-end is, to which links in mails lead; None where there is none."""
+    sign_up: str
+    """`open`, or `closed`: then nobody founds an organization over the network."""
     cors_origins: tuple[str, ...]
     trusted_hosts: tuple[str, ...]
     """Host headers that are answered; empty means any, which is safe because no link is built from it."""
@@ -125,8 +127,7 @@ class Config:
 
 def _text(name: str, default: str | None = None, *choices: str) -> fields.String:
     """A setting that is text, or one of a few words."""
-    allowed = validate.OneOf(choices) if choices else None
-    return fields.String(data_key=name, load_default=default, validate=allowed)
+    return fields.String(data_key=name, load_default=default, validate=validate.OneOf(choices) if choices else None)
 
 
 def _number(name: str, default: int | None, least: int, most: int | None) -> fields.Integer:
@@ -152,6 +153,7 @@ class _Settings(Schema):
     jwt_keys = _text("BILLING_JWT_KEYS")
     public_url = _text("BILLING_PUBLIC_URL")
     app_url = _text("BILLING_APP_URL")
+    sign_up = _text("BILLING_SIGN_UP", "open", "open", "closed")
     cors_origins = _text("BILLING_CORS_ORIGINS", "")
     trusted_hosts = _text("BILLING_TRUSTED_HOSTS", "")
     trusted_proxies = _number("BILLING_TRUSTED_PROXIES", 0, 0, 8)
@@ -177,7 +179,6 @@ Faults = Iterator[tuple[str, str]]
 def _shaped(values: Values) -> Values:
     """The values as `Config` has them; only for those without a fault."""
     instance = Path(values["instance"]).expanduser().resolve()
-    statement_ms = values["statement_timeout_ms"]
     return values | {
         **{name: values[name] and driver_url(values[name]) for name in ("database_url", "migration_database_url")},
         "instance": instance,
@@ -187,7 +188,7 @@ def _shaped(values: Values) -> Values:
         "public_url": values["public_url"] or f"http://127.0.0.1:{values['port']}",
         "cors_origins": _words(values["cors_origins"]),
         "trusted_hosts": _words(values["trusted_hosts"]),
-        "lock_timeout_ms": values["lock_timeout_ms"] or min(2000, statement_ms),
+        "lock_timeout_ms": values["lock_timeout_ms"] or min(2000, values["statement_timeout_ms"]),
     }
 
 

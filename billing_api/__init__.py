@@ -104,6 +104,7 @@ def _settings(config: Config, secret: str) -> dict[str, object]:
         "BILLING_CORS_ORIGINS": config.cors_origins,
         "BILLING_PUBLIC_URL": config.public_url,
         "BILLING_APP_URL": config.app_url,
+        "BILLING_SIGN_UP": config.sign_up,
         "BILLING_RATE_LIMIT": config.rate_limit,
         "BILLING_RATE_LIMIT_ADDRESS": config.rate_limit_address,
         "BILLING_METRICS_TOKEN": config.metrics_token,

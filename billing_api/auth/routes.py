@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from flask import g
+from flask import current_app, g
 
 from billing_api.auth import refresh_tokens, service, sessions
 from billing_api.auth.models import Session, User
@@ -33,14 +33,16 @@ SORT_KEYS = {"created_at": SortKey(Session.created_at, dt.datetime.fromisoformat
 
 
 @blueprint.route("/auth/sign-up", methods=["POST"])
-@public(409)
+@public(403, 409)
 @blueprint.arguments(SignUpInput())
 @blueprint.response(201, GrantOutput())
 def sign_up(values: dict[str, Any]) -> Any:
     """Sign up
 
-    Founds an organization with its owner, who is logged in at once.
+    Founds an organization with its owner, who is logged in at once. The service's operator may have closed this door.
     """
+    if current_app.config["BILLING_SIGN_UP"] == "closed":
+        raise service.SignUpClosed()
     return grants.shown(service.sign_up(values, _terms(values))), 201, {"Location": "/v1/me"}
 
 

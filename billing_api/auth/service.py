@@ -19,10 +19,18 @@ from billing_api.auth.sessions import Grant, Terms
 from billing_api.database import db, enter, find, reveal, transaction
 from billing_api.domain.access import Principal
 from billing_api.domain.emails import fold
-from billing_api.errors import BillingError, NotFound, Unauthenticated
+from billing_api.errors import BillingError, Forbidden, NotFound, Unauthenticated
 from billing_api.organizations import service as organizations
 from billing_api.organizations.models import Organization
 from billing_api.unit_of_work import Actor, unit
+
+
+class SignUpClosed(Forbidden):
+    """Nobody founds an organization here by themselves (`BILLING_SIGN_UP=closed`). Who is to join one is invited to it:
+    ask an owner or admin of it."""
+
+    code = "sign-up-closed"
+    title = "Nobody can sign up here"
 
 
 class InvalidCredentials(Unauthenticated):

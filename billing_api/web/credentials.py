@@ -69,7 +69,7 @@ def by_token(token: str) -> Principal:
         claims = verified(token)
     except ExpiredSignatureError:
         # Only a signature of ours is looked at for its time, so that this tells a forger nothing.
-        raise _rejected("The access token has expired. Refresh it, or log in again.") from None
+        raise _rejected("The access token has expired. Refresh it, log in, or exchange the API key again.") from None
     except (PyJWTError, ValueError, TypeError):
         raise _rejected() from None
     return _principal(claims)

@@ -85,6 +85,17 @@ def test_signing_up_gives_an_owner_who_is_logged_in(client: FlaskClient) -> None
     assert me.json["credential"]["type"] == "access_token"
 
 
+def test_where_it_is_closed_nobody_signs_up_by_whatever_address(
+    client: FlaskClient, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(app.config, "BILLING_SIGN_UP", "closed")
+    body = {**SIGN_UP, "email": "late@example.com"}
+    for path in ("/v1/auth/sign-up", "//v1/auth/sign-up", "///v1/auth/sign-up"):
+        answer = client.post("/", json=body, environ_overrides={"PATH_INFO": path})
+        assert (answer.status_code, answer.json["code"]) == (403, "sign-up-closed"), path
+    assert login(client, body["email"]).status_code == 401
+
+
 def test_a_password_and_its_hash_are_never_shown(client: FlaskClient, tenant: Tenant) -> None:
     for answer in (login(client, tenant.email), tenant.get("/v1/me"), refresh(client, tenant.refresh_token)):
         assert answer.status_code == 200

@@ -19,7 +19,7 @@ from tests.auth.forgery import LINES, TOKENS, Forger
 from tests.auth.holders import by_key
 from tests.factories import Tenant, sign_up
 
-EXPIRED = "The access token has expired. Refresh it, or log in again."
+EXPIRED = "The access token has expired. Refresh it, log in, or exchange the API key again."
 
 NO_TOKEN = "This is no access token: send `Authorization: Bearer <access token>`, or an API key in `X-API-Key`."
 

@@ -147,8 +147,7 @@ def test_new_workers_take_over_on_hangup_and_no_request_fails(service: Service) 
         service.process.send_signal(signal.SIGHUP)
         time.sleep(1.5)
     before = client.answered
-    time.sleep(0.5)
-    assert client.answered > before
+    assert eventually(lambda: client.answered > before, 10)
     service.process.terminate()
     thread.join(40)
     assert client.unanswered == []

@@ -92,9 +92,10 @@ def login(email: str, password: str, terms: Terms, code: str | None = None) -> G
         known = by_email(email)
     if not passwords.matches(known.password_hash if known else None, password) or known is None:
         raise _refused(known, "wrong password", counted)
-    # For who is disabled a right password takes no longer than a wrong one.
-    if known.status == "active":
-        renewal.renew(known, password)
+    if known.status != "active":
+        # Before anything else is looked at: for who is disabled a right password takes no longer than a wrong one.
+        raise _refused(known, "disabled", counted)
+    renewal.renew(known, password)
     enter(known.organization_id, Actor("user", known.id))
     user, organization = _locked(known), organizations.current()
     if user is None:

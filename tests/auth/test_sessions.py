@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 from billing_api.auth import passwords
 from billing_api.domain.access import ROLES
 from tests.factories import PASSWORD, Tenant, login, refresh, sign_up
+from tests.statements import recorded
 
 SIGN_UP = {
     "organization_name": "Analytical Engines",
@@ -155,6 +156,7 @@ def test_a_password_of_another_length_is_refused_before_it_is_hashed(
 def test_every_refused_login_looks_alike_and_costs_one_hash(
     client: FlaskClient, tenant: Tenant, hashes: list[str]
 ) -> None:
+    """And asks the database no more often than any other."""
     disabled = tenant.colleague("viewer", status="disabled")
     refusals = {
         "unknown": (f"nobody.{tenant.email}", PASSWORD),
@@ -164,17 +166,20 @@ def test_every_refused_login_looks_alike_and_costs_one_hash(
         "no address": ("nobody", PASSWORD),
         "empty": ("", ""),
     }
-    seen = []
-    for email, password in refusals.values():
+    seen, asked = [], {}
+    for kind, (email, password) in refusals.items():
         hashes.clear()
-        answer = login(client, email, password)
+        with recorded(tenant.app) as statements:
+            answer = login(client, email, password)
         assert hashes == ["verify"]
+        asked[kind] = len(statements)
         headers = {name: value for name, value in answer.headers.items() if name not in VARYING}
         body = {name: value for name, value in answer.json.items() if name != "request_id"}
         seen.append((answer.status_code, headers, body))
     assert seen[0][0] == 401
     assert seen[0][2]["code"] == "invalid-credentials"
     assert seen == seen[:1] * len(refusals)
+    assert len(set(asked.values())) == 1, asked
 
 
 def test_a_good_login_costs_one_hash_too(client: FlaskClient, tenant: Tenant, hashes: list[str]) -> None:

@@ -102,13 +102,7 @@ def login(email: str, password: str, terms: Terms, code: str | None = None) -> G
         raise _refused(known, "wrong password", counted)
     if bar := _bar(user, organization):
         raise _refused(user, bar, counted)
-    try:
-        second_factors.let_in(user, code, counted)
-    except NotTaken as failure:
-        # It weighs as much as a wrong password, and was counted like one.
-        closing = {f"codes_{name}": until for name, until in failure.closing.items()}
-        refusal = failure.refusal or SecondFactorRefused()
-        raise _refused(user, failure.reason, counted | closing, refusal) from None
+    _pass_second_factor(user, code, counted)
     lockout.forget(email)
     return sessions.start(organization, user, terms)
 
@@ -218,6 +212,17 @@ def _bar(user: User, organization: Organization) -> str | None:
     if user.status != "active":
         return "disabled"
     return "organization closed" if organization.closed_at is not None else None
+
+
+def _pass_second_factor(user: User, code: str | None, counted: Counted) -> None:
+    """Let the user on whose password was right. Raises SecondFactorRequired, SecondFactorRefused, TooManyCodes."""
+    try:
+        second_factors.let_in(user, code, counted)
+    except NotTaken as failure:
+        # It weighs as much as a wrong password, and was counted like one.
+        closing = {f"codes_{name}": until for name, until in failure.closing.items()}
+        refusal = failure.refusal or SecondFactorRefused()
+        raise _refused(user, failure.reason, counted | closing, refusal) from None
 
 
 def _refused(known: User | None, reason: str, counted: Counted, refusal: BillingError | None = None) -> BillingError:

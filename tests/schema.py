@@ -22,6 +22,8 @@ BOOKKEEPING = {"alembic_version"}
 TENANTLESS = {"login_attempts", "mail_quotas"}
 """Tables that belong to no tenant, each for a reason. Attempts to log in: most of the addresses that are tried are
 nobody's, and those that are somebody's must not be told from them; a row names no address without the secret key."""
+TRAITS = {"customer_traits", "product_traits", "invoice_traits", "payment_traits", "credit_note_traits"}
+"""Tables that no foreign key holds: nobody but a trigger of the table that they speak of can write them."""
 
 _DEFINITIONS = {
     "column": """

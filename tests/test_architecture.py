@@ -42,7 +42,7 @@ STAGES = {
 """At which stage a file of a resource stands; one that grew too long is split within its stage."""
 FOUNDATION = (
     "circuit_breaker", "clock", "database", "errors", "extensions", "keys", "opaque_tokens", "sealing",
-    "sliding_window", "tenancy", "unit_of_work",
+    "sliding_window", "tenancy", "traits", "unit_of_work",
 )  # fmt: skip
 """What rooms stand on; all other files at the top start the service, know every room, and are known by none."""
 FORMS = ("web.fields", "web.filters", "web.lists", "web.decimals", "web.bodies", "web.json", "web.pagination")
@@ -50,15 +50,15 @@ FORMS = ("web.fields", "web.filters", "web.lists", "web.decimals", "web.bodies",
 
 MAY_KNOW = {
     "domain": {"domain", "errors"},
-    "models": {"database", "domain", "errors", "clock", "models"},
+    "models": {"database", "traits", "domain", "errors", "clock", "models"},
     "service": {
-        "database", "unit_of_work", "opaque_tokens", "sealing", "sliding_window", "domain", "errors", "clock", "models",
-        "service",
+        "database", "traits", "unit_of_work", "opaque_tokens", "sealing", "sliding_window", "domain", "errors", "clock",
+        "models", "service",
     },
     "schemas": {"domain", "schemas", *FORMS},
     "routes": {"errors", "web", "own service", "own models", "schemas"},
-    "web": {"database", "unit_of_work", "extensions", "domain", "errors", "clock", "keys", "web"},
-    "foundation": {"circuit_breaker", "clock", "config", "errors", "unit_of_work"},
+    "web": {"database", "traits", "unit_of_work", "extensions", "domain", "errors", "clock", "keys", "web"},
+    "foundation": {"circuit_breaker", "clock", "database", "config", "errors", "unit_of_work"},
 }  # fmt: skip
 """Routes name their own models as types and as columns to sort by; they hold no query."""
 NEVER = {

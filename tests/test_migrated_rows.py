@@ -4,15 +4,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 from flask import Flask
 from flask_migrate import downgrade, upgrade
+from psycopg2 import sql
 
 from billing_api.embedded import Addresses
 from billing_api.importing import Job, of_invoices, run
 from billing_api.intake import Record
 from config import Config
 from tests.factories import sign_up
-from tests.schema import application, connected, scratch
+from tests.schema import TRAITS, application, connected, scratch
+from tests.test_migrations import SCRIPTS
 
 Database = tuple[Flask, Addresses]
 
@@ -61,6 +64,35 @@ def test_replies_that_were_stored_before_say_whom_they_are_about(used: Database)
     with connected(there.owner) as cursor:
         cursor.execute(query, [str(owner.organization_id)])
         assert dict(cursor.fetchall()) == {"a-customer": customer, "a-draft": customer}
+
+
+def test_what_was_there_before_is_found_by_its_words_and_metadata(
+    used: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, there = used
+    owner, others = sign_up(app), sign_up(app)
+    for tenant in (owner, others):
+        for name in ("Red Works", "Blue Works", "Green Works"):
+            invoice = tenant.invoice(customer_id=tenant.customer(name=name)["id"], metadata={"order": name})
+        tenant.product(sku="S-1", metadata={"order": "1"})
+        tenant.payment(invoice, amount="1.00", reference="Wire 7", metadata={"order": "2"})
+        note = {"invoice_id": invoice["id"], "reason": "Returned", "metadata": {"order": "3"}}
+        assert tenant.post("/v1/credit-notes", note).status_code == 201
+
+    def traits() -> dict[str, list[tuple[object, ...]]]:
+        found = {}
+        with connected(there.owner) as cursor:
+            for table in TRAITS:
+                cursor.execute(sql.SQL("SELECT * FROM {} ORDER BY 1, 2, 3, 4, 5").format(sql.Identifier(table)))
+                found[table] = cursor.fetchall()
+        return found
+
+    before = traits()
+    assert all(before.values())
+    monkeypatch.setattr(SCRIPTS.get_revision("0043").module, "AT_ONCE", 2)
+    monkeypatch.setattr(ScriptDirectory, "from_config", lambda _: SCRIPTS)
+    go_back_and_on(app, "0041")
+    assert traits() == before
 
 
 def test_invoices_that_were_imported_before_count_as_sent(used: Database) -> None:

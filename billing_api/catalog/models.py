@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from billing_api.database import Model, Owned, Versioned, on_violation, owned_by
 from billing_api.domain.tax import CATEGORIES, Component, Exemption, RateRule, Tax
 from billing_api.errors import Conflict, Fault
+from billing_api.traits import traits_of
 
 _CATEGORIES = ", ".join(f"'{code}'" for code in CATEGORIES)
 _UNTAXED = ", ".join(f"'{code}'" for code, one in CATEGORIES.items() if one.rate_rule is RateRule.ZERO)
@@ -113,6 +114,8 @@ class Product(Owned, Versioned, Model):
     metadata_: Mapped[dict[str, str]] = mapped_column("metadata", JSONB)
     archived: Mapped[bool] = mapped_column()
 
+
+PRODUCT_TRAITS = traits_of("product")
 
 on_violation(
     "uq_products_organization_id_external_id",

@@ -33,7 +33,7 @@ def search(filters: dict[str, Any]) -> dict[str, Any]:
 
     Archived ones are left out unless `archived` is `true` or `any`.
     """
-    return paginate(service.search(filters), filters, SORT_KEYS)
+    return paginate(service.search(filters), filters, SORT_KEYS, service.sought(filters))
 
 
 @blueprint.route("", methods=["POST"])

@@ -7,11 +7,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from billing_api.catalog.lookup import fault_of_rate, look_up
-from billing_api.catalog.models import Product
+from billing_api.catalog.models import PRODUCT_TRAITS, Product
 from billing_api.database import db, find, on_violation
 from billing_api.errors import Conflict, Invalid
 from billing_api.events.service import record
 from billing_api.organizations import service as organizations
+from billing_api.traits import Search, Way, look_for
 from billing_api.unit_of_work import unit
 
 
@@ -90,6 +91,11 @@ def search(filters: Mapping[str, Any]) -> sa.Select[Product]:
     if (since := filters.get("updated_since")) is not None:
         query = query.where(Product.updated_at >= since)
     return query
+
+
+def sought(filters: Mapping[str, Any]) -> Search | None:
+    """What they search for: words of names, article numbers and external ids, and metadata."""
+    return look_for(filters, Way(PRODUCT_TRAITS))
 
 
 def _row(values: Mapping[str, Any]) -> dict[str, Any]:

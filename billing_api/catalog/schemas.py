@@ -10,6 +10,7 @@ from billing_api.domain.tax import CATEGORIES, Component, Tax, faults_of, key
 from billing_api.web.bodies import Body, Metadata, Several
 from billing_api.web.decimals import Exact, Price, plain, rate_field
 from billing_api.web.fields import LINKS, Choice, Flag, Flaw, Id, Instant, Text, refuse
+from billing_api.web.filters import SearchQuery
 from billing_api.web.lists import currency_field, tax_category_field, unit_field
 from billing_api.web.pagination import PageQuery, sort_field
 
@@ -186,7 +187,7 @@ class ProductOutput(ProductInput):
         return data
 
 
-class ProductFilter(PageQuery):
+class ProductFilter(SearchQuery):
     """Which products, in which order."""
 
     sort = sort_field("created_at", "updated_at", "name")

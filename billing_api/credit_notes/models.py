@@ -15,6 +15,7 @@ from billing_api.domain.money import AMOUNT_LIMIT
 from billing_api.invoices.models import Invoice
 from billing_api.ledger.models import Source
 from billing_api.numbering.models import NumberSeries
+from billing_api.traits import traits_of
 
 SETTLEMENTS = ("balance", "refund")
 """What becomes of money that the note leaves beyond what its invoice still owed."""
@@ -122,3 +123,6 @@ class CreditNote(Source):
         if self.exchange_rate is None:
             return None
         return {"rate": self.exchange_rate, "date": self.exchange_rate_date, "source": self.exchange_rate_source}
+
+
+CREDIT_NOTE_TRAITS = traits_of("credit_note")

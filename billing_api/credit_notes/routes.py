@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from billing_api.credit_notes import revision, service
+from billing_api.credit_notes import queries, revision, service
 from billing_api.credit_notes.bodies import CreditNoteEdit, CreditNoteInput, CreditNotePreviewInput, ReviseInput
 from billing_api.credit_notes.models import CreditNote
 from billing_api.credit_notes.schemas import CreditNoteFilter, CreditNoteOutput
@@ -41,7 +41,7 @@ def search(filters: dict[str, Any]) -> dict[str, Any]:
 
     Each with its lines. With `invoice_id`, those over one invoice.
     """
-    return paginate(service.search(filters), filters, SORT_KEYS)
+    return paginate(queries.search(filters), filters, SORT_KEYS, queries.sought(filters))
 
 
 @blueprint.route("/credit-notes/preview", methods=["POST"])

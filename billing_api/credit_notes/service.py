@@ -1,4 +1,4 @@
-"""Credit notes: issued over an invoice or by themselves, refunded, found."""
+"""Credit notes: issued over an invoice or by themselves, refunded."""
 
 import datetime as dt
 import uuid
@@ -6,13 +6,11 @@ from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from typing import Any
 
-import sqlalchemy as sa
-from sqlalchemy.orm import selectinload
-from sqlalchemy.sql.base import ExecutableOption
 from uuid_utils.compat import uuid7
 
 from billing_api.credit_notes.credits import choose, keep
 from billing_api.credit_notes.models import CreditNote
+from billing_api.credit_notes.queries import whole
 from billing_api.credit_notes.rows import by_itself, over
 from billing_api.database import db, find
 from billing_api.domain import bookkeeping
@@ -28,7 +26,7 @@ from billing_api.invoices.drafting import Parties
 from billing_api.invoices.finalization import buyer_of, lacking, seller_of
 from billing_api.invoices.models import Invoice
 from billing_api.invoices.preceding import InvoiceNotFound
-from billing_api.invoices.queries import parts, within
+from billing_api.invoices.queries import parts
 from billing_api.invoices.settlement import allocate, days
 from billing_api.ledger import service as ledger
 from billing_api.numbering import service as numbering
@@ -135,42 +133,6 @@ def refund(id: uuid.UUID, body: Mapping[str, Any], expected: Collection[int] | N
     raises."""
     organization = organizations.current(keep=True)
     return balance.refund(find(CreditNote, id, lock=True, expected=expected), body, organization)
-
-
-def search(filters: Mapping[str, Any]) -> sa.Select[CreditNote]:
-    """The query for the credit notes that match, each with its parts."""
-    query = (
-        sa.select(CreditNote)
-        .where(CreditNote.organization_id == unit().tenant, CreditNote.type == "credit_note")
-        .options(*whole())
-    )
-    for name in ("customer_id", "currency", "invoice_id"):
-        if name in filters:
-            query = query.where(getattr(CreditNote, name) == filters[name])
-    if "number" in filters:
-        query = query.where(CreditNote.number_key == filters["number"].casefold())
-    if (start := filters.get("issue_date_from")) is not None:
-        query = query.where(CreditNote.dated_on >= start)
-    if (end := filters.get("issue_date_to")) is not None:
-        query = query.where(CreditNote.dated_on <= end)
-    if (since := filters.get("updated_since")) is not None:
-        query = query.where(CreditNote.updated_at >= since)
-    # Both together leave nothing out.
-    if (statuses := set(filters.get("status", "").split(","))) == {"available"}:
-        query = query.where(CreditNote.amount_available > 0)
-    elif statuses == {"used"}:
-        query = query.where(CreditNote.amount_available == 0)
-    return query.where(*within(CreditNote.total, filters))
-
-
-def whole() -> tuple[ExecutableOption, ...]:
-    """What brings a credit note whole, in a constant number of statements."""
-    return (
-        selectinload(CreditNote.lines),
-        selectinload(CreditNote.adjustments),
-        selectinload(CreditNote.tax_breakdown),
-        selectinload(CreditNote.allocations),
-    )
 
 
 def _invoice(id: uuid.UUID, *, lock: bool = False) -> Invoice:

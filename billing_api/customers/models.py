@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from billing_api.database import Instant, Model, Owned, Versioned, on_violation
 from billing_api.domain.treatment import TREATMENTS
 from billing_api.errors import Conflict, Fault
+from billing_api.traits import traits_of
 
 ANONYMOUS = "Anonymized customer"
 """What a customer is called of whom nothing personal is known any more."""
@@ -85,6 +86,8 @@ class Customer(Owned, Versioned, Model):
     archived: Mapped[bool] = mapped_column(default=False)
     anonymized_at: Mapped[Instant | None] = mapped_column()
 
+
+CUSTOMER_TRAITS = traits_of("customer")
 
 on_violation(
     "uq_customers_organization_id_email_key",

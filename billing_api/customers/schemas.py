@@ -9,8 +9,9 @@ from billing_api.domain.treatment import TREATMENTS
 from billing_api.organizations.schemas import Address, Contact, ElectronicAddress, TaxId
 from billing_api.web.bodies import Body, Metadata, Several
 from billing_api.web.fields import LINKS, Choice, Date, Email, Flag, Id, Instant, Integer, Key, Text
+from billing_api.web.filters import SearchQuery
 from billing_api.web.lists import currency_field, locale_field
-from billing_api.web.pagination import PageQuery, sort_field
+from billing_api.web.pagination import sort_field
 
 
 class Exemption(Body):
@@ -101,7 +102,7 @@ class CustomerOutput(CustomerInput):
         return data
 
 
-class CustomerFilter(PageQuery):
+class CustomerFilter(SearchQuery):
     """Which customers, in which order."""
 
     sort = sort_field("created_at", "updated_at", "name")

@@ -9,11 +9,12 @@ from sqlalchemy.dialects import postgresql
 from uuid_utils.compat import uuid7
 
 from billing_api import clock
-from billing_api.customers.models import Customer
+from billing_api.customers.models import CUSTOMER_TRAITS, Customer
 from billing_api.database import db, find, on_violation
 from billing_api.domain.emails import fold
 from billing_api.errors import Conflict, NotFound, PreconditionFailed
 from billing_api.events.service import record
+from billing_api.traits import Search, Way, look_for
 from billing_api.unit_of_work import unit
 
 
@@ -157,6 +158,11 @@ def search(filters: Mapping[str, Any]) -> sa.Select[Customer]:
     if (since := filters.get("updated_since")) is not None:
         query = query.where(Customer.updated_at >= since)
     return query
+
+
+def sought(filters: Mapping[str, Any]) -> Search | None:
+    """What they search for: words of names, e-mail addresses and external ids, and metadata."""
+    return look_for(filters, Way(CUSTOMER_TRAITS))
 
 
 def _locked(external_id: str) -> Customer | None:

@@ -22,6 +22,7 @@ from billing_api.invoices.parts import (
     amounts_in_range,
     period_runs_forward,
 )
+from billing_api.traits import traits_of
 
 _TYPES = ", ".join(f"'{code}'" for code in INVOICE_TYPES)
 _AMOUNTS = (
@@ -272,3 +273,6 @@ class Invoice(Owned, Versioned, Model):
         if self.exchange_rate is None:
             return None
         return {"rate": self.exchange_rate, "date": self.exchange_rate_date, "source": self.exchange_rate_source}
+
+
+INVOICE_TRAITS = traits_of("invoice")

@@ -11,12 +11,13 @@ from sqlalchemy.sql.base import ExecutableOption
 
 from billing_api import clock
 from billing_api.catalog import tax_rate_service as tax_rates
-from billing_api.customers.models import Customer
+from billing_api.customers.models import CUSTOMER_TRAITS, Customer
 from billing_api.database import db
 from billing_api.domain import money
 from billing_api.errors import Fault, Malformed
-from billing_api.invoices.models import Invoice
+from billing_api.invoices.models import INVOICE_TRAITS, Invoice
 from billing_api.invoices.parts import InvoiceLine, InvoiceLineTax
+from billing_api.traits import Search, Way, look_for
 from billing_api.unit_of_work import unit
 
 DUE = Invoice.payable_amount - Invoice.amount_paid - Invoice.amount_credited
@@ -75,6 +76,11 @@ def search(filters: Mapping[str, Any]) -> sa.Select[Invoice]:
     if (since := filters.get("updated_since")) is not None:
         query = query.where(Invoice.updated_at >= since)
     return query.where(*within(Invoice.total, filters), *_overdue(filters))
+
+
+def sought(filters: Mapping[str, Any]) -> Search | None:
+    """What they search for: words of numbers and of the names and addresses of customers, and metadata."""
+    return look_for(filters, Way(INVOICE_TRAITS), Way(CUSTOMER_TRAITS, Invoice.customer_id))
 
 
 def within(total: sa.ColumnElement[int] | Mapped[int], filters: Mapping[str, Any]) -> list[sa.ColumnElement[bool]]:

@@ -38,7 +38,7 @@ def search(filters: dict[str, Any]) -> dict[str, Any]:
 
     Each with its lines, without `actions`.
     """
-    page = paginate(queries.search(filters), filters, SORT_KEYS)
+    page = paginate(queries.search(filters), filters, SORT_KEYS, queries.sought(filters))
     if "include" in filters:
         _expand(page["data"])
     return page

@@ -11,6 +11,7 @@ from billing_api import clock
 from billing_api.database import Amount, Instant, Model, Owned, owned_by
 from billing_api.domain.methods import METHODS
 from billing_api.ledger.models import Source
+from billing_api.traits import traits_of
 
 _METHODS = ", ".join(f"'{method}'" for method in METHODS)
 
@@ -78,3 +79,6 @@ class Refund(Owned, Model):
     def source(self) -> dict[str, object]:
         """The document that it was paid out of."""
         return {"type": self.source_type, "id": self.source_id}
+
+
+PAYMENT_TRAITS = traits_of("payment")

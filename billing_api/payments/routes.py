@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from billing_api.invoices.schemas import InvoiceOutput
-from billing_api.payments import balance, service
+from billing_api.payments import balance, queries, service
 from billing_api.payments.models import Payment, Refund
 from billing_api.payments.schemas import (
     ApplyInput,
@@ -49,7 +49,7 @@ def search(filters: dict[str, Any]) -> dict[str, Any]:
 
     With `invoice_id`, those that were ever applied to this invoice.
     """
-    return paginate(service.search(filters), filters, PAYMENT_SORT_KEYS)
+    return paginate(queries.search(filters), filters, PAYMENT_SORT_KEYS, queries.sought(filters))
 
 
 @blueprint.route("/payments", methods=["POST"])

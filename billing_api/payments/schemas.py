@@ -9,7 +9,7 @@ from billing_api.domain.methods import METHODS
 from billing_api.web.bodies import Body, Metadata, Several
 from billing_api.web.decimals import Money, amount_field
 from billing_api.web.fields import LINKS, Choice, Date, Id, Instant, Schema, Text
-from billing_api.web.filters import statuses_field
+from billing_api.web.filters import SearchQuery, statuses_field
 from billing_api.web.lists import currency_field
 from billing_api.web.pagination import PageQuery, sort_field
 
@@ -178,7 +178,7 @@ class RefundOutput(Schema):
     )
 
 
-class PaymentFilter(PageQuery):
+class PaymentFilter(SearchQuery):
     """Which payments, in which order."""
 
     sort = sort_field("created_at", "updated_at", "payment_date")

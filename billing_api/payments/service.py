@@ -1,4 +1,4 @@
-"""Payments: received, applied to invoices, reversed, found."""
+"""Payments: received, applied to invoices, reversed."""
 
 import datetime as dt
 import uuid
@@ -134,35 +134,6 @@ def reverse(id: uuid.UUID, reason: str, expected: Collection[int] | None = None)
     _record("payment.reversed", payment)
     db.session.flush()
     return payment
-
-
-def search(filters: Mapping[str, Any]) -> sa.Select[Payment]:
-    """The query for the payments that match, each with its allocations."""
-    query = (
-        sa.select(Payment)
-        .where(Payment.organization_id == unit().tenant, Payment.type == "payment")
-        .options(selectinload(Payment.allocations))
-    )
-    for name in ("customer_id", "currency"):
-        if name in filters:
-            query = query.where(getattr(Payment, name) == filters[name])
-    if (start := filters.get("payment_date_from")) is not None:
-        query = query.where(Payment.dated_on >= start)
-    if (end := filters.get("payment_date_to")) is not None:
-        query = query.where(Payment.dated_on <= end)
-    if (since := filters.get("updated_since")) is not None:
-        query = query.where(Payment.updated_at >= since)
-    # Both together leave nothing out.
-    if (statuses := set(filters.get("status", "").split(","))) == {"received"}:
-        query = query.where(Payment.reversed_at.is_(None))
-    elif statuses == {"reversed"}:
-        query = query.where(Payment.reversed_at.is_not(None))
-    if (invoice_id := filters.get("invoice_id")) is not None:
-        applied = sa.select(Allocation.source_id).where(
-            Allocation.organization_id == unit().tenant, Allocation.invoice_id == invoice_id
-        )
-        query = query.where(Payment.id.in_(applied))
-    return query
 
 
 def positive(value: Decimal, code: str, pointer: str, faults: list[Fault]) -> int:

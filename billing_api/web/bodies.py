@@ -57,6 +57,8 @@ class Metadata(StrictField):
         "additionalProperties": _VALUE.metadata,
         "example": {"order": "A-1001"},
     }
+    text = _VALUE.metadata
+    """What one of the texts is in the OpenAPI document."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, str]:
         if not isinstance(value, dict):

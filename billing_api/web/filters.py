@@ -1,13 +1,18 @@
 """Filters that several lists take."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import marshmallow as ma
 
+from billing_api.web.bodies import Metadata
 from billing_api.web.decimals import amount_field
 from billing_api.web.fields import Flaw, Text
 from billing_api.web.lists import currency_field
 from billing_api.web.pagination import PageQuery
+from billing_api.web.parser import ANY_NAME
+
+_METADATA = "metadata."
 
 
 def statuses_field(*statuses: str, example: str) -> Text:
@@ -17,7 +22,40 @@ def statuses_field(*statuses: str, example: str) -> Text:
     return Text(64, pattern=rf"({one})(,({one}))*", hint=hint, metadata={"example": example})
 
 
-class TotalQuery(PageQuery):
+class MetadataText(Metadata):
+    """Pieces of metadata as a query has them, each a text in a parameter of its own."""
+
+    openapi = dict(Metadata.text)
+
+
+class SearchQuery(PageQuery):
+    """A list in which things are found by words and by their metadata."""
+
+    q = Text(
+        100,
+        metadata={
+            "description": (
+                "Words to search for, such as `difference wor`: each is the beginning of one in the object's names and "
+                "numbers, or each in the names and e-mail addresses of its customer. Capitals, accents and "
+                "punctuation do not count; of more than eight words the longest do."
+            ),
+        },
+    )
+    metadata = MetadataText(
+        data_key=f"{_METADATA}{ANY_NAME}",
+        metadata={"description": "What has this text in its `metadata`, under the name that stands for `KEY`."},
+    )
+
+    @ma.pre_load
+    def gather_metadata(self, data: Mapping[str, str], **_: Any) -> dict[str, Any]:
+        # Sorted, because a cursor is bound to it.
+        given = sorted(data.items())
+        asked = {name.removeprefix(_METADATA): text for name, text in given if name.startswith(_METADATA)}
+        others: dict[str, Any] = {name: text for name, text in data.items() if not name.startswith(_METADATA)}
+        return others | ({f"{_METADATA}{ANY_NAME}": asked} if asked else {})
+
+
+class TotalQuery(SearchQuery):
     """A list of documents, which can be told by what they come to."""
 
     currency = currency_field()

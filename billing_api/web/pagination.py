@@ -15,6 +15,7 @@ from marshmallow import fields, validate
 
 from billing_api.database import db
 from billing_api.errors import Fault, Malformed
+from billing_api.traits import Search
 from billing_api.unit_of_work import unit
 from billing_api.web.fields import Choice, FlagText, IntegerText, Schema, Text
 
@@ -65,32 +66,46 @@ def page_of(item: Schema, name: str) -> ma.Schema:
     return page()
 
 
-def paginate(query: sa.Select[Any], arguments: Mapping[str, Any], keys: Mapping[str, SortKey]) -> dict[str, Any]:
-    """One page of the query in the order asked for; ties are broken by id, so that no row is met twice or missed.
+def paginate(
+    query: sa.Select[Any], arguments: Mapping[str, Any], keys: Mapping[str, SortKey], search: Search | None = None
+) -> dict[str, Any]:
+    """One page of the query, or of what the search finds among it, in the order asked for; ties are broken by id, so
+    that no row is met twice or missed.
 
     Raises:
         CursorMalformed: the cursor was changed, or belongs to another list, filter, order or organization.
     """
-    word: str = arguments["sort"]
+    limit, word = arguments["limit"], arguments["sort"]
     model = query.column_descriptions[0]["entity"]
-    key = keys[word.removeprefix("-")]
-    columns = sa.tuple_(key.expression, model.id)
-    down = word.startswith("-")
-    page = query.order_by(*((part.desc() if down else part.asc()) for part in (key.expression, model.id)))
+    key, is_down = keys[word.removeprefix("-")], word.startswith("-")
+    page = query
     if text := arguments.get("cursor"):
         value, id = _open(text, _binding(arguments))
+        columns = sa.tuple_(key.expression, model.id)
         after = sa.tuple_(sa.literal(key.read(value), key.expression.type), sa.literal(id, model.id.type))
-        page = page.where(columns < after if down else columns > after)
-    limit: int = arguments["limit"]
+        page = page.where(columns < after if is_down else columns > after)
+    if search:
+        page = query.where(model.id.in_(_found(search, page, key, model, limit + 1, is_down)))
+    page = page.order_by(*((part.desc() if is_down else part.asc()) for part in (key.expression, model.id)))
     rows = db.session.execute(page.add_columns(key.expression).limit(limit + 1)).unique().all()
     items = [row[0] for row in rows[:limit]]
     more = len(rows) > limit
     cursor = _seal(rows[limit - 1][1], items[-1].id, _binding(arguments)) if more else None
     result: dict[str, Any] = {"data": items, "has_more": more, "next_cursor": cursor}
     if arguments["include_total"]:
-        result["total_count"] = db.session.scalar(sa.select(sa.func.count()).select_from(query.subquery()))
+        all_of_them = search.narrow(query, model) if search else query
+        result["total_count"] = db.session.scalar(sa.select(sa.func.count()).select_from(all_of_them.subquery()))
     _link(cursor, "cursor")
     return result
+
+
+def _found(search: Search, page: sa.Select[Any], key: SortKey, model: Any, limit: int, is_down: bool) -> sa.Select[Any]:
+    """The ids of what the search finds on a page, and one more."""
+    references = [getattr(model, way.reference.key) for way in search.ways if way.reference is not None]
+    is_on_page: Any = page.whereclause
+    rows = sa.select(model.id, key.expression.label("place"), *references).where(is_on_page)
+    by_creation = key.expression.key == "created_at"
+    return search.first(rows, limit, is_down=is_down, by_creation=by_creation)
 
 
 def sequence_page(rows: Sequence[Any], has_more: bool) -> dict[str, Any]:

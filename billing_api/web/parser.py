@@ -16,6 +16,8 @@ MERGE_PATCH = "application/merge-patch+json"
 FORM = "application/x-www-form-urlencoded"
 MAX_FAULTS = 1000
 """An answer with a fault for each of a hundred thousand unknown members would be ten times the request."""
+ANY_NAME = "KEY"
+"""What stands in a parameter's name for one that the client gives, as in `metadata.KEY`."""
 _JSON_TYPES = frozenset({"application/json", MERGE_PATCH})
 
 
@@ -44,9 +46,7 @@ class StrictParser(FlaskParser):
         if location == "query":
             raise Malformed(
                 "A query parameter is wrong.",
-                faults=[
-                    Fault(f.code, f.detail, parameter=(f.pointer or "/")[1:].split("/")[0]) for f in flaws(messages)
-                ],
+                faults=[Fault(f.code, f.detail, parameter=_parameter(f.pointer or "/")) for f in flaws(messages)],
             )
         raise invalid(messages)
 
@@ -162,8 +162,9 @@ def check_query(req: Request, known: frozenset[str]) -> None:
         Malformed: with one fault for each.
     """
     faults = []
+    families = tuple(name.removesuffix(ANY_NAME) for name in known if name.endswith(f".{ANY_NAME}"))
     for name, values in req.args.lists():
-        if name not in known:
+        if name not in known and not name.startswith(families):
             faults.append(Fault("unknown-parameter", "There is no such parameter here.", parameter=name))
         elif len(values) > 1:
             faults.append(Fault("repeated-parameter", "It stands more than once.", parameter=name))
@@ -171,6 +172,12 @@ def check_query(req: Request, known: frozenset[str]) -> None:
             faults.append(Fault("not-a-boolean", "Write true or false.", parameter=name))
     if faults:
         raise Malformed("A query parameter is wrong.", faults=faults)
+
+
+def _parameter(pointer: str) -> str:
+    """The parameter in which a fault is; of one whose name the client gives, that name stands behind it."""
+    name = pointer[1:].replace(f".{ANY_NAME}/", ".", 1).split("/")[0]
+    return name.replace("~1", "/").replace("~0", "~")
 
 
 def _check_type(req: Request) -> None:

@@ -443,3 +443,18 @@ UPDATE credit_note_tax_groups SET name = 'X'
 UPDATE credit_note_tax_groups SET tax_amount = tax_amount + CASE rate WHEN 19 THEN 1 ELSE -1 END
 WHERE rate > 0 AND (organization_id, credit_note_id) IN
 (SELECT organization_id, credit_note_id FROM credit_note_tax_groups WHERE rate > 0 GROUP BY 1, 2 HAVING count(*) = 2)
+
+-- trait-is-true
+DELETE FROM invoice_traits WHERE key = ''
+
+-- trait-is-true
+UPDATE customer_traits SET value = value || 'x'
+
+-- trait-is-true
+UPDATE invoice_traits SET created_at = created_at + interval '1 second'
+
+-- trait-is-true
+INSERT INTO payment_traits SELECT organization_id, 'colour', 'red', now(), id FROM payments LIMIT 1
+
+-- trait-is-true
+UPDATE credit_notes SET metadata = '{"found": "by nobody"}'

@@ -1,0 +1,168 @@
+"""By what an object is found: the words of its names and numbers, and its metadata.
+
+Each trait is a row beside the object, written and deleted by triggers of the object's own table and by nothing else.
+Under row-level security only plain comparisons may use an index, so that no text search and no operator on JSON could
+serve a list. Capitals, accents and punctuation do not count in words: `search_fold` takes them out of what is kept, and
+out of what is asked.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import InstrumentedAttribute
+
+from billing_api.database import Model
+from billing_api.unit_of_work import unit
+
+WORD = ""
+"""The key of a trait that is a word; the name of a piece of metadata has a character at least."""
+_MOST_WORDS = 8
+_NEAR = 1000
+"""So many rows are looked at in the order of a list before all that match are gathered."""
+
+Place = Callable[[Any, Any], sa.ColumnElement[bool]]
+"""Whether what has this place in the order, and this id, comes into question."""
+
+
+def traits_of(one: str) -> sa.Table:
+    """The table of the traits of such objects, as `customer` or `credit_note`.
+
+    No foreign key holds its rows, because nobody but their trigger writes them; `billing-api check` looks after them.
+    """
+    return sa.Table(
+        f"{one}_traits",
+        Model.metadata,
+        sa.Column("organization_id", sa.Uuid, primary_key=True),
+        sa.Column("key", sa.Text(collation="C"), primary_key=True),
+        sa.Column("value", sa.Text(collation="C"), primary_key=True),
+        sa.Column("created_at", sa.TIMESTAMP(timezone=True), primary_key=True),
+        sa.Column("object_id", sa.Uuid, primary_key=True),
+        sa.Index(f"ix_{one}_traits_organization_id_object_id", "organization_id", "object_id"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How an object is found: by traits of its own, or by those of another object that a column of it names. `among`
+    are conditions on the model of that column, where not all of its rows are such objects."""
+
+    traits: sa.Table
+    reference: InstrumentedAttribute[Any] | None = None
+    among: tuple[sa.ColumnElement[bool], ...] = ()
+
+    def has(self, row: Any, key: str, value: str) -> sa.ColumnElement[bool]:
+        """Whether a row of such objects, with its `id` or the column, has this trait; of a word, the beginning."""
+        id = row.id if self.reference is None else getattr(row, self.reference.key)
+        traits = self.traits.alias()
+        return sa.exists().where(traits.c.object_id == id, *_is(traits, key, value))
+
+    def all_with(self, first: tuple[str, str], more: Sequence[tuple[str, str]], reach: Place) -> sa.Select[Any]:
+        """When each object that has these traits was created, and its id, as far as they are in reach."""
+        traits = self.traits.alias()
+        terms = [*_is(traits, *first), *(self._beside(traits, key, value) for key, value in more)]
+        created_at, id = traits.c.created_at, traits.c.object_id
+        if self.reference is not None:
+            model = self.reference.class_
+            terms += [model.organization_id == unit().tenant, self.reference == traits.c.object_id, *self.among]
+            created_at, id = model.created_at, model.id
+        columns = (created_at.label("created_at"), id.label("object_id"))
+        return sa.select(*columns).where(*terms, reach(created_at, id))
+
+    def _beside(self, traits: sa.FromClause, key: str, value: str) -> sa.ColumnElement[bool]:
+        other = self.traits.alias()
+        return sa.exists().where(other.c.object_id == traits.c.object_id, *_is(other, key, value))
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What is looked for: objects that have all of the metadata themselves, and all words in one of the ways, of which
+    the first is their own."""
+
+    ways: tuple[Way, ...]
+    words: tuple[str, ...]
+    metadata: Mapping[str, str]
+
+    def holds(self, row: Any) -> sa.ColumnElement[bool]:
+        """Whether this row is looked for, a model or rows that were read from one."""
+        own = [self.ways[0].has(row, key, value) for key, value in self.metadata.items()]
+        if not self.words:
+            return sa.and_(*own)
+        ways = [sa.and_(*[way.has(row, WORD, word) for word in self.words]) for way in self.ways]
+        return sa.and_(*own, sa.or_(*ways))
+
+    def narrow(self, query: sa.Select[Any], model: Any) -> sa.Select[Any]:
+        """The query for those alone that are looked for, in whatever order."""
+        found = self._gathered(_everywhere).subquery()
+        query = query.where(model.id.in_(sa.select(found.c.object_id)))
+        return query.where(self.holds(model)) if self.words and self.metadata else query
+
+    def first(self, rows: sa.Select[Any], limit: int, *, is_down: bool, by_creation: bool) -> sa.Select[Any]:
+        """The ids of the first of these rows that are looked for. Each has its `id`, its `place`, by which they are
+        sorted, and the columns by which they refer to others; `by_creation` says that the place is `created_at`.
+
+        What many objects have is found among the first rows; what few have, by gathering them all. Only where the
+        former yields too few is the latter begun, so that either costs little.
+        """
+        place, id = rows.selected_columns.place, rows.selected_columns.id
+        near = rows.order_by(*_order(place, id, is_down)).limit(_NEAR).cte("near")
+        last = sa.select(near.c.place, near.c.id).order_by(*_order(near.c.place, near.c.id, not is_down)).limit(1)
+
+        def is_behind(place: Any, id: Any) -> sa.ColumnElement[bool]:
+            found = sa.tuple_(place, id)
+            return found < last.scalar_subquery() if is_down else found > last.scalar_subquery()
+
+        gathered = self._gathered(is_behind if by_creation else _everywhere)
+        gathered = gathered.order_by(*_order(sa.column("created_at"), sa.column("object_id"), is_down)).subquery()
+        one = rows.where(id == gathered.c.object_id, is_behind(place, id)).limit(1).lateral()
+        at: tuple[Any, Any] = (gathered.c.created_at, gathered.c.object_id) if by_creation else (one.c.place, one.c.id)
+        both = sa.union_all(
+            sa.select(near.c.id)
+            .where(self.holds(near.c))
+            .order_by(*_order(near.c.place, near.c.id, is_down))
+            .limit(limit),
+            sa.select(one.c.id)
+            .select_from(gathered.join(one, sa.true()))
+            .where(self.holds(one.c) if self.words and self.metadata else sa.true())
+            .order_by(*_order(*at, is_down))
+            .limit(limit),
+        )
+        return sa.select(both.limit(limit).subquery().c.id)
+
+    def _gathered(self, reach: Place) -> Any:
+        """All that have the metadata; without any, all that have the words."""
+        if self.metadata:
+            first, *more = self.metadata.items()
+            return self.ways[0].all_with(first, more, reach)
+        first, *more = [(WORD, word) for word in self.words]
+        found = [way.all_with(first, more, reach) for way in self.ways]
+        # Several words of one object may begin alike.
+        return sa.union(*found) if len(found) > 1 else found[0].distinct()
+
+
+def look_for(filters: Mapping[str, Any], *ways: Way) -> Search | None:
+    """The search that `q` and `metadata` of these filters ask for, or None where they ask for none. Of many words the
+    longest count, and no word finds nothing."""
+    if "q" not in filters and "metadata" not in filters:
+        return None
+    pieces = set(filters.get("q", "").split())
+    # What is nothing but punctuation counts where there is nothing else, and stands in no row.
+    words = {piece for piece in pieces if any(map(str.isalnum, piece))} or pieces
+    longest = sorted(words, key=lambda word: (-len(word), word))[:_MOST_WORDS]
+    return Search(ways, tuple(longest), filters.get("metadata", {}))
+
+
+def _is(traits: sa.FromClause, key: str, value: str) -> list[sa.ColumnElement[bool]]:
+    """Whether a row is this trait; of words, one that begins so."""
+    folded = sa.func.search_fold(value)
+    is_value = traits.c.value.op("^@")(folded) if key == WORD else traits.c.value == value
+    return [traits.c.organization_id == unit().tenant, traits.c.key == key, is_value]
+
+
+def _order(place: Any, id: Any, is_down: bool) -> tuple[Any, Any]:
+    return (place.desc(), id.desc()) if is_down else (place.asc(), id.asc())
+
+
+def _everywhere(_place: Any, _id: Any) -> sa.ColumnElement[bool]:
+    return sa.true()

@@ -36,7 +36,8 @@ def plan_of(tenant: Tenant, path: str, table: str) -> dict[str, Any]:
         answer = tenant.get(path)
     assert answer.status_code == 200, answer.text
     start = f"SELECT {table}."
-    statement, parameters = next((text[text.index(start) :], given) for text, given in seen if start in text)
+    # Ahead of the first statement, in the same text, stands what announces the tenant.
+    statement, parameters = next((text.rpartition(";")[2], given) for text, given in seen if start in text)
     with tenant.app.app_context(), transaction(read_only=True):
         enter(tenant.organization_id)
         connection = db.session.connection()

@@ -30,6 +30,7 @@ _TRIED = "admin|billing|changeme|password|postgres|secret|test|12345678"
 _DEFAULT_LOGIN = re.compile(rf"//([^:/@]*):(\1|{_TRIED})@|[?&]password=({_TRIED})(&|$)", re.IGNORECASE)
 _FEWEST_GUESSES = {"secret_key": (SECRET_BYTES, 10**20), "metrics_token": (1, 10**10)}
 """From how many bytes on it is judged, and how hard to guess it must be: by oneself, or by asking the service."""
+_ORIGIN = re.compile(r"\*|https?://[^/?#@\s]+")
 _MOST_COUNTED = 10_000_000
 
 
@@ -90,6 +91,8 @@ class Config:
     smtp_url: str | None
     """The server that takes mails; None means the log in development, and nobody in production."""
     mail_from: str
+    faults: str | None
+    """A folder in which tests say where the service is to fail (`billing_api.fault_points`); None anywhere else."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
@@ -169,6 +172,7 @@ class _Settings(Schema):
     metrics_token = _text("BILLING_METRICS_TOKEN")
     smtp_url = _text("BILLING_SMTP_URL")
     mail_from = _text("BILLING_MAIL_FROM", "billing@localhost")
+    faults = _text("BILLING_FAULTS")
 
 
 Values = dict[str, Any]
@@ -186,8 +190,7 @@ def _shaped(values: Values) -> Values:
         "jwt_keys_given": values["jwt_keys"] is not None,
         "jwt_keys": Path(values["jwt_keys"] or instance / "keys").expanduser().resolve(),
         "public_url": values["public_url"] or f"http://127.0.0.1:{values['port']}",
-        "cors_origins": _words(values["cors_origins"]),
-        "trusted_hosts": _words(values["trusted_hosts"]),
+        **{name: _words(values[name]) for name in ("cors_origins", "trusted_hosts")},
         "lock_timeout_ms": values["lock_timeout_ms"] or min(2000, values["statement_timeout_ms"]),
     }
 
@@ -196,13 +199,11 @@ def _unknown_names(_: Values, given: Mapping[str, str]) -> Faults:
     """A misspelled setting would hold in silence at its default."""
     known = [str(field.data_key) for field in _Settings().fields.values()]
     for name, text in given.items():
-        if not name.startswith("BILLING_") or name in {*known, *_OF_COMPOSE}:
-            continue
-        if _OF_KUBERNETES.fullmatch(name) or _OF_LINKS.fullmatch(text):
-            continue
-        bare = name.removeprefix("BILLING_")
-        nearest = [bare] if bare in known else get_close_matches(name, known, 1)
-        yield name, f"is no setting; did you mean {nearest[0]}?" if nearest else "is no setting"
+        is_known = name in {*known, *_OF_COMPOSE} or _OF_KUBERNETES.fullmatch(name) or _OF_LINKS.fullmatch(text)
+        if name.startswith("BILLING_") and not is_known:
+            bare = name.removeprefix("BILLING_")
+            nearest = [bare] if bare in known else get_close_matches(name, known, 1)
+            yield name, f"is no setting; did you mean {nearest[0]}?" if nearest else "is no setting"
 
 
 def _relation_faults(values: Values, _: Mapping[str, str]) -> Faults:
@@ -216,8 +217,7 @@ def _relation_faults(values: Values, _: Mapping[str, str]) -> Faults:
         if values[name] and not _is_address(values[name]):
             text = f"must be an address such as https://{host}.example.com, without query, fragment or a / at its end"
             yield f"BILLING_{name.upper()}", text
-    origins = _words(values["cors_origins"] or "")
-    if bad := [origin for origin in origins if not re.fullmatch(r"\*|https?://[^/?#@\s]+", origin)]:
+    if bad := [word for word in _words(values["cors_origins"] or "") if not _ORIGIN.fullmatch(word)]:
         yield "BILLING_CORS_ORIGINS", f"not an origin such as https://app.example.com: {' '.join(bad)}"
     if values["secret_key"] and len(values["secret_key"].encode()) < SECRET_BYTES:
         yield "BILLING_SECRET_KEY", f"needs at least {SECRET_BYTES} bytes; `openssl rand -hex 32` makes them"
@@ -226,13 +226,14 @@ def _relation_faults(values: Values, _: Mapping[str, str]) -> Faults:
         yield "BILLING_SMTP_URL", text
     if values["mail_from"] and not _ONE_ADDRESS.fullmatch(parseaddr(values["mail_from"])[1]):
         yield "BILLING_MAIL_FROM", "must be an address such as Billing <billing@example.com>"
-    statement_ms = values["statement_timeout_ms"]
-    if statement_ms and (values["lock_timeout_ms"] or 0) > statement_ms:
-        yield "BILLING_LOCK_TIMEOUT_MS", f"must be at most BILLING_STATEMENT_TIMEOUT_MS, which is {statement_ms}"
+    if (most := values["statement_timeout_ms"]) and (values["lock_timeout_ms"] or 0) > most:
+        yield "BILLING_LOCK_TIMEOUT_MS", f"must be at most BILLING_STATEMENT_TIMEOUT_MS, which is {most}"
 
 
 def _production_faults(values: Values, given: Mapping[str, str]) -> Faults:
     """What is fit for a trial but not for real money."""
+    if "BILLING_FAULTS" in given and values["env"] != "test":
+        yield "BILLING_FAULTS", "lets the service fail on purpose; only for tests, with BILLING_ENV=test"
     if values["env"] != "production":
         return
     for name in ("BILLING_SECRET_KEY", "BILLING_JWT_KEYS", "BILLING_PUBLIC_URL", "DATABASE_URL"):
@@ -294,7 +295,6 @@ def _is_mail_server(url: str) -> bool:
 
 def _names_host(url: str) -> bool:
     try:
-        parts = urlsplit(url)
-        return bool(parts.hostname) and parts.port != 0
+        return bool((parts := urlsplit(url)).hostname) and parts.port != 0
     except ValueError:
         return False

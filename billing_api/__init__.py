@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from billing_api import keys
+from billing_api import fault_points, keys
 from billing_api.api_keys.routes import blueprint as api_keys
 from billing_api.api_keys.token_routes import blueprint as oauth
 from billing_api.audit_log.routes import blueprint as audit_log
@@ -73,6 +73,7 @@ def create_app(config: Config) -> Flask:
     secrets = keys.load(config)
     app.config.from_mapping(_settings(config, secrets.secret))
     observation.configure(config.log_level)
+    fault_points.watch(config.faults)
     if config.trusted_proxies:
         hops = config.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]

@@ -24,6 +24,7 @@ from uuid_utils.compat import uuid7
 from billing_api import clock
 from billing_api.circuit_breaker import breaker
 from billing_api.errors import BillingError, NotFound, PreconditionFailed, Unavailable
+from billing_api.fault_points import reach
 from billing_api.unit_of_work import SYSTEM, Actor, UnitOfWork, current, preamble, unit
 
 MOST_VALUES = 2**19
@@ -171,12 +172,14 @@ def _finish(session: orm.Session) -> None:
 
 def _commit(session: orm.Session) -> None:
     """Commit; where the connection breaks meanwhile, nobody can tell whether it was done, so it is not done again."""
+    reach("before_commit")
     try:
         session.commit()
     except DBAPIError as error:
         if error.connection_invalidated:
             raise Unavailable("The database went away; whether this was kept is not known.") from error
         raise
+    reach("after_commit")
 
 
 def enter(organization_id: uuid.UUID, actor: Actor = SYSTEM, *, guard: str = "") -> None:

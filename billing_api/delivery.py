@@ -6,6 +6,7 @@ from collections.abc import Callable
 import structlog
 
 from billing_api.database import enter, transaction
+from billing_api.fault_points import reach
 from billing_api.mail import service as mail
 from billing_api.mail.service import Letter
 from billing_api.smtp import NotSent, Refused, Send, ServerAway
@@ -54,6 +55,7 @@ def _attempt(letter: Letter, send: Send) -> bool:
         is_over = _settle_failure(letter, failure)
         log.warning("mail given up" if is_over else "mail put off", **about, error=failure.code)
         return not isinstance(failure, ServerAway)
+    reach("in_outbox")
     with transaction():
         enter(letter.organization_id)
         mail.mark_sent(letter)

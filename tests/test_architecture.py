@@ -41,7 +41,7 @@ STAGES = {
 }  # fmt: skip
 """At which stage a file of a resource stands; one that grew too long is split within its stage."""
 FOUNDATION = (
-    "circuit_breaker", "clock", "database", "errors", "extensions", "keys", "opaque_tokens", "sealing",
+    "circuit_breaker", "clock", "database", "errors", "extensions", "fault_points", "keys", "opaque_tokens", "sealing",
     "sliding_window", "tenancy", "traits", "unit_of_work",
 )  # fmt: skip
 """What rooms stand on; all other files at the top start the service, know every room, and are known by none."""
@@ -57,8 +57,10 @@ MAY_KNOW = {
     },
     "schemas": {"domain", "schemas", *FORMS},
     "routes": {"errors", "web", "own service", "own models", "schemas"},
-    "web": {"database", "traits", "unit_of_work", "extensions", "domain", "errors", "clock", "keys", "web"},
-    "foundation": {"circuit_breaker", "clock", "database", "config", "errors", "unit_of_work"},
+    "web": {
+        "database", "traits", "unit_of_work", "extensions", "domain", "errors", "clock", "fault_points", "keys", "web",
+    },
+    "foundation": {"circuit_breaker", "clock", "database", "config", "errors", "fault_points", "unit_of_work"},
 }  # fmt: skip
 """Routes name their own models as types and as columns to sort by; they hold no query."""
 NEVER = {

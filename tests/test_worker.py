@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from billing_api.embedded import Addresses
 from config import ROOT, Config
+from tests.armed import Faults
 from tests.commands import typed
 from tests.factories import Tenant
 from tests.mail.conftest import FROM, Mailbox, listening, mailbox, owner, row
@@ -138,6 +139,24 @@ def test_a_worker_that_is_killed_when_the_server_has_the_mail_sends_it_again_und
         moved(owner, id)
         start(BILLING_SMTP_URL=mailbox.url)
         assert eventually(lambda: is_sent(owner, id), 30)
+    assert [str(one["Message-ID"]) for one in mailbox.taken] == [f"<{id}@example.com>"] * 2
+
+
+@pytest.mark.parametrize("deed", ["raise", pytest.param("kill", marks=pytest.mark.slow)])
+def test_a_mail_that_is_out_and_not_noted_goes_out_again_under_the_same_message_id(
+    start: Callable[..., Started], tenant: Tenant, owner: Any, mailbox: Mailbox, tmp_path: Path, deed: str
+) -> None:
+    """Plant the flaw by noting that it was sent in the transaction that claims it: then what dies between is lost."""
+    faults, id = Faults(tmp_path / "faults"), tenant.mail()
+    faults.arm("in_outbox", deed)
+    process, _ = start(BILLING_SMTP_URL=mailbox.url, BILLING_FAULTS=str(faults.folder))
+    assert eventually(lambda: not faults.is_armed("in_outbox"), 30)
+    if deed == "kill":
+        assert process.wait(10) == -signal.SIGKILL
+        start(BILLING_SMTP_URL=mailbox.url)
+    assert row(owner, id)["sent_at"] is None
+    moved(owner, id)
+    assert eventually(lambda: is_sent(owner, id), 30)
     assert [str(one["Message-ID"]) for one in mailbox.taken] == [f"<{id}@example.com>"] * 2
 
 

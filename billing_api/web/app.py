@@ -9,6 +9,7 @@ from werkzeug.routing import MapAdapter
 
 from billing_api import clock
 from billing_api.database import Overtaken, enter, transaction
+from billing_api.fault_points import reach
 from billing_api.unit_of_work import UnitOfWork
 from billing_api.web import csv
 from billing_api.web.arrival import arrived_at, client
@@ -64,6 +65,7 @@ class BillingApi(Flask):
         if is_dry_run and answer.status_code < 400:
             answer.headers["Dry-Run"] = "true"
             answer.headers.pop("Location", None)
+        reach("before_response")
         return answer
 
     def make_default_options_response(self) -> Response:

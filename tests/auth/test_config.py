@@ -201,12 +201,19 @@ def test_production_tells_all_that_it_lacks() -> None:
     assert {fault.partition(":")[0] for fault in told} == {*PRODUCTION, "BILLING_CORS_ORIGINS"} - {"BILLING_ENV"}
 
 
-def test_the_example_file_names_every_setting_and_no_other() -> None:
+def test_the_example_file_names_every_setting_but_that_of_tests_and_no_other() -> None:
     names = set(re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
     settings = {str(field.data_key) for field in _Settings().fields.values()}
-    assert names == settings | {
+    assert names == settings - {"BILLING_FAULTS"} | {
         "POSTGRES_PASSWORD", "BILLING_OWNER_PASSWORD", "BILLING_SERVICE_PASSWORD", "TEST_DATABASE_URL",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("env", ["development", "production"])
+def test_nobody_but_a_test_lets_the_service_fail_on_purpose(env: str) -> None:
+    told = faults(**{**PRODUCTION, "BILLING_ENV": env, "BILLING_FAULTS": "faults"})
+    assert told == ["BILLING_FAULTS: lets the service fail on purpose; only for tests, with BILLING_ENV=test"]
+    assert Config.from_env({"BILLING_ENV": "test", "BILLING_FAULTS": "faults"}).faults == "faults"
 
 
 @pytest.mark.parametrize("env", ["development", "production"])

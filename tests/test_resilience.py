@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import http.client
 import itertools
 import os
 import signal
@@ -97,25 +96,6 @@ def test_a_held_key_is_waited_for_and_is_free_when_its_holder_dies(
         assert (reply.status, reply.headers["Retry-After"]) == (409, "1")
         assert reply.json["code"] == "idempotency-key-in-progress"
     assert live.send("POST", "/v1/customers", {"name": "A"}, headers).status == 201
-
-
-def test_an_answer_that_was_lost_after_the_commit_is_given_again(
-    live: LiveService, tenant: Tenant, ledger: Ledger
-) -> None:
-    """The worker dies between the commit and the eyes of the client."""
-    query = "SELECT id FROM customers WHERE organization_id = %s ORDER BY created_at"
-    for n in range(20 if STRESS else 3):
-        headers = {**tenant.headers, "Idempotency-Key": f"lost-{n}"}
-        connection = http.client.HTTPConnection("127.0.0.1", live.port, timeout=30)
-        body = f'{{"name": "Lost {n}"}}'
-        connection.request("POST", "/v1/customers", body, {"Content-Type": "application/json", **headers})
-        assert eventually(lambda n=n: len(ledger.rows(query)) == n + 1)
-        connection.close()
-        os.kill(min(live.workers()), signal.SIGKILL)
-        again = live.insist("POST", "/v1/customers", {"name": f"Lost {n}"}, headers)
-        assert (again.status, again.headers["Idempotency-Replayed"]) == (201, "true")
-        assert [str(id) for (id,) in ledger.rows(query)][n:] == [again.json["id"]]
-    assert eventually(lambda: len(live.workers()) == 2)
 
 
 @pytest.mark.parametrize("seconds", [2, pytest.param(60 if STRESS else 10, marks=pytest.mark.slow)])

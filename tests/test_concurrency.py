@@ -80,7 +80,7 @@ def test_sixteen_threads_finalize_four_hundred_drafts_while_workers_are_killed(
     ledger.check()
 
 
-@pytest.mark.parametrize("rounds", [QUICK, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("rounds", [QUICK, pytest.param(50, marks=pytest.mark.slow)])
 def test_one_idempotency_key_in_many_hands_makes_one_object(live: LiveService, tenant: Tenant, rounds: int) -> None:
     seen = sum((races.one_key(live.send, tenant, f"round-{n}") for n in range(rounds)), Counter[int]())
     print(f"{rounds} rounds of 32 with one key: {dict(seen)}")

@@ -6,7 +6,7 @@ import pytest
 
 from tests.factories import Tenant, login
 from tests.web.refusals import refused
-from tests.web.retried import facts, is_replay, once
+from tests.web.retried import CUSTOMERS, facts, is_replay, once
 
 
 def test_a_reply_is_for_its_user_and_for_no_colleague(tenant: Tenant, other: Tenant, key: str) -> None:
@@ -21,6 +21,29 @@ def test_a_reply_is_not_for_a_credential_that_has_ended(tenant: Tenant, key: str
     assert once(colleague, key).status_code == 201
     assert colleague.post("/v1/auth/logout").status_code == 204
     answer = once(colleague, key)
+    refused(answer, 401)
+    assert not is_replay(answer)
+
+
+def test_a_reply_is_not_for_a_key_that_was_revoked(tenant: Tenant, key: str) -> None:
+    """Plant the flaw by entering without the guard."""
+    service = tenant.post("/v1/api-keys", {"name": "Shop", "scopes": ["customers:write"]}).json
+    headers = {"X-API-Key": service["secret"], "Idempotency-Key": key}
+    made = tenant.client.post(CUSTOMERS, json={"name": "Once"}, headers=headers)
+    assert (made.status_code, is_replay(made)) == (201, False)
+    assert is_replay(tenant.client.post(CUSTOMERS, json={"name": "Once"}, headers=headers))
+    assert tenant.delete(f"/v1/api-keys/{service['id']}").status_code == 204
+    answer = tenant.client.post(CUSTOMERS, json={"name": "Once"}, headers=headers)
+    refused(answer, 401)
+    assert not is_replay(answer)
+
+
+def test_a_reply_is_not_for_a_user_who_was_disabled(tenant: Tenant, key: str) -> None:
+    """Plant the flaw by entering without the guard."""
+    user = tenant.colleague("accountant")
+    assert once(user, key).status_code == 201
+    assert tenant.patch(f"/v1/users/{user.user_id}", {"status": "disabled"}).status_code == 200
+    answer = once(user, key)
     refused(answer, 401)
     assert not is_replay(answer)
 

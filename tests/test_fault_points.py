@@ -219,6 +219,7 @@ def test_a_client_that_hung_up_is_given_the_answer_while_the_first_request_is_at
     before = traces(tenant)()
     faults.arm(point, "sleep 1.2")
     impatient(live, ask, 0.3)
+    assert eventually(lambda: not faults.is_armed(point), 30), "the first has its key"
     again = replayed(ask)
     assert again.status == example.status
     assert traces(tenant)() - before == wanted

@@ -129,11 +129,11 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest
         return decorator
 
     def response(self, status_code: int, schema: ma.Schema | None = None, **kwargs: Any) -> Callable[[View], View]:
-        """Dump the view's result; tag it with its version, name its place when it is new, spare it when it is known."""
+        """Spare what is known; dump the view's result, tag it with its version, name its place when it is new."""
         smorest = super().response(status_code, schema, **kwargs)
 
         def decorator(view: View) -> View:
-            dumping = smorest(view)
+            dumping = smorest(_sparing(view, schema) if document.is_conditional(schema) else view)
 
             @wraps(dumping)
             def finished(*args: Any, **kwargs: Any) -> Any:
@@ -147,7 +147,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest
                         if request.method == "GET":
                             g.export = csv.exported(request, schema, dump)
                     answer.vary.add("Accept")
-                return _tag(answer, dump, moves=getattr(schema, "moves", False))
+                return _tag(answer, dump)
 
             finished.answers_with = (status_code, schema)  # type: ignore[attr-defined]  # read by the document
             return finished
@@ -198,9 +198,22 @@ class _Anything(Schema):
         unknown = "include"
 
 
-def _tag(answer: Response, dump: Any, *, moves: bool) -> Response:
-    """ETag, Location and Link, as far as they apply; 304 where the client holds this version already, unless the same
-    version `moves`."""
+def _sparing(view: View, schema: Any) -> View:
+    """The view, which answers 304 to who holds this version of its object already, before any of it is written out."""
+
+    @wraps(view)
+    def sparing(*args: Any, **kwargs: Any) -> Any:
+        result = view(*args, **kwargs)
+        if request.method not in SAFE or "include" in request.args:
+            return result
+        tag = etag(schema.fields["version"].get_value(result, "version"))
+        return Response(status=304, headers={"ETag": tag}) if is_known(tag) else result
+
+    return sparing
+
+
+def _tag(answer: Response, dump: Any) -> Response:
+    """ETag, Location and Link, as far as they apply."""
     if isinstance(dump, dict):
         # A number: the version of an object, and not the one of the service that `/` shows.
         if isinstance(dump.get("version"), int) and "include" not in request.args:
@@ -209,9 +222,6 @@ def _tag(answer: Response, dump: Any, *, moves: bool) -> Response:
             answer.headers["Location"] = dump["links"]["self"]
     if link := g.pop("next_link", None):
         answer.headers["Link"] = f'<{link}>; rel="next"'
-    is_fixed = "ETag" in answer.headers and not moves
-    if request.method in SAFE and is_fixed and is_known(answer.headers["ETag"]):
-        return Response(status=304, headers={"ETag": answer.headers["ETag"]})
     return answer
 
 

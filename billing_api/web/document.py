@@ -166,11 +166,14 @@ def takes_dry_run(view: Callable[..., Any], method: str) -> bool:
     return bool(getattr(view, "stores_replies", False)) and method != "GET"
 
 
+def is_conditional(schema: Any) -> bool:
+    """Whether what this schema shows is one object, which stays as it is while its version does."""
+    return schema is not None and schema.fields.keys() >= {"id", "version"} and not schema.moves
+
+
 def _is_conditional(view: Callable[..., Any], method: str) -> bool:
     _, schema = getattr(view, "answers_with", (200, None))
-    if method != "GET" or schema is None or schema.moves:
-        return False
-    return "version" in schema.fields and "id" in schema.fields
+    return method == "GET" and is_conditional(schema)
 
 
 def _takes_if_match(view: Callable[..., Any], path: str, method: str) -> bool:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import marshmallow as ma
 import pytest
 from werkzeug.test import TestResponse
 
@@ -191,6 +192,19 @@ def test_who_holds_the_version_is_told_so_without_a_body(tenant: Tenant, kind: s
         assert answer.headers["ETag"] == tag
     assert change(tenant, path).status_code == 200
     assert tenant.call(method, path, If_None_Match=tag).status_code == 200
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_known_is_not_written_out_again(tenant: Tenant, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plant the flaw by comparing the tag of what was dumped."""
+    path = place_of(tenant, kind)
+    tag = tag_of(tenant, path)
+
+    def dump(*_: Any, **__: Any) -> None:
+        raise AssertionError("it was written out")
+
+    monkeypatch.setattr(ma.Schema, "dump", dump)
+    assert tenant.get(path, If_None_Match=tag).status_code == 304
 
 
 def test_only_a_plain_object_has_a_tag(tenant: Tenant) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from billing_api.credit_notes import queries, revision, service
 from billing_api.credit_notes.bodies import CreditNoteEdit, CreditNoteInput, CreditNotePreviewInput, ReviseInput
 from billing_api.credit_notes.models import CreditNote
-from billing_api.credit_notes.schemas import CreditNoteFilter, CreditNoteOutput
+from billing_api.credit_notes.schemas import CreditNoteFilter, CreditNoteOutput, CreditNotePreviewOutput
 from billing_api.invoices.bodies import InvoiceInput
 from billing_api.invoices.schemas import InvoiceOutput
 from billing_api.payments.schemas import RefundInput, RefundOutput
@@ -47,7 +47,7 @@ def search(filters: dict[str, Any]) -> dict[str, Any]:
 @blueprint.route("/credit-notes/preview", methods=["POST"])
 @requires("credit_notes:read", stores=False, refusals=(409,))
 @blueprint.arguments(CreditNotePreviewInput())
-@blueprint.response(200, CreditNoteOutput())
+@blueprint.response(200, CreditNotePreviewOutput())
 def preview(body: dict[str, Any]) -> CreditNote:
     """Compute a credit note without keeping it
 

@@ -70,13 +70,13 @@ class CreditNoteTaxGroupOutput(TaxGroupOutput):
 class CreditNoteOutput(Schema):
     """A credit note, and what became of its money."""
 
-    id = Id(required=True, allow_none=True)
-    number = fields.String(required=True, allow_none=True)
-    status = Choice("available", "used", required=True, allow_none=True)
+    id = Id(required=True)
+    number = fields.String(required=True)
+    status = Choice("available", "used", required=True)
     invoice_id = Id(required=True, allow_none=True)
-    customer_id = Id(required=True, allow_none=True)
+    customer_id = Id(required=True)
     currency = fields.String(required=True)
-    issue_date = Date(required=True, allow_none=True, attribute="dated_on")
+    issue_date = Date(required=True, attribute="dated_on")
     reason = fields.String(required=True)
     settlement = Choice("balance", "refund", required=True)
     notes = fields.String(allow_none=True)
@@ -106,12 +106,12 @@ class CreditNoteOutput(Schema):
     tax_currency = fields.String(allow_none=True)
     tax_total_in_tax_currency = fields.Method("in_tax_currency", allow_none=True, metadata={"type": "string"})
     seller = fields.Nested(SellerOutput, required=True)
-    buyer = fields.Nested(BuyerOutput, required=True, allow_none=True)
+    buyer = fields.Nested(BuyerOutput, required=True)
     allocations = fields.List(fields.Nested(AllocationOutput), required=True)
     metadata = Metadata(attribute="metadata_")
-    created_at = Instant(required=True, allow_none=True)
-    updated_at = Instant(required=True, allow_none=True)
-    version = fields.Integer(required=True, allow_none=True)
+    created_at = Instant(required=True)
+    updated_at = Instant(required=True)
+    version = fields.Integer(required=True)
     links = fields.Method("link", metadata=LINKS)
 
     def in_tax_currency(self, note: Any) -> str | None:
@@ -127,6 +127,20 @@ class CreditNoteOutput(Schema):
             "refunds": f"/v1/refunds?source_id={note.id}",
             "entries": f"/v1/ledger/entries?object_id={note.id}",
         }
+
+
+class CreditNotePreviewOutput(CreditNoteOutput):
+    """What a credit note would be that is kept nowhere."""
+
+    id = Id(required=True, allow_none=True)
+    number = fields.String(required=True, allow_none=True)
+    status = Choice("available", "used", required=True, allow_none=True)
+    customer_id = Id(required=True, allow_none=True)
+    issue_date = Date(required=True, allow_none=True, attribute="dated_on")
+    buyer = fields.Nested(BuyerOutput, required=True, allow_none=True)
+    created_at = Instant(required=True, allow_none=True)
+    updated_at = Instant(required=True, allow_none=True)
+    version = fields.Integer(required=True, allow_none=True)
 
 
 class CreditNoteFilter(TotalQuery):

@@ -10,7 +10,7 @@ from billing_api.invoices import explaining, issued, queries, service
 from billing_api.invoices.bodies import FinalizeInput, InvoiceInput, PreviewInput, VoidInput
 from billing_api.invoices.explanations import CalculationOutput, InvoiceEventQuery, PreviewQuery
 from billing_api.invoices.models import Invoice
-from billing_api.invoices.schemas import InvoiceFilter, InvoiceOutput, InvoiceQuery
+from billing_api.invoices.schemas import InvoiceFilter, InvoiceOutput, InvoicePreviewOutput, InvoiceQuery
 from billing_api.web.api import Blueprint, merged
 from billing_api.web.auth import requires
 from billing_api.web.bulk import LARGEST_BODY, BulkOutput, BulkQuery, bulk_of, run
@@ -48,7 +48,7 @@ def search(filters: dict[str, Any]) -> dict[str, Any]:
 @requires("invoices:read", stores=False)
 @blueprint.arguments(PreviewQuery(), location="query")
 @blueprint.arguments(PreviewInput(), required=False)
-@blueprint.response(200, InvoiceOutput())
+@blueprint.response(200, InvoicePreviewOutput())
 def preview(query: dict[str, Any], body: dict[str, Any]) -> Invoice:
     """Compute an invoice without keeping it
 

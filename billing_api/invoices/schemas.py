@@ -181,11 +181,11 @@ class BuyerOutput(CustomerOutput):
 class InvoiceOutput(Schema):
     """An invoice, whole; in lists without `actions`."""
 
-    id = Id(required=True, allow_none=True)
+    id = Id(required=True)
     number = fields.String(required=True, allow_none=True)
-    status = Choice(*STATUSES, required=True, allow_none=True)
+    status = Choice(*STATUSES, required=True)
     type_code = fields.String(required=True)
-    customer_id = Id(required=True, allow_none=True)
+    customer_id = Id(required=True)
     currency = fields.String(required=True)
     issue_date = Date(required=True, allow_none=True)
     due_date = Date(required=True, allow_none=True)
@@ -243,9 +243,9 @@ class InvoiceOutput(Schema):
     revision_of_id = Id(required=True, allow_none=True)
     revised_by_id = Id(required=True, allow_none=True)
     metadata = Metadata(attribute="metadata_")
-    created_at = Instant(required=True, allow_none=True)
-    updated_at = Instant(required=True, allow_none=True)
-    version = fields.Integer(required=True, allow_none=True)
+    created_at = Instant(required=True)
+    updated_at = Instant(required=True)
+    version = fields.Integer(required=True)
     links = fields.Method("link", metadata=LINKS)
     actions = fields.List(fields.Nested(ActionOutput), metadata=_at_times("Not in lists; empty in previews."))
     customer = fields.Nested(CustomerOutput, metadata=_at_times("With include=customer."))
@@ -258,6 +258,17 @@ class InvoiceOutput(Schema):
         if invoice.id is None:
             return {}
         return {"self": f"/v1/invoices/{invoice.id}", "customer": f"/v1/customers/{invoice.customer_id}"}
+
+
+class InvoicePreviewOutput(InvoiceOutput):
+    """What an invoice would be that is kept nowhere."""
+
+    id = Id(required=True, allow_none=True)
+    status = Choice(*STATUSES, required=True, allow_none=True)
+    customer_id = Id(required=True, allow_none=True)
+    created_at = Instant(required=True, allow_none=True)
+    updated_at = Instant(required=True, allow_none=True)
+    version = fields.Integer(required=True, allow_none=True)
 
 
 class InvoiceFilter(TotalQuery):

@@ -13,7 +13,8 @@ class Body(Schema):
     same as in a merge patch, so that POST, PUT and PATCH understand null alike."""
 
     def on_bind_field(self, field_name: str, field_obj: Any) -> None:
-        if not field_obj.required:
+        # What an answer computes beside the members of a body is always there.
+        if not field_obj.required and not field_obj.dump_only:
             field_obj.allow_none = True
 
     @ma.pre_load

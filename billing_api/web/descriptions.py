@@ -31,5 +31,8 @@ def describe(schema: str, members: dict[str, Any]) -> None:
 def names(schema: str, member: str) -> Iterator[str]:
     """The entries that could describe a member, the closest first."""
     yield f"{schema}.{member}"
-    yield f"{_FORM.sub('', schema)}.{member}"
+    # What a preview shows means what it does in the document that it foretells.
+    foretold = schema.replace("PreviewOutput", "Output")
+    yield f"{foretold}.{member}"
+    yield f"{_FORM.sub('', foretold)}.{member}"
     yield member

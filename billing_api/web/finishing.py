@@ -1,5 +1,6 @@
 """The OpenAPI document as a whole: what can only be said when every operation and every schema is known."""
 
+import json
 import re
 from collections.abc import Iterator
 from copy import deepcopy
@@ -27,8 +28,11 @@ def finished(document: Json) -> Json:
     for name in _shown(whole):
         _describe_output(schemas[name])
     schemas |= _hoisted(whole)
+    asked = _asked(whole)
     for name, schema in schemas.items():
         describe(name, schema.get("properties", {}))
+        if name in asked:
+            _tell_defaults(schema)
     whole["tags"].sort(key=lambda tag: _rank(tag["name"]))
     _name_codes(whole)
     _link(whole)
@@ -95,12 +99,29 @@ def _leave_fields_empty(operation: Json) -> None:
 def _shown(document: Json) -> set[str]:
     """The names of the schemas that only answers use."""
     answered: set[str] = set()
-    asked: set[str] = set()
     for _, operation in _operations(document):
         _gather(operation["responses"], document, answered)
-        _gather(operation.get("requestBody", {}), document, asked)
     # What stands in a JSON column has the members that were written; only what is made for showing has all of them.
-    return {name for name in answered - asked if re.search(r"(Output|Page)(Without\w+)?$", name)}
+    return {name for name in answered - _asked(document) if re.search(r"(Output|Page)(Without\w+)?$", name)}
+
+
+def _asked(document: Json) -> set[str]:
+    """The names of the schemas that bodies of requests use."""
+    asked: set[str] = set()
+    for _, operation in _operations(document):
+        _gather(operation.get("requestBody", {}), document, asked)
+    return asked
+
+
+def _tell_defaults(schema: Json) -> None:
+    """What holds for a member that is left out is said in words: generators of types take one that has a `default` for
+    one that is always there, and would have their users send it."""
+    for shape in schema.get("properties", {}).values():
+        value = shape.pop("default", None)
+        text = shape.get("description", "")
+        if value not in (None, "") and "Left out:" not in text:
+            word = value if isinstance(value, str) else json.dumps(value)
+            shape["description"] = f"{text} Left out: `{word}`.".strip()
 
 
 def _gather(node: Any, document: Json, found: set[str]) -> None:

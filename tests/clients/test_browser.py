@@ -1,16 +1,9 @@
 """A single-page app in a real browser, on another origin than the service: with tokens, and with cookies."""
 
-import contextlib
-import functools
 import html
 import json
-import os
 import re
-import shutil
 import subprocess
-import threading
-from collections.abc import Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -18,34 +11,12 @@ from urllib.parse import urlencode
 import pytest
 
 from config import Config
+from tests.clients.chromium import CHROMIUM, MISSING, needs_chromium, pages
 from tests.factories import PASSWORD
 from tests.live_service import serving
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-IS_NEEDED = bool(os.environ.get("NEEDS_CHROMIUM"))
-pytestmark = pytest.mark.skipif(CHROMIUM is None and not IS_NEEDED, reason="no Chromium is installed here")
-
-
-class Pages(SimpleHTTPRequestHandler):
-    """The files beside this one."""
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-
-@contextlib.contextmanager
-def pages() -> Iterator[str]:
-    """An origin of its own that shows them."""
-    handler = functools.partial(Pages, directory=str(Path(__file__).parent))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+FOLDER = Path(__file__).parent
+pytestmark = needs_chromium
 
 
 def shown(url: str, profile: Path) -> dict[str, Any]:
@@ -62,11 +33,11 @@ def shown(url: str, profile: Path) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def seen(config: Config, app: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """One visit, of which each test looks at a part."""
-    assert CHROMIUM, "no Chromium is installed, and NEEDS_CHROMIUM says that these tests are not to be skipped"
+    assert CHROMIUM, MISSING
     folder = tmp_path_factory.mktemp("browser")
     with (
-        pages() as origin,
-        pages() as stranger,
+        pages(FOLDER) as origin,
+        pages(FOLDER) as stranger,
         serving(config, folder / "log", BILLING_CORS_ORIGINS=origin) as live,
     ):
         founder = {"organization_name": "Page", "country": "DE", "currency": "EUR", "name": "Ada"}

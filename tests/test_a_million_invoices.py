@@ -34,31 +34,39 @@ MOST_SEARCHED = 15_000
 """Of a search that is common, or rare; what it looks at is some rows of the list, and what it gathers."""
 
 CUSTOMERS = """
-INSERT INTO customers ({columns}) SELECT {columns} FROM (SELECT (jsonb_populate_record(one, jsonb_build_object(
-    'id', lpad(to_hex(1700000000000 + n), 12, '0') || '70008000' || lpad(to_hex(n), 12, '0'),
-    'name', (ARRAY['Difference', 'Analytical', 'Punched', 'Number', 'Loom'])[1 + n %% 5] || ' '
-        || initcap(substr(md5(n::text), 1, 7)) || ' ' || (ARRAY['GmbH', 'Ltd', 'Inc'])[1 + n %% 3],
-    'email', 'mail' || n || '@' || substr(md5('d' || n), 1, 8) || '.example',
-    'email_key', 'mail' || n || '@' || substr(md5('d' || n), 1, 8) || '.example',
-    'external_id', 'E-' || n, 'created_at', one.created_at - n * interval '1 minute'
-))).* FROM customers one, generate_series(1, %(rows)s / 20) n WHERE one.id = %(customer)s) made
+INSERT INTO customers ({columns}) SELECT {columns} FROM (
+    SELECT made.* FROM customers one, generate_series(1, %(rows)s / 20) n,
+    LATERAL jsonb_populate_record(one, jsonb_build_object(
+        'id', lpad(to_hex(1700000000000 + n), 12, '0') || '70008000' || lpad(to_hex(n), 12, '0'),
+        'name', (ARRAY['Difference', 'Analytical', 'Punched', 'Number', 'Loom'])[1 + n %% 5] || ' '
+            || initcap(substr(md5(n::text), 1, 7)) || ' ' || (ARRAY['GmbH', 'Ltd', 'Inc'])[1 + n %% 3],
+        'email', 'mail' || n || '@' || substr(md5('d' || n), 1, 8) || '.example',
+        'email_key', 'mail' || n || '@' || substr(md5('d' || n), 1, 8) || '.example',
+        'external_id', 'E-' || n, 'created_at', one.created_at - n * interval '1 minute'
+    )) made WHERE one.id = %(customer)s
+) rows
 """
 INVOICES = """
-INSERT INTO invoices ({columns}) SELECT {columns} FROM (SELECT (jsonb_populate_record(one, jsonb_build_object(
-    'id', lpad(to_hex(1800000000000 - n), 12, '0') || '70008000' || lpad(to_hex(n), 12, '0'),
-    'number', 'INV-' || 2026 - n * 10 / %(rows)s || '-' || lpad((%(rows)s - n)::text, 7, '0'),
-    'number_key', 'inv-' || n, 'sequence_value', n + 100, 'customer_id', buyers.ids[1 + n * 7919 %% (%(rows)s / 20)],
-    'metadata', jsonb_build_object('order', n::text, 'shop', (ARRAY['north', 'south'])[1 + n %% 2]),
-    'created_at', one.created_at - n * interval '5 minutes', 'updated_at', one.created_at - n * interval '5 minutes'
-))).* FROM invoices one, generate_series(1, %(rows)s::bigint) n,
-    (SELECT array_agg(id) ids FROM customers WHERE organization_id = %(tenant)s) buyers
-WHERE one.id = %(invoice)s) made
+INSERT INTO invoices ({columns}) SELECT {columns} FROM (
+    SELECT made.* FROM invoices one, generate_series(1, %(rows)s::bigint) n,
+    (SELECT array_agg(id) ids FROM customers WHERE organization_id = %(tenant)s) buyers,
+    LATERAL jsonb_populate_record(one, jsonb_build_object(
+        'id', lpad(to_hex(1800000000000 - n), 12, '0') || '70008000' || lpad(to_hex(n), 12, '0'),
+        'number', 'INV-' || 2026 - n * 10 / %(rows)s || '-' || lpad((%(rows)s - n)::text, 7, '0'),
+        'number_key', 'inv-' || n, 'sequence_value', n + 100,
+        'customer_id', buyers.ids[1 + n * 7919 %% (%(rows)s / 20)],
+        'metadata', jsonb_build_object('order', n::text, 'shop', (ARRAY['north', 'south'])[1 + n %% 2]),
+        'created_at', one.created_at - n * interval '5 minutes', 'updated_at', one.created_at - n * interval '5 minutes'
+    )) made WHERE one.id = %(invoice)s
+) rows
 """
 LINES = """
-INSERT INTO invoice_lines ({columns}) SELECT {columns} FROM (SELECT (jsonb_populate_record(one, jsonb_build_object(
-    'id', gen_random_uuid(), 'invoice_id', bearer.id
-))).* FROM invoice_lines one, (SELECT id FROM invoices WHERE organization_id = %(tenant)s ORDER BY created_at LIMIT 99)
-bearer WHERE one.invoice_id = %(invoice)s) made
+INSERT INTO invoice_lines ({columns}) SELECT {columns} FROM (
+    SELECT made.* FROM invoice_lines one,
+    (SELECT id FROM invoices WHERE organization_id = %(tenant)s ORDER BY created_at LIMIT 99) bearer,
+    LATERAL jsonb_populate_record(one, jsonb_build_object('id', gen_random_uuid(), 'invoice_id', bearer.id)) made
+    WHERE one.invoice_id = %(invoice)s
+) rows
 """
 TRAITS = """
 INSERT INTO {one}_traits SELECT o.organization_id, t.key, t.value, o.created_at, o.id FROM {one}s o, LATERAL (

@@ -13,7 +13,7 @@ BillingError
 ├── UnsupportedMediaType  415
 ├── Invalid               422  well-formed, but breaks a rule
 ├── PreconditionRequired  428
-├── TooManyRequests       429
+├── TooManyRequests       429  only its leaves are raised
 ├── InternalError         500
 └── Unavailable           503  the database is away, or will not take this now
 
@@ -176,11 +176,9 @@ class PreconditionRequired(BillingError):
 
 
 class TooManyRequests(BillingError):
-    """More requests than are allowed. Wait for as long as `Retry-After` says."""
+    """A family of which only the leaves are raised: each says of what there is too much, and when to come again."""
 
     status = 429
-    code = "too-many-requests"
-    title = "Too many requests"
 
 
 class InternalError(BillingError):
@@ -204,7 +202,8 @@ class Unavailable(BillingError):
 
 
 def tree(root: type[BillingError] = BillingError) -> Iterator[type[BillingError]]:
-    """Every kind of refusal that is loaded, depth first; the root itself is left out."""
+    """Every kind of refusal that is loaded and has a name of its own, depth first; the root is left out."""
     for kind in root.__subclasses__():
-        yield kind
+        if "code" in vars(kind):
+            yield kind
         yield from tree(kind)

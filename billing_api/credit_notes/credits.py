@@ -60,7 +60,7 @@ def choose(invoice: Invoice, body: Mapping[str, Any]) -> tuple[Credit, Creditabl
     """The credit that a body asks for, all that remains where it names nothing, and the state that it leaves.
 
     Raises:
-        NothingToCredit: nothing remains.
+        InvoiceNotCreditable: nothing remains.
         Invalid: with every fault of the choice, pointers as in `/lines/0/quantity`.
     """
     state = state_of(invoice)

@@ -76,7 +76,7 @@ def create(body: Mapping[str, Any]) -> CreditNote:
     or refunded at once.
 
     Raises:
-        InvoiceNotFound, InvalidTransition, InvoiceNotCreditable, NothingToCredit
+        InvoiceNotFound, InvalidTransition, InvoiceNotCreditable
         CustomerNotFound, CustomerArchived, CreditNoteNotReady
         PeriodLocked, IssueDateBeforeLastNumber
         Invalid: with every fault of the body.

@@ -23,11 +23,12 @@ from billing_api.domain.money import Currency, rounded, subtract, to_text, trimm
 from billing_api.errors import Conflict, Fault, Invalid
 
 
-class NothingToCredit(Conflict):
-    """Nothing of the invoice remains to be credited: earlier credit notes have taken all of it."""
+class InvoiceNotCreditable(Conflict):
+    """Nothing of the invoice remains to be credited: credit notes have taken all of it, or it came to nothing, or is a
+    credit itself. To bill again what was credited, write a new invoice."""
 
-    code = "nothing-to-credit"
-    title = "Nothing remains to be credited"
+    code = "invoice-not-creditable"
+    title = "Nothing of the invoice remains to be credited"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +107,7 @@ def credit(
 
 
 def credit_rest(state: Creditable) -> tuple[Credit, Creditable]:
-    """A credit of all that remains of an invoice, and the state it leaves. Raises `NothingToCredit`."""
+    """A credit of all that remains of an invoice, and the state it leaves. Raises `InvoiceNotCreditable`."""
     lines = [
         (at, line.remaining_quantity or None, line.remaining_amount)
         for at, line in enumerate(state.lines)
@@ -114,7 +115,7 @@ def credit_rest(state: Creditable) -> tuple[Credit, Creditable]:
     ]
     charges = [(at, charge.remaining_amount) for at, charge in enumerate(state.charges) if charge.remaining_amount]
     if not lines and not charges and state.rounding_credited == state.rounding_amount:
-        raise NothingToCredit
+        raise InvoiceNotCreditable
     return _credit(state, lines, charges)
 
 

@@ -135,12 +135,12 @@ def percentage(group: TaxKey) -> Decimal:
 def faults_of(tax: Tax, category_pointer: str, rate_pointer: str) -> list[Fault]:
     """What is wrong with a tax (rule 7, EN 16931 BR-S-05 and its sisters); the pointers name its two members.
 
-    Codes: `tax-category-unknown`, `tax-rate-required`, `tax-rate-not-allowed`, `components-mismatch`.
+    Codes: `not-a-choice`, `tax-rate-required`, `tax-rate-not-allowed`, `components-mismatch`.
     """
     category = CATEGORIES.get(tax.category)
     if category is None:
         known = ", ".join(CATEGORIES)
-        return [Fault("tax-category-unknown", f"The tax category must be one of {known}.", category_pointer)]
+        return [Fault("not-a-choice", f"The tax category must be one of {known}.", category_pointer)]
     fault = _fault_of_rate(category, tax.rate, rate_pointer)
     if fault:
         return [fault]

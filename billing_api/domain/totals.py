@@ -175,7 +175,7 @@ def _settlement(document: Document, faults: list[Fault]) -> _Settlement:
         faults.append(Fault("increment-not-positive", "The increment of cash rounding must be above 0.", pointer))
     if document.rounding_amount is not None and document.cash_rounding_increment is not None:
         detail = "Give either a rounding amount or an increment to round to, not both."
-        faults.append(Fault("rounding-given-twice", detail, pointer))
+        faults.append(Fault("mutually-exclusive", detail, pointer))
     return _Settlement(prepaid=prepaid or 0, rounding=rounding or 0, increment=increment)
 
 

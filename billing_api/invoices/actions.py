@@ -10,6 +10,7 @@ from billing_api import clock
 from billing_api.customers import service as customers
 from billing_api.customers.models import Customer
 from billing_api.domain import lifecycle
+from billing_api.domain.credits import InvoiceNotCreditable
 from billing_api.domain.lifecycle import Facts, Requirement
 from billing_api.errors import Conflict, Fault
 from billing_api.invoices import preceding
@@ -57,13 +58,6 @@ class VoidNotPermitted(Conflict):
 
     code = "void-not-permitted"
     title = "The invoice is cancelled by a credit note"
-
-
-class InvoiceNotCreditable(Conflict):
-    """Nothing of the invoice remains to be credited: credit notes have taken all of it, or it came to nothing."""
-
-    code = "invoice-not-creditable"
-    title = "Nothing of the invoice remains to be credited"
 
 
 _REFUSALS: dict[str, type[Conflict]] = {

@@ -23,7 +23,6 @@ from billing_api.errors import (
     NotFound,
     PayloadTooLarge,
     PreconditionFailed,
-    TooManyRequests,
     Unauthenticated,
     Unavailable,
     UnsupportedMediaType,
@@ -52,7 +51,6 @@ _BY_STATUS: dict[int, type[BillingError]] = {
         PayloadTooLarge,
         UnsupportedMediaType,
         Invalid,
-        TooManyRequests,
     )
 }
 

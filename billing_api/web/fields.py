@@ -40,7 +40,6 @@ class Flaw(str):
 _COMMON = {
     "required": Flaw("required", "This member is required."),
     "null": Flaw("not-null", "This member may not be null."),
-    "validator_failed": Flaw("invalid", "This value is not allowed."),
 }
 
 

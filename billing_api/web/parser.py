@@ -68,7 +68,7 @@ def flaws(messages: Any, pointer: str = "") -> Iterator[Fault]:
             yield from flaws(message, pointer)
     else:
         yield Fault(
-            getattr(messages, "code", "invalid"), str(messages), pointer=pointer + getattr(messages, "below", "")
+            getattr(messages, "code", Invalid.code), str(messages), pointer=pointer + getattr(messages, "below", "")
         )
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing_api.domain.creditable import Creditable, creditable
-from billing_api.domain.credits import Credit, CreditCharge, CreditLine, NothingToCredit, credit, credit_rest
+from billing_api.domain.credits import Credit, CreditCharge, CreditLine, InvoiceNotCreditable, credit, credit_rest
 from billing_api.domain.totals import Document, calculate
 from billing_api.errors import Invalid
 from tests.domain.build import adjust, document, line, tax
@@ -71,7 +71,7 @@ def test_a_hundred_small_credits_end_exact() -> None:
     done, state = one_by_one(issued(document(*[line("1", "0.03", "19")] * 100)), [part(at) for at in range(100)])
     assert {made.tax_total for made in done} == {0, 1}
     assert sum(made.total for made in done) == 357
-    with pytest.raises(NothingToCredit):
+    with pytest.raises(InvoiceNotCreditable):
         credit_rest(state)
 
 
@@ -172,7 +172,7 @@ def check_credits(data: st.DataObject, given_document: Document, steps: int, *, 
                 raise
             continue
         done.append(made)
-    with suppress(NothingToCredit):
+    with suppress(InvoiceNotCreditable):
         made, state = credit_rest(state)
         done.append(made)
     sign = -1 if totals.total < 0 else 1

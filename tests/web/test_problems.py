@@ -167,7 +167,9 @@ def test_the_rest_of_a_refusal_says_nothing_of_what_was_sent(tenant: Tenant) -> 
 
 
 def test_a_message_without_a_code_still_has_its_place() -> None:
-    assert [(fault.pointer, fault.code) for fault in flaws({"a": {0: {"_schema": ["wrong"]}}})] == [("/a/0", "invalid")]
+    assert [(fault.pointer, fault.code) for fault in flaws({"a": {0: {"_schema": ["wrong"]}}})] == [
+        ("/a/0", "validation-failed")
+    ]
 
 
 class Unforeseen(Exception):

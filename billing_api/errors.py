@@ -69,7 +69,8 @@ class BillingError(Exception):
 
 class Malformed(BillingError):
     """The request cannot be read: its JSON, a parameter or a header is broken. `detail` says what is wrong and, in JSON
-    that breaks off, at which line and column; wrong parameters and headers stand in `errors` by their names."""
+    that breaks off, at which line and column; wrong parameters and headers stand in `errors` by their names. Mend it
+    before it is sent again."""
 
     status = 400
     code = "malformed-request"
@@ -87,7 +88,8 @@ class Unauthenticated(BillingError):
 
 
 class Forbidden(BillingError):
-    """The credential is good, but this deed is not open to it."""
+    """The credential is good, but this deed is not open to it. Ask somebody to whom it is; of `/metrics`, send
+    `Authorization: Bearer` with the text of `BILLING_METRICS_TOKEN`."""
 
     status = 403
     code = "forbidden"
@@ -103,7 +105,7 @@ class NotFound(BillingError):
 
 
 class MethodNotAllowed(BillingError):
-    """The address exists, the method does not. The `Allow` header lists those that do."""
+    """The address exists, the method does not. Choose one of those that the `Allow` header lists."""
 
     status = 405
     code = "method-not-allowed"
@@ -182,7 +184,8 @@ class TooManyRequests(BillingError):
 
 
 class InternalError(BillingError):
-    """A fault of the service itself; nothing was kept. The request id finds it in the logs."""
+    """A fault of the service itself; nothing was kept. Try again later, with the same Idempotency-Key; if it stays,
+    tell the operator the `request_id`, which finds it in the logs."""
 
     status = 500
     code = "internal-error"

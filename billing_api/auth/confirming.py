@@ -16,7 +16,8 @@ from billing_api.unit_of_work import unit
 
 
 class WrongPassword(Invalid):
-    """The present password is not this one. Whoever has forgotten it asks for a reset."""
+    """The present password is not this one. Send that with which you log in; who has forgotten it asks for a new one
+    with `POST /v1/auth/password-reset`."""
 
     code = "wrong-password"
     title = "The present password is another one"

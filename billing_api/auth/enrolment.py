@@ -36,14 +36,16 @@ class SecondFactorNotBegun(Conflict):
 
 
 class SecondFactorNotEnrolled(Conflict):
-    """There is no second factor: none to disable or to remove, and no recovery codes to renew."""
+    """There is no second factor: none to disable or to remove, and no recovery codes to renew. Take one up with `POST
+    /v1/me/second-factor`."""
 
     code = "second-factor-not-enrolled"
     title = "There is no second factor"
 
 
 class SecondFactorRequiredHere(Conflict):
-    """The organization demands a second factor of everybody (`require_second_factor`), so nobody lays theirs down."""
+    """The organization demands a second factor of everybody (`require_second_factor`), so nobody lays theirs down. To
+    change to another authenticator, begin anew with `POST /v1/me/second-factor`."""
 
     code = "second-factor-required-here"
     title = "The organization demands a second factor"

@@ -34,7 +34,9 @@ class SignUpClosed(Forbidden):
 
 
 class InvalidCredentials(Unauthenticated):
-    """The login was refused. Why is not said: an unknown address, a wrong password and a disabled user look alike."""
+    """The login was refused. Why is not said: an unknown address, a wrong password and a disabled user look alike.
+    Check both; who has forgotten the password asks for a new one with `POST /v1/auth/password-reset`, and who may be
+    disabled asks an owner or admin."""
 
     code = "invalid-credentials"
     title = "These credentials are not valid"

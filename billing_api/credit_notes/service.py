@@ -39,7 +39,8 @@ from billing_api.unit_of_work import unit
 
 class CreditNoteNotReady(Invalid):
     """The credit note lacks something that such a document must have. `errors` lists all of it: members of the body by
-    their pointer, those of the seller and the buyer below `/seller` and `/buyer`."""
+    their pointer, those of the seller and the buyer below `/seller` and `/buyer`. Add them, to the body, the
+    organization or the customer, and send it again."""
 
     code = "credit-note-not-ready"
     title = "The credit note is not ready to be issued"

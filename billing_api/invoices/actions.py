@@ -24,14 +24,16 @@ from billing_api.organizations.models import Organization
 
 
 class InvalidTransition(Conflict):
-    """The invoice's status does not allow this. `current_status` names it and `allowed` lists what can be done."""
+    """The invoice's status does not allow this. `current_status` names it and `allowed` lists what can be done: choose
+    one of those."""
 
     code = "invalid-transition"
     title = "The status does not allow this"
 
 
 class InvoiceNotPayable(Conflict):
-    """Nothing is due on this invoice: it is a draft, paid, or void. Only what is due can be paid."""
+    """Nothing is due on this invoice: it is a draft, paid, or void. Only what is due can be paid: finalize a draft
+    first, or record the payment without allocations (`POST /v1/payments`), to the customer's credit."""
 
     code = "invoice-not-payable"
     title = "Nothing is due on the invoice"

@@ -26,7 +26,8 @@ from billing_api.organizations.models import Organization
 class TotalMismatch(Invalid):
     """The invoice does not come to `expected_total`, so nothing was kept or issued. `total` says what it comes to, and
     `calculation` where every step to it is explained: of a draft that stands its own address, to GET; else that of the
-    preview, to which the same body is POSTed without `expected_total`."""
+    preview, to which the same body is POSTed without `expected_total`. Compare the steps with your own, and mend the
+    body or what you expect."""
 
     code = "total-mismatch"
     title = "The total is not the expected one"

@@ -26,7 +26,8 @@ from billing_api.organizations.models import Organization
 
 class InvoiceNotReady(Invalid):
     """The draft lacks something that an invoice must have. `errors` lists all of it: members of the invoice by their
-    pointer, those of the seller and the buyer below `/seller` and `/buyer`."""
+    pointer, those of the seller and the buyer below `/seller` and `/buyer`. Add them, to the draft, the organization or
+    the customer, and finalize it again."""
 
     code = "invoice-not-ready"
     title = "The invoice is not ready to be issued"

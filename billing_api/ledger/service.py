@@ -18,7 +18,8 @@ from billing_api.unit_of_work import unit
 
 
 class PeriodLocked(Conflict):
-    """The books are closed up to `books_locked_until` of the organization; nothing can be dated on or before it."""
+    """The books are closed up to `books_locked_until` of the organization; nothing can be dated on or before it. Give a
+    later date, or set `books_locked_until` back with `PATCH /v1/organization`."""
 
     code = "period-locked"
     title = "The books of this period are closed"

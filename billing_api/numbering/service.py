@@ -43,8 +43,8 @@ class NumberTaken(Conflict):
 
 class SeriesInUse(Conflict):
     """Numbers of this period were given or imported already, and none may be left out after them, nor come twice.
-    `next_value` says where the series stands. Start values can be set before the first number of a period, above the
-    imported ones; numbers from elsewhere can be imported as long as they do not come after those given here."""
+    `next_value` says where the series stands: leave it there. Set start values before the first number of a period,
+    above the imported ones; import numbers from elsewhere that do not come after those given here."""
 
     code = "series-in-use"
     title = "The series is in use"

@@ -25,8 +25,8 @@ class NameNotConfirmed(Invalid):
 
 
 class OrganizationClosed(Conflict):
-    """The organization is closed: nobody comes in, and nothing more is recorded. Its operator can open it again, with
-    `billing-api organizations reopen`."""
+    """The organization is closed: nobody comes in, and nothing more is recorded. Ask its operator to open it again,
+    with `billing-api organizations reopen`."""
 
     code = "organization-closed"
     title = "The organization is closed"

@@ -28,7 +28,8 @@ from billing_api.unit_of_work import unit
 
 
 class NothingAvailable(Conflict):
-    """The customer has nothing to their credit in the invoice's currency."""
+    """The customer has nothing to their credit in the invoice's currency. Record a payment or a credit note first; `GET
+    /v1/customers/{id}/balance` shows what there is."""
 
     code = "nothing-available"
     title = "There is no credit to apply"

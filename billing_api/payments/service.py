@@ -29,7 +29,8 @@ from billing_api.unit_of_work import unit
 
 
 class PaymentIsRefunded(Conflict):
-    """Some of the payment was refunded, so it did come in and cannot be reversed."""
+    """Some of the payment was refunded, so it did come in and cannot be reversed. Refund the rest of it instead: `POST
+    /v1/payments/{id}/refunds`."""
 
     code = "payment-is-refunded"
     title = "The payment was refunded"

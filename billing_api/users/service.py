@@ -23,8 +23,7 @@ from billing_api.unit_of_work import unit
 
 
 class RoleOutOfReach(Forbidden):
-    """The role that is given, or taken, carries scopes that you do not have yourself. Somebody who has them can do
-    this."""
+    """The role that is given, or taken, carries scopes that you do not have yourself. Ask somebody who has them."""
 
     code = "role-out-of-reach"
     title = "This role is beyond your own"

@@ -20,9 +20,9 @@ _REFRESH_PATH = "/v1/auth"
 
 
 class CsrfTokenMismatch(Forbidden):
-    """A request with cookies that writes needs the `X-CSRF-Token` that login gave with them: `csrf_token` of the login,
-    of the last refresh, or of `GET /v1/me`. Another page cannot know it, so this request may be one that you did not
-    mean."""
+    """A request with cookies that writes needs the `X-CSRF-Token` that login gave with them. Send `csrf_token` of the
+    login, of the last refresh, or of `GET /v1/me`. Another page cannot know it, so this request may be one that you did
+    not mean."""
 
     code = "csrf-token-mismatch"
     title = "The CSRF token is missing or another session's"

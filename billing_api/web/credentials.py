@@ -22,7 +22,7 @@ _ELSEWHERE = "This is no access token: send `Authorization: Bearer <access token
 
 
 class SeveralCredentials(Malformed):
-    """One request may carry one credential: `Authorization` or `X-API-Key`, not both."""
+    """One request may carry one credential. Send `Authorization` or `X-API-Key`, and not both."""
 
     code = "several-credentials"
     title = "More than one credential"

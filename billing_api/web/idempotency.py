@@ -38,7 +38,7 @@ _REAPED_AT_ONCE = 5
 
 
 class IdempotencyKeyMalformed(Malformed):
-    """An Idempotency-Key is 1 to 255 visible ASCII characters; a random UUID is a good one."""
+    """An Idempotency-Key is 1 to 255 visible ASCII characters. Take a random UUID, and the same one for each retry."""
 
     code = "idempotency-key-malformed"
     title = "The Idempotency-Key is malformed"

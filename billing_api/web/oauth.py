@@ -35,8 +35,8 @@ _ERROR = {
 
 
 class InvalidClient(Unauthenticated):
-    """The client is unknown, or its secret is another one, has expired or was revoked. The client is the `id` of an API
-    key, and its secret the `secret` that was shown when it was made."""
+    """The client is unknown, or its secret is another one, has expired or was revoked. Send the `id` of an API key as
+    the client, and as its secret the `secret` that was shown when it was made."""
 
     code = "invalid-client"
     title = "The client is not known with this secret"
@@ -56,7 +56,7 @@ class InvalidScope(Malformed):
 
 
 class UnsupportedGrantType(Malformed):
-    """Only `client_credentials` is a grant here; people log in with `POST /v1/auth/login`."""
+    """Only one grant is given here. Send `grant_type=client_credentials`; people log in with `POST /v1/auth/login`."""
 
     code = "unsupported-grant-type"
     title = "This grant is not given here"

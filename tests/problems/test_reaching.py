@@ -1,0 +1,91 @@
+"""Every code of a problem or of a fault can be met, by a way that is written down, and its page says what to do."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from billing_api.embedded import Addresses
+from billing_api.errors import tree
+from billing_api.web.components import codes
+from billing_api.web.fault_codes import FAULT_CODES
+from config import Config
+from tests.factories import Tenant, sign_up
+from tests.problems import (
+    of_documents,
+    of_failures,
+    of_files,
+    of_members,
+    of_money,
+    of_people,
+    of_requests,
+    of_resources,
+)
+from tests.problems.scene import Scene, Way
+from tests.web.refusals import problem_of
+
+ROOMS = (of_requests, of_members, of_documents, of_resources, of_money, of_people, of_failures)
+WAYS: dict[str, Way] = {code: way for room in ROOMS for code, way in room.WAYS.items()}
+OF_OAUTH = {"invalid-client", "invalid-scope", "unsupported-grant-type"}
+"""Met at one door alone, which tells them in the form of RFC 6749."""
+REMEDIES = re.compile(
+    r"(?:^|[.:;,] |\b(?:and|or|then|it|else|before|otherwise) )`?(add|ask|apply|archive|begin|call|change|check|choose|"
+    r"compare|copy|correct|create|credit|delete|finalize|find|give|issue|keep|leave|log in|lower|make|mend|name|pay|"
+    r"put|read|record|refund|reverse|round|say|send|set|shorten|take|tell|try|use|wait|write|POST|PATCH|PUT)\b",
+    re.IGNORECASE,
+)
+"""A sentence, or its end, that tells its reader to do something."""
+
+
+@pytest.fixture(scope="module")
+def shared(app: Flask) -> Tenant:
+    return sign_up(app)
+
+
+@pytest.fixture
+def scene(
+    app: Flask, shared: Tenant, config: Config, addresses: Addresses, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Scene:
+    return Scene(app, shared, config, addresses, monkeypatch, tmp_path)
+
+
+@pytest.mark.parametrize("code", codes())
+def test_a_code_can_be_met_and_its_page_says_what_to_do(scene: Scene, code: str) -> None:
+    """Plant the flaw by adding an entry to `fault_codes.json`, or a leaf to a tree of refusals, that nothing raises."""
+    page = scene.client.get(f"/problems/{code}", headers={"Accept": "application/json"}).json
+    assert page.keys() == {"code", "title", "status", "detail"}
+    assert REMEDIES.search(page["detail"]), page["detail"]
+    if code in of_files.WAYS:
+        assert code in of_files.WAYS[code](scene)
+        return
+    answer = WAYS[code](scene)
+    assert code in told(answer), answer.text
+    if code in {kind.code for kind in tree()}:
+        assert answer.status_code == page["status"]
+    else:
+        assert answer.status_code == (400 if is_outside_the_body(answer) else page["status"])
+    assert ("WWW-Authenticate" in answer.headers) or answer.status_code != 401
+    assert re.fullmatch("[1-9][0-9]*", answer.headers.get("Retry-After", "")) or answer.status_code not in {429, 503}
+
+
+def told(answer: TestResponse) -> set[str]:
+    """The code of a refusal, and those of its faults."""
+    body: dict[str, Any] = answer.json
+    if "error" in body:
+        return {body["error"].replace("_", "-")} & OF_OAUTH
+    problem = problem_of(answer)
+    return {problem["code"], *(fault["code"] for fault in problem["errors"])}
+
+
+def is_outside_the_body(answer: TestResponse) -> bool:
+    """Whether its faults are of the query or of a header."""
+    return all("parameter" in fault for fault in answer.json["errors"])
+
+
+def test_no_way_is_written_down_that_leads_nowhere_or_twice() -> None:
+    written = [code for room in (*ROOMS, of_files) for code in room.WAYS]
+    assert sorted(written) == codes()
+    assert FAULT_CODES.keys() <= {*written}

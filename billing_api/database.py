@@ -7,7 +7,7 @@ in transaction mode.
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -250,6 +250,11 @@ def refusal_of(constraint: str | None) -> BillingError | None:
     """The refusal that stands for a broken constraint, or None where none was named for it."""
     make = _violations.get(constraint or "")
     return make() if make else None
+
+
+def refusals_of_constraints() -> Mapping[str, Callable[[], BillingError]]:
+    """What stands for a broken constraint, by the names of the constraints."""
+    return _violations
 
 
 def watch(engine: sa.Engine) -> None:

@@ -24,6 +24,7 @@ from billing_api.embedded import Addresses, throw_away
 from config import Config, driver_url
 from tests.factories import PASSWORD, Tenant, sign_up
 from tests.live_service import LiveService, serving
+from tests.met import Met
 from tests.races import Ledger
 from tests.schema import scratch
 from tests.spoilt import broken
@@ -126,9 +127,11 @@ def migrated(config: Config, addresses: Addresses) -> Iterator[tuple[Flask, str]
 
 @pytest.fixture(scope="session")
 def app(migrated: tuple[Flask, str], addresses: Addresses) -> Iterator[Flask]:
-    """The application; what the tests leave behind in its database must keep every invariant."""
-    yield migrated[0]
-    if left := broken(addresses.owner):
+    """The application; what the tests leave behind in its database must keep every invariant, and each refusal that
+    they met is one that the document names for its operation."""
+    with Met(migrated[0]) as met:
+        yield migrated[0]
+    if left := [*broken(addresses.owner), *met.untold()]:
         pytest.fail("\n".join(left), pytrace=False)
 
 

@@ -12,12 +12,13 @@ from flask import Flask, Response, g, request
 from flask_smorest.utils import get_appcontext
 from werkzeug.routing import BaseConverter
 
-from billing_api.web import csv, document
+from billing_api.web import csv, document, errors
 from billing_api.web.app import SAFE
 from billing_api.web.fields import Schema
 from billing_api.web.finishing import finished
 from billing_api.web.parser import StrictParser, check_query, invalid
 from billing_api.web.preconditions import etag, is_known
+from billing_api.web.reachable import reachable
 
 View = Callable[..., Any]
 
@@ -69,7 +70,14 @@ class Api(flask_smorest.Api):  # type: ignore[misc]  # flask-smorest ships no ty
         for blueprint in self._described:
             blueprint.register_views_in_doc(self, self._app, self.spec, name=blueprint.name, parameters=None)
             self.spec.tag({"name": blueprint.name, "description": blueprint.description})
-        return finished(self.spec.to_dict())
+        return finished(self.spec.to_dict(), self.reached())
+
+    def reached(self) -> dict[str, frozenset[str]]:
+        """The codes of the refusals that each operation can answer with, by itself or because the edge does."""
+        edge = [errors.answer, *(hook for hooks in self._app.before_request_funcs.values() for hook in hooks)]
+        return reachable(
+            {name: [view, *edge] for blueprint in self._described for name, view in blueprint.views.items()}
+        )
 
     def _register_error_handlers(self) -> None:
         # web.errors answers every exception; smorest's own shape would stand beside it.
@@ -83,6 +91,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest
 
     def __init__(self, name: str, import_name: str, *, description: str, **kwargs: Any) -> None:
         super().__init__(name, import_name, description=description, **kwargs)
+        self.views: dict[str, View] = {}
         self._prepare_doc_cbks.append(self._prepare_edge_doc)
 
     def route(self, rule: str, *, largest_body: int | None = None, **options: Any) -> Callable[[View], View]:
@@ -108,6 +117,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest
                 return view(*args, **kwargs)
 
             described = {"edge": document.operation(self.name, view, path, method)}
+            self.views[described["edge"]["operationId"]] = strict
             strict._apidoc = {**getattr(view, "_apidoc", {}), **described}  # type: ignore[attr-defined]  # smorest's own
             register(rule, **options)(strict)
             return strict

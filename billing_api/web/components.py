@@ -1,8 +1,9 @@
 """What many operations of the OpenAPI document share: the problem, the headers, the parameters of the edge."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from billing_api.errors import BillingError, tree
+from billing_api.errors import tree
 from billing_api.web.errors import PROBLEM_JSON
 from billing_api.web.fault_codes import FAULT_CODES
 
@@ -223,42 +224,55 @@ def header(name: str) -> dict[str, str]:
 
 def refusal(status: int) -> dict[str, str]:
     """A reference to the response of refusals with this status."""
-    return {"$ref": f"#/components/responses/{_name(status)}"}
+    return {"$ref": f"#/components/responses/{name_of(status)}"}
 
 
-def refusals() -> dict[str, dict[str, Any]]:
-    """A response for each status of refusal, with an example for every code that is known."""
-    kinds: dict[int, list[type[BillingError]]] = {}
-    for kind in tree():
-        kinds.setdefault(kind.status, []).append(kind)
-    return {_name(status): _response(status, members) for status, members in sorted(kinds.items())}
-
-
-def codes() -> list[str]:
-    """Every code of a refusal or a fault that has a page, in alphabetical order."""
-    return sorted(FAULT_CODES.keys() | {kind.code for kind in tree() if kind.__doc__})
-
-
-def _name(status: int) -> str:
+def name_of(status: int) -> str:
+    """The name of the response of refusals with this status."""
     return f"Problem{status}"
 
 
-def _response(status: int, kinds: list[type[BillingError]]) -> dict[str, Any]:
-    refused = {kind.code: kind.title for kind in kinds}
-    taken_over = {code: FAULT_CODES[code].title for code in _EXAMPLES.get(status, {}) if code in FAULT_CODES}
+def by_status() -> dict[int, dict[str, str]]:
+    """The titles of all refusals by their codes, for each status."""
+    found: dict[int, dict[str, str]] = {}
+    for kind in tree():
+        found.setdefault(kind.status, {})[kind.code] = kind.title
+    return found
+
+
+def response(status: int, titles: Mapping[str, str]) -> dict[str, Any]:
+    """The response of these refusals, which have this status: an example for each, and for what faults tell there."""
+    taken_over = {code for code in _EXAMPLES.get(status, {}) if code in FAULT_CODES}
     return {
-        "description": "; ".join(title for _, title in sorted(refused.items())) + ".",
+        "description": "; ".join(title for _, title in sorted(titles.items())) + ".",
         "headers": {name: header(name) for name in ("X-Request-Id", *OF_LIMITS)}
         | {name: _header(name, status) for name in OF_STATUS.get(status, ())},
         "content": {
             PROBLEM_JSON: {
                 "schema": {"$ref": "#/components/schemas/Problem"},
                 "examples": {
-                    code: _example(status, code, title) for code, title in sorted((refused | taken_over).items())
+                    code: {"$ref": f"#/components/examples/{code}"} for code in sorted(titles.keys() | taken_over)
                 },
             }
         },
     }
+
+
+def examples() -> dict[str, dict[str, Any]]:
+    """An example for every code of a refusal, and for codes of faults that a problem takes over."""
+    told = [(status, code, title) for status, titles in by_status().items() for code, title in titles.items()]
+    told += [
+        (status, code, FAULT_CODES[code].title)
+        for status, shown in _EXAMPLES.items()
+        for code in shown
+        if code in FAULT_CODES
+    ]
+    return {code: _example(status, code, title) for status, code, title in sorted(told)}
+
+
+def codes() -> list[str]:
+    """Every code of a refusal or a fault that has a page, in alphabetical order."""
+    return sorted(FAULT_CODES.keys() | {kind.code for kind in tree() if kind.__doc__})
 
 
 def _header(name: str, status: int) -> dict[str, Any]:

@@ -75,8 +75,10 @@ def register(spec: APISpec) -> None:
     """Register what operations refer to: the problem, a response for each status, headers, parameters, credentials."""
     spec.components.schema("Fault", components.FAULT)
     spec.components.schema("Problem", components.PROBLEM)
-    for name, given in components.refusals().items():
-        spec.components.response(name, given)
+    for status, titles in sorted(components.by_status().items()):
+        spec.components.response(components.name_of(status), components.response(status, titles))
+    for name, given in components.examples().items():
+        spec.components.example(name, given)
     for name, given in components.HEADERS.items():
         spec.components.header(name, given)
     for name, given in components.PARAMETERS.items():

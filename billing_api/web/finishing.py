@@ -2,13 +2,14 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
 from billing_api.web.components import CODES, codes
 from billing_api.web.descriptions import describe
 from billing_api.web.document import PATCHED
+from billing_api.web.narrowing import narrow
 
 _SCHEMAS = "#/components/schemas/"
 _ORDER = ("openapi", "info", "servers", "tags", "paths", "components")
@@ -18,8 +19,9 @@ _FIRST, _LAST = ("auth", "organization"), ("events", "operations", "contract")
 Json = dict[str, Any]
 
 
-def finished(document: Json) -> Json:
-    """The document with merge patches, exact outputs and links, and without what nothing refers to."""
+def finished(document: Json, reached: Mapping[str, frozenset[str]]) -> Json:
+    """The document with merge patches, exact outputs, links and, of all refusals, those that each operation can reach;
+    without what nothing refers to."""
     whole = deepcopy(document)
     schemas = whole["components"]["schemas"]
     for _, operation in _operations(whole):
@@ -35,6 +37,7 @@ def finished(document: Json) -> Json:
             _tell_defaults(schema)
     whole["tags"].sort(key=lambda tag: _rank(tag["name"]))
     _name_codes(whole)
+    narrow(whole, reached)
     _link(whole)
     _prune(whole)
     return {name: whole[name] for name in (*_ORDER, *whole) if name in whole}
@@ -141,7 +144,7 @@ def _references(node: Any) -> Iterator[str]:
         for name, value in node.items():
             if name == "$ref" and isinstance(value, str):
                 yield value
-            elif name not in {"example", "examples", "value"}:
+            elif name not in {"example", "value"}:
                 yield from _references(value)
     elif isinstance(node, list):
         for value in node:

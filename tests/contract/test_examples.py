@@ -34,7 +34,7 @@ def test_every_example_of_an_answer_fits_its_schema(operations: list[Operation])
     def faults(one: Operation) -> Iterator[str]:
         for status, answer in one.answers().items():
             for media in answer.get("content", {}).values():
-                values = [example["value"] for example in media.get("examples", {}).values()]
+                values = [one.resolved(example)["value"] for example in media.get("examples", {}).values()]
                 for value in [*values, *([media["example"]] if "example" in media else [])]:
                     yield from (f"{status}: {error}" for error in errors(one.document, media["schema"], value))
 

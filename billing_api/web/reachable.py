@@ -1,0 +1,117 @@
+"""Which refusals a view can end in: those that its code names, or that is called by it, however far.
+
+What a function can reach is read from its compiled code: the global names in it, what it takes from the modules of the
+house that it names, and what it encloses. So a view tells of more than it can ever raise where a function is shared,
+and of nothing less; whatever is registered (a hook, a constraint) is found where the register is read.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from types import CodeType, FunctionType, GenericAlias, ModuleType, UnionType
+from typing import Any, get_args
+
+import sqlalchemy as sa
+
+from billing_api.database import db, refusals_of_constraints
+from billing_api.errors import BillingError, tree
+
+_HOUSE = "billing_api."
+
+
+def reachable(starts: Mapping[str, Sequence[Callable[..., Any]]]) -> dict[str, frozenset[str]]:
+    """For each name the codes of all refusals that its functions can end in, with those of faults that bear the name of
+    a refusal."""
+    named, known = {kind.code for kind in tree()}, dict[int, list[Any]]()
+    return {name: frozenset(_codes(functions, named, known)) for name, functions in starts.items()}
+
+
+def _codes(starts: Sequence[Callable[..., Any]], named: set[str], known: dict[int, list[Any]]) -> Iterator[str]:
+    """What can be reached from here; what was looked through once is `known` by its id."""
+    seen, left = set[int](), list[Any](starts)
+    while left:
+        thing = left.pop()
+        if isinstance(thing, type) and issubclass(thing, BillingError):
+            yield thing.code
+        elif isinstance(thing, str):
+            yield from {thing} & named
+        elif id(thing) not in seen:
+            seen.add(id(thing))
+            if id(thing) not in known:
+                known[id(thing)] = [one for one in _named_by(thing) if not isinstance(one, str) or one in named]
+            left += known[id(thing)]
+
+
+def _named_by(thing: Any) -> Iterator[Any]:
+    if isinstance(thing, FunctionType):
+        yield from _enclosed_in(thing)
+        if thing.__module__.startswith(_HOUSE):
+            yield from _spoken_of(thing)
+            # What it is given, and what it makes, has methods.
+            yield from thing.__annotations__.values()
+    elif isinstance(thing, classmethod | staticmethod):
+        yield thing.__func__
+    elif isinstance(thing, property):
+        yield thing.fget
+    elif isinstance(thing, type):
+        for kind in thing.__mro__:
+            if kind.__module__.startswith(_HOUSE):
+                yield from vars(kind).values()
+        yield from _refused_by_table(getattr(thing, "__table__", None))
+    else:
+        yield from _held_by(thing)
+
+
+def _held_by(thing: Any) -> Iterable[Any]:
+    if isinstance(thing, GenericAlias | UnionType):
+        return get_args(thing)
+    if isinstance(thing, dict):
+        # Which constraints can be broken is told by the table.
+        return thing.values() if thing is not refusals_of_constraints() else ()
+    return thing if isinstance(thing, list | tuple | set | frozenset) else ()
+
+
+def _enclosed_in(function: FunctionType) -> Iterator[Any]:
+    """What a decorator has wrapped, and whatever else a function was made with."""
+    yield getattr(function, "__wrapped__", None)
+    for cell in function.__closure__ or ():
+        yield cell.cell_contents
+
+
+def _spoken_of(function: FunctionType) -> Iterator[Any]:
+    """What a function has by name, from its module or from one that it names, and the words in it."""
+    names: set[str] = set()
+    left = [function.__code__]
+    while left:
+        code = left.pop()
+        names.update(code.co_names)
+        left += [one for one in code.co_consts if isinstance(one, CodeType)]
+        yield from (one for one in code.co_consts if isinstance(one, str))
+    found = [function.__globals__[name] for name in names if name in function.__globals__]
+    yield from found
+    for module in found:
+        if isinstance(module, ModuleType) and module.__name__.startswith(_HOUSE):
+            yield from (getattr(module, name) for name in names if hasattr(module, name))
+
+
+def _refused_by_table(table: sa.Table | None) -> Iterator[Callable[[], BillingError]]:
+    """What the database refuses of the rows of a table: by its own constraints, and for what refers to them."""
+    if table is None:
+        return
+    names = {*map(_name, table.constraints), *map(_name, table.indexes), *_referring()[table.name]}
+    for name, refusal in refusals_of_constraints().items():
+        if name in names:
+            yield refusal
+
+
+def _name(rule: sa.Constraint | sa.Index) -> str:
+    return str(rule.name)
+
+
+@cache
+def _referring() -> dict[str, set[str]]:
+    """The names of the foreign keys that refer to each table."""
+    found: dict[str, set[str]] = {name: set() for name in db.metadata.tables}
+    for table in db.metadata.tables.values():
+        for key in table.foreign_key_constraints:
+            found[key.referred_table.name].add(str(key.name))
+    return found

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import flask_smorest
 import marshmallow as ma
 from apispec.ext.marshmallow import MarshmallowPlugin
+from apispec.ext.marshmallow.common import resolve_schema_instance
 from flask import Flask, Response, g, request
 from flask_smorest.utils import get_appcontext
 from werkzeug.routing import BaseConverter
@@ -103,7 +104,8 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest
         def decorator(view: View) -> View:
             method, path = options.get("methods", ["GET"])[0], (self.url_prefix or "") + rule
             edge = {"dry_run"} if document.takes_dry_run(view, method) else set()
-            known = _query_names(view) | edge
+            schemas = _query_schemas(view)
+            known = frozenset(field.data_key or name for one in schemas for name, field in one.fields.items()) | edge
             is_bare = method not in SAFE and not document.takes_body(view)
             largest = LARGEST_OF_STRANGERS if getattr(view, "is_public", False) else largest_body
 
@@ -111,7 +113,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest
             def strict(*args: Any, **kwargs: Any) -> Any:
                 if largest is not None:
                     request.max_content_length = largest
-                check_query(request, known)
+                check_query(request, known, schemas)
                 if is_bare:
                     self.ARGUMENTS_PARSER.parse(Schema(), request, location="json")
                 return view(*args, **kwargs)
@@ -235,8 +237,7 @@ def _tag(answer: Response, dump: Any) -> Response:
     return answer
 
 
-def _query_names(view: View) -> frozenset[str]:
-    """The names of the query parameters that a view's schemas know."""
+def _query_schemas(view: View) -> list[ma.Schema]:
+    """What reads the query of a view."""
     parameters = getattr(view, "_apidoc", {}).get("arguments", {}).get("parameters", [])
-    schemas = [parameter["schema"] for parameter in parameters if parameter["in"] == "query"]
-    return frozenset(field.data_key or name for schema in schemas for name, field in schema.fields.items())
+    return [resolve_schema_instance(parameter["schema"]) for parameter in parameters if parameter["in"] == "query"]

@@ -1,6 +1,6 @@
 """Requests are read strictly: one parser, in the order media type, size, UTF-8, JSON, object, schema."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl, unquote_to_bytes
 
@@ -18,6 +18,7 @@ MAX_FAULTS = 1000
 """An answer with a fault for each of a hundred thousand unknown members would be ten times the request."""
 ANY_NAME = "KEY"
 """What stands in a parameter's name for one that the client gives, as in `metadata.KEY`."""
+_WRONG_QUERY = "A query parameter is wrong."
 _JSON_TYPES = frozenset({"application/json", MERGE_PATCH})
 
 
@@ -44,10 +45,7 @@ class StrictParser(FlaskParser):
         location = next(iter(error.messages)) if isinstance(error.messages, dict) else "json"
         messages = error.messages[location] if isinstance(error.messages, dict) else error.messages
         if location == "query":
-            raise Malformed(
-                "A query parameter is wrong.",
-                faults=[Fault(f.code, f.detail, parameter=_parameter(f.pointer or "/")) for f in flaws(messages)],
-            )
+            raise Malformed(_WRONG_QUERY, faults=list(_of_query(messages)))
         raise invalid(messages)
 
 
@@ -155,13 +153,14 @@ def check_target(req: Request) -> None:
             raise Malformed(f"The {name} holds a NUL character.")
 
 
-def check_query(req: Request, known: frozenset[str]) -> None:
-    """Refuse query parameters that are unknown here, or that stand twice.
+def check_query(req: Request, known: frozenset[str], schemas: Sequence[ma.Schema]) -> None:
+    """Refuse query parameters that are unknown here, or that stand twice; where there are such, what else the schemas
+    find wrong with the others is told beside them.
 
     Raises:
         Malformed: with one fault for each.
     """
-    faults = []
+    faults: list[Fault] = []
     families = tuple(name.removesuffix(ANY_NAME) for name in known if name.endswith(f".{ANY_NAME}"))
     for name, values in req.args.lists():
         if name not in known and not name.startswith(families):
@@ -171,7 +170,17 @@ def check_query(req: Request, known: frozenset[str]) -> None:
         elif name == "dry_run" and values[0] not in {"true", "false"}:
             faults.append(Fault("not-a-boolean", "Write true or false.", parameter=name))
     if faults:
-        raise Malformed("A query parameter is wrong.", faults=faults)
+        told = {fault.parameter for fault in faults}
+        unread = {"dry_run", *(fault.parameter for fault in faults if fault.code == "unknown-parameter")}
+        given = {name: value for name, value in req.args.items() if name not in unread}
+        found = [fault for schema in schemas for fault in _of_query(schema.validate(given))]
+        raise Malformed(_WRONG_QUERY, faults=[*faults, *(one for one in found if one.parameter not in told)])
+
+
+def _of_query(messages: Any) -> Iterator[Fault]:
+    """What a schema finds wrong with a query."""
+    for fault in flaws(messages):
+        yield Fault(fault.code, fault.detail, parameter=_parameter(fault.pointer or "/"))
 
 
 def _parameter(pointer: str) -> str:

@@ -10,6 +10,20 @@ from billing_api.web.fields import StrictField, refuse
 from billing_api.web.json import Number
 
 _FORM = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
+_RULES = [
+    (re.compile(form), rule)
+    for form, rule in (
+        (".{41}", " of at most 40 characters"),
+        (r"\..*[.,]|,.*[.,]", ": a point before the decimals, and nothing between thousands"),
+        (",", ": with a point, not a comma"),
+        (r"^[-+]?[0-9.]+[eE][-+]?[0-9]+$", ": in all its digits, without an exponent"),
+        (r"^\+", ": without a plus sign"),
+        (r"^-?0[0-9]", ": without zeros at its beginning"),
+        (r"^-?\.|\.$", ": with digits on both sides of the point"),
+        (r"\s", ": without spaces"),
+    )
+]
+"""What is said of a text that is no decimal number, by the first form that it has."""
 
 
 class Exact(StrictField):
@@ -62,12 +76,17 @@ class Exact(StrictField):
         if isinstance(value, Number | int) and not isinstance(value, bool):
             return Decimal(value)
         if not isinstance(value, str) or len(value) > 40 or not _FORM.fullmatch(value):
-            raise refuse("not-a-decimal", 'A decimal number such as "12.50" belongs here, with a point, not a comma.')
+            raise refuse("not-a-decimal", f'A decimal number such as "12.50" belongs here{_rule(value)}.')
         return Decimal(value)
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         # A JSON column keeps the text.
         return None if value is None else plain(Decimal(value))
+
+
+def _rule(value: Any) -> str:
+    """Which rule of the form is broken, where one can be told by what stands there."""
+    return next((rule for form, rule in _RULES if isinstance(value, str) and form.search(value)), "")
 
 
 plain = money.plain

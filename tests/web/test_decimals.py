@@ -54,6 +54,31 @@ def test_a_decimal_has_one_form(tenant: Tenant, member: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("1e3", "in all its digits, without an exponent"),
+        ("1.5E-3", "in all its digits, without an exponent"),
+        ("1,5", "with a point, not a comma"),
+        ("1.234,56", "a point before the decimals, and nothing between thousands"),
+        ("1,234.56", "a point before the decimals, and nothing between thousands"),
+        ("1.234.567", "a point before the decimals, and nothing between thousands"),
+        ("+1", "without a plus sign"),
+        ("007", "without zeros at its beginning"),
+        (".5", "with digits on both sides of the point"),
+        ("1.", "with digits on both sides of the point"),
+        ("1 000", "without spaces"),
+    ],
+)
+def test_the_rule_that_was_broken_is_told_and_no_other(tenant: Tenant, text: str, rule: str) -> None:
+    """Plant the flaw by telling of commas whatever is wrong."""
+    answer = tenant.post(PREVIEW, {"lines": [line(quantity=text)]})
+    problem = refused(answer, 422, "not-a-decimal")
+    assert problem["detail"] == f'A decimal number such as "12.50" belongs here: {rule}.'
+    vague = refused(tenant.post(PREVIEW, {"lines": [line(quantity="two")]}), 422, "not-a-decimal")
+    assert vague["detail"] == 'A decimal number such as "12.50" belongs here.'
+
+
+@pytest.mark.parametrize(
     ("member", "places", "too_large", "code"),
     [
         ("quantity", 6, "1000000000000", "out-of-range"),

@@ -45,10 +45,11 @@ def revision_of(id: uuid.UUID) -> uuid.UUID | None:
     return db.session.scalar(query)
 
 
-def has_drafts(customer_id: uuid.UUID) -> bool:
-    """Whether a draft names this customer."""
+def drafts_of(customer_id: uuid.UUID, most: int) -> Sequence[uuid.UUID]:
+    """The ids of the drafts that name this customer, the oldest first, and not more than so many."""
     of_customer = (Invoice.organization_id == unit().tenant, Invoice.customer_id == customer_id)
-    return bool(db.session.scalar(sa.select(sa.exists().where(*of_customer, Invoice.status == "draft"))))
+    query = sa.select(Invoice.id).where(*of_customer, Invoice.status == "draft").order_by(Invoice.id).limit(most)
+    return db.session.scalars(query).all()
 
 
 def customers_of(invoices: Sequence[Invoice]) -> dict[uuid.UUID, Customer]:

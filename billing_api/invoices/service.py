@@ -23,7 +23,7 @@ from billing_api.invoices.drafting import Parties, write
 from billing_api.invoices.finalization import issue
 from billing_api.invoices.models import Invoice
 from billing_api.invoices.preceding import InvoiceNotFound
-from billing_api.invoices.queries import bring_parts, has_drafts, parts, revision_of
+from billing_api.invoices.queries import bring_parts, drafts_of, parts, revision_of
 from billing_api.invoices.rows import content
 from billing_api.organizations import service as organizations
 
@@ -44,8 +44,8 @@ class CustomerArchived(Invalid):
 
 
 class CustomerHasDrafts(Conflict):
-    """Drafts name this customer, and would be issued to nobody. Issue or delete them first; `GET
-    /v1/invoices?status=draft&customer_id=...` lists them."""
+    """Drafts name this customer, and would be issued to nobody. Issue or delete them first: `drafts` names the oldest
+    ten, and `GET /v1/invoices?status=draft&customer_id=...` lists all."""
 
     code = "customer-has-drafts"
     title = "Drafts name the customer"
@@ -63,6 +63,10 @@ _OF_ITS_OWN = frozenset({
     "issue_date", "due_date", "supply_date", "billing_period", "exchange_rate", "preceding_invoices", "prepaid_amount",
 })  # fmt: skip
 """What a copy of an invoice does not take over: its days, what was paid on it before, what it took the place of."""
+
+
+MOST_NAMED = 10
+"""So many drafts are named where they stand in the way."""
 
 
 def preview(body: Mapping[str, Any]) -> Invoice:
@@ -219,8 +223,8 @@ def fill(invoice: Invoice, body: Mapping[str, Any], *, keep: bool = False) -> Pa
 @on_anonymize
 def refuse_with_drafts(customer: Customer) -> None:
     """Nobody makes a draft for the customer meanwhile: its row is locked."""
-    if has_drafts(customer.id):
-        raise CustomerHasDrafts()
+    if found := drafts_of(customer.id, MOST_NAMED):
+        raise CustomerHasDrafts(members={"drafts": [f"/v1/invoices/{id}" for id in found]})
 
 
 def _replaced_by(id: uuid.UUID) -> Invoice | None:

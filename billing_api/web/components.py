@@ -58,6 +58,12 @@ PROBLEM = {
             "items": {"type": "string"},
             "description": "With `invalid-transition`: what can be done instead.",
         },
+        "drafts": {
+            "type": "array",
+            "maxItems": 10,
+            "items": {"type": "string", "format": "uri-reference"},
+            "description": "With `customer-has-drafts`: the paths of the oldest of them.",
+        },
         "total": {"type": "string", "description": "With `total-mismatch`: what it comes to.", "example": "119.00"},
         "calculation": {
             "type": "string",

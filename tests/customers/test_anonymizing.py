@@ -8,6 +8,7 @@ from werkzeug.test import TestResponse
 
 from billing_api.customers import routes
 from billing_api.embedded import Addresses
+from billing_api.invoices.service import MOST_NAMED
 from tests.factories import BUYER_ADDRESS, Tenant
 from tests.meddling import AT_A_LOCK, IN_VAIN, one_within_the_other, rewriting
 from tests.money_races import outcome_of
@@ -136,10 +137,20 @@ def test_nothing_new_is_invoiced_to_it(tenant: Tenant) -> None:
 def test_drafts_stand_in_the_way(tenant: Tenant) -> None:
     customer = tenant.customer()
     draft = tenant.draft(customer_id=customer["id"])
-    refused(anonymize(tenant, customer), 409, "customer-has-drafts")
+    tenant.draft()
+    problem = refused(anonymize(tenant, customer), 409, "customer-has-drafts")
+    assert problem["drafts"] == [draft["links"]["self"]]
     assert tenant.get(customer["links"]["self"]).json == customer
     assert tenant.delete(draft["links"]["self"]).status_code == 204
     assert anonymize(tenant, customer).status_code == 200
+
+
+def test_of_many_drafts_in_the_way_the_oldest_are_named(tenant: Tenant) -> None:
+    """Plant the flaw by naming all of them."""
+    customer = tenant.customer()
+    drafts = [tenant.draft(customer_id=customer["id"], lines=[])["links"]["self"] for _ in range(MOST_NAMED + 1)]
+    problem = refused(anonymize(tenant, customer), 409, "customer-has-drafts")
+    assert problem["drafts"] == drafts[:MOST_NAMED]
 
 
 def test_stored_replies_about_it_are_forgotten_and_no_others(tenant: Tenant, addresses: Addresses) -> None:

@@ -75,6 +75,7 @@ def test_the_tour_of_the_readme_works_as_it_is_written(
     for text in promised:
         assert text in rest, f"the tour does not print {text!r}:\n{printed}"
         rest = rest.split(text, 1)[1]
+    assert "None" not in printed, "what is empty is not shown to a reader"
 
 
 def test_every_setting_is_in_the_readme_and_in_the_example() -> None:

@@ -7,7 +7,7 @@ from marshmallow import fields
 
 from billing_api.domain.access import SCOPES
 from billing_api.web.bodies import Body, Several
-from billing_api.web.fields import LINKS, Choice, Id, Instant, Schema, Text
+from billing_api.web.fields import LINKS, Choice, Id, Instant, OneLine, Schema, Text
 from billing_api.web.pagination import PageQuery, sort_field
 
 _A_SCOPE = "A scope belongs here, such as invoices:read; `GET /v1/me` names yours."
@@ -23,7 +23,7 @@ class ApiKeyEdit(Body):
 
     patches = {"Another name": {"name": "Nightly export"}}
 
-    name = Text(255, required=True, metadata={"example": "Nightly export"})
+    name = OneLine(255, required=True, metadata={"example": "Nightly export"})
 
 
 class ApiKeyInput(ApiKeyEdit):

@@ -6,7 +6,7 @@ from marshmallow import fields
 
 from billing_api.organizations.schemas import OrganizationSummary
 from billing_api.web.bodies import Body
-from billing_api.web.fields import LINKS, Choice, Email, Id, Instant, Schema, Text
+from billing_api.web.fields import LINKS, Choice, Email, Id, Instant, OneLine, Schema, Text
 from billing_api.web.lists import country_field, currency_field, time_zone_field
 from billing_api.web.pagination import PageQuery, sort_field
 
@@ -47,11 +47,11 @@ class SignUpInput(Schema):
         }
     }
 
-    organization_name = Text(255, required=True, metadata={"example": "Analytical Engines"})
+    organization_name = OneLine(255, required=True, metadata={"example": "Analytical Engines"})
     country = country_field(required=True)
     currency = currency_field(required=True)
     time_zone = time_zone_field(load_default="UTC")
-    name = Text(255, required=True, metadata={"example": "Ada Lovelace"})
+    name = OneLine(255, required=True, metadata={"example": "Ada Lovelace"})
     email = Email(required=True)
     password = password_field(required=True)
     session = session_field()
@@ -131,7 +131,7 @@ class MeEdit(Body):
 
     patches = {"Another name": {"name": "Ada King"}}
 
-    name = Text(255, required=True, metadata={"example": "Ada King"})
+    name = OneLine(255, required=True, metadata={"example": "Ada King"})
 
 
 class ResetInput(Schema):

@@ -9,7 +9,7 @@ from marshmallow import fields
 from billing_api.domain.tax import CATEGORIES, Component, Tax, faults_of, key
 from billing_api.web.bodies import Body, Metadata, Several
 from billing_api.web.decimals import Exact, Price, plain, rate_field
-from billing_api.web.fields import LINKS, Choice, Flag, Flaw, Id, Instant, Text, refuse
+from billing_api.web.fields import LINKS, Choice, Flag, Flaw, Id, Instant, OneLine, Prose, Text, refuse
 from billing_api.web.filters import SearchQuery
 from billing_api.web.lists import currency_field, tax_category_field, unit_field
 from billing_api.web.pagination import PageQuery, sort_field
@@ -18,7 +18,7 @@ from billing_api.web.pagination import PageQuery, sort_field
 class ComponentInput(Body):
     """A part of a combined rate, such as the county's."""
 
-    name = Text(64, required=True, metadata={"example": "County"})
+    name = OneLine(64, required=True, metadata={"example": "County"})
     rate = rate_field(required=True)
 
 
@@ -45,12 +45,12 @@ class TaxRateInput(Body):
     }
     patches = {"Archive": {"archived": True}, "Rename": {"name": "VAT, standard"}}
 
-    name = Text(64, required=True, metadata={"example": "VAT 19 %"})
+    name = OneLine(64, required=True, metadata={"example": "VAT 19 %"})
     category = tax_category_field(load_default="S")
     rate = rate_field(load_default=None)
     components = Several(fields.Nested(ComponentInput), 20, load_default=list)
-    exemption_reason = Text(4000, load_default=None)
-    exemption_reason_code = Text(32, load_default=None, metadata={"example": "VATEX-EU-132"})
+    exemption_reason = Prose(4000, load_default=None)
+    exemption_reason_code = OneLine(32, load_default=None, metadata={"example": "VATEX-EU-132"})
     metadata = Metadata(attribute="metadata_", load_default=dict)
     archived = Flag(load_default=False)
 
@@ -123,10 +123,10 @@ class ProductInput(Body):
     }
     patches = {"Another price": {"unit_price": "125.00"}, "Archive": {"archived": True}}
 
-    name = Text(255, required=True, metadata={"example": "Consulting"})
-    description = Text(4000, load_default=None)
-    external_id = Text(255, load_default=None, metadata={"description": "Your own key; unique in the organization."})
-    sku = Text(128, load_default=None)
+    name = OneLine(255, required=True, metadata={"example": "Consulting"})
+    description = Prose(4000, load_default=None)
+    external_id = OneLine(255, load_default=None, metadata={"description": "Your own key; unique in the organization."})
+    sku = OneLine(128, load_default=None)
     unit = unit_field(load_default="C62")
     unit_price = Price(required=True)
     base_quantity = Exact(12, 8, load_default=Decimal(1), is_positive=True, metadata={"example": "1"})

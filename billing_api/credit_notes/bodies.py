@@ -15,7 +15,7 @@ from billing_api.invoices.bodies import (
 from billing_api.invoices.line_bodies import LineBody
 from billing_api.web.bodies import Body, Metadata, Several
 from billing_api.web.decimals import amount_field, quantity_field
-from billing_api.web.fields import Choice, Date, Flag, Flaw, Id, Text
+from billing_api.web.fields import Choice, Date, Flag, Flaw, Id, OneLine, Prose
 from billing_api.web.lists import currency_field, locale_field
 
 _OF_THE_INVOICE = (
@@ -67,7 +67,7 @@ class RefundTerms(Body):
 
     payment_date = Date(load_default=None)
     method = Choice(*METHODS, load_default="other", metadata={"example": "bank_transfer"})
-    reference = Text(140, load_default=None)
+    reference = OneLine(140, load_default=None)
 
 
 _REFUND_TERMS: dict[str, Any] = {"payment_date": None, "method": "other", "reference": None}
@@ -95,15 +95,15 @@ class CreditNoteInput(Body):
     invoice_id = Id(load_default=None, metadata={"description": _INVOICE})
     customer_id = Id(load_default=None)
     currency = currency_field()
-    reason = Text(1000, required=True)
+    reason = Prose(1000, required=True)
     settlement = Choice("balance", "refund", load_default="balance", metadata={"description": _SETTLEMENT})
     refund = fields.Nested(RefundTerms, load_default=_REFUND_TERMS.copy, metadata={"description": _REFUND})
     issue_date = Date(load_default=None, metadata={"description": _ISSUE_DATE})
-    notes = Text(16000, load_default=None, metadata={"description": _NOTES})
-    purchase_order_reference = Text(128, load_default=None)
-    buyer_reference = Text(128, load_default=None)
-    contract_reference = Text(128, load_default=None)
-    project_reference = Text(128, load_default=None)
+    notes = Prose(16000, load_default=None, metadata={"description": _NOTES})
+    purchase_order_reference = OneLine(128, load_default=None)
+    buyer_reference = OneLine(128, load_default=None)
+    contract_reference = OneLine(128, load_default=None)
+    project_reference = OneLine(128, load_default=None)
     locale = locale_field(load_default=None)
     preceding_invoices = Several(
         fields.Nested(PrecedingInvoice), 100, load_default=list, metadata={"description": _PRECEDING}
@@ -204,4 +204,4 @@ class ReviseInput(Body):
 
     examples: dict[str, dict[str, Any]] = {"A wrong price": {"reason": "The price was agreed differently."}}
 
-    reason = Text(1000, required=True)
+    reason = Prose(1000, required=True)

@@ -8,7 +8,7 @@ from marshmallow import fields
 from billing_api.domain.treatment import TREATMENTS
 from billing_api.organizations.schemas import Address, Contact, ElectronicAddress, TaxId
 from billing_api.web.bodies import Body, Metadata, Several
-from billing_api.web.fields import LINKS, Choice, Date, Email, Flag, Id, Instant, Integer, Key, Text
+from billing_api.web.fields import LINKS, Choice, Date, Email, Flag, Id, Instant, Integer, Key, OneLine, Prose, Text
 from billing_api.web.filters import SearchQuery
 from billing_api.web.lists import currency_field, locale_field
 from billing_api.web.pagination import sort_field
@@ -17,9 +17,9 @@ from billing_api.web.pagination import sort_field
 class Exemption(Body):
     """Why this customer is not taxed, and the certificate that says so."""
 
-    reason = Text(1000)
-    reason_code = Text(32, metadata={"example": "VATEX-EU-132"})
-    certificate_number = Text(64)
+    reason = Prose(1000)
+    reason_code = OneLine(32, metadata={"example": "VATEX-EU-132"})
+    certificate_number = OneLine(64)
     valid_until = Date()
 
     @ma.post_load
@@ -55,16 +55,16 @@ class CustomerInput(Body):
     }
 
     type = Choice("business", "individual", load_default="business")
-    name = Text(255, required=True, metadata={"example": "Difference Works Ltd"})
-    legal_name = Text(255, load_default=None)
+    name = OneLine(255, required=True, metadata={"example": "Difference Works Ltd"})
+    legal_name = OneLine(255, load_default=None)
     email = Email(load_default=None, metadata={"description": "Unique in the organization; capitals do not count."})
     billing_emails = Several(Email(), 20, load_default=list)
     external_id = Key(255, load_default=None, metadata={"description": "Your own key; unique in the organization."})
     tax_ids = Several(fields.Nested(TaxId), 20, load_default=list)
-    registration_number = Text(64, load_default=None)
+    registration_number = OneLine(64, load_default=None)
     billing_address = fields.Nested(Address, load_default=None)
     shipping_address = fields.Nested(Address, load_default=None)
-    phone = Text(64, load_default=None)
+    phone = OneLine(64, load_default=None)
     contact = fields.Nested(Contact, load_default=None)
     electronic_address = fields.Nested(ElectronicAddress, load_default=None)
     currency = currency_field(load_default=None)

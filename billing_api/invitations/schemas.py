@@ -5,7 +5,7 @@ from marshmallow import fields
 from billing_api.auth.schemas import password_field, session_field
 from billing_api.domain.access import ROLES
 from billing_api.web.bodies import Body
-from billing_api.web.fields import LINKS, Choice, Email, Id, Instant, Schema, Text
+from billing_api.web.fields import LINKS, Choice, Email, Id, Instant, OneLine, Schema, Text
 from billing_api.web.filters import statuses_field
 from billing_api.web.pagination import PageQuery, sort_field
 
@@ -22,7 +22,7 @@ class InvitationInput(Body):
 
     email = Email(required=True)
     role = Choice(*ROLES, required=True)
-    name = Text(255, load_default=None, metadata={"example": "Grace Hopper"})
+    name = OneLine(255, load_default=None, metadata={"example": "Grace Hopper"})
 
 
 class InvitationOutput(Schema):
@@ -64,6 +64,6 @@ class AcceptanceInput(Body):
     }
 
     token = Text(128, required=True, metadata={"example": "inv_4Vw0..."})
-    name = Text(255, load_default=None, metadata={"example": "Grace Hopper"})
+    name = OneLine(255, load_default=None, metadata={"example": "Grace Hopper"})
     password = password_field(required=True)
     session = session_field()

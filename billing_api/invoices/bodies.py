@@ -11,7 +11,7 @@ from billing_api.invoices.line_bodies import MAX_ADJUSTMENTS, AdjustmentInput, L
 from billing_api.organizations.schemas import Address
 from billing_api.web.bodies import Body, Metadata, Several
 from billing_api.web.decimals import Exact, amount_field, plain
-from billing_api.web.fields import Choice, Date, Flag, Flaw, Id, Integer, Text, refuse
+from billing_api.web.fields import Choice, Date, Flag, Flaw, Id, Integer, OneLine, Prose, Text, refuse
 from billing_api.web.json import read, write
 from billing_api.web.lists import currency_field, locale_field
 
@@ -24,7 +24,7 @@ class ExchangeRate(Body):
 
     rate = Exact(10, 10, required=True, is_positive=True, metadata={"example": "0.7912"})
     date = Date(required=True)
-    source = Text(128, metadata={"example": "ECB"})
+    source = OneLine(128, metadata={"example": "ECB"})
 
     @ma.validates_schema(skip_on_field_errors=False)
     def be_positive(self, data: dict[str, Any], **_: Any) -> None:
@@ -65,20 +65,20 @@ class PaymentInstructions(Body):
     """How to pay: UNTDID 4461 and the reference to quote."""
 
     means_code = Text(3, pattern="[0-9A-Z]{1,3}", hint=_MEANS, metadata={"example": "58", "description": _MEANS})
-    remittance_reference = Text(140)
+    remittance_reference = OneLine(140)
 
 
 class Delivery(Body):
     """Where it was delivered."""
 
-    name = Text(255)
+    name = OneLine(255)
     address = fields.Nested(Address)
 
 
 class PrecedingInvoice(Body):
     """An earlier invoice that this one speaks of."""
 
-    number = Text(64, required=True)
+    number = OneLine(64, required=True)
     issue_date = Date()
     invoice_id = Id()
 
@@ -98,12 +98,12 @@ class InvoiceBody(Body):
     net_terms_days = Integer(0, 3650, load_default=None)
     supply_date = Date(load_default=None)
     billing_period = fields.Nested(Period, load_default=None)
-    purchase_order_reference = Text(128, load_default=None)
-    buyer_reference = Text(128, load_default=None)
-    contract_reference = Text(128, load_default=None)
-    project_reference = Text(128, load_default=None)
-    notes = Text(16000, load_default=None)
-    payment_terms = Text(4000, load_default=None)
+    purchase_order_reference = OneLine(128, load_default=None)
+    buyer_reference = OneLine(128, load_default=None)
+    contract_reference = OneLine(128, load_default=None)
+    project_reference = OneLine(128, load_default=None)
+    notes = Prose(16000, load_default=None)
+    payment_terms = Prose(4000, load_default=None)
     locale = locale_field(load_default=None)
     delivery = fields.Nested(Delivery, load_default=None)
     early_payment_discount = fields.Nested(EarlyPaymentDiscount, load_default=None)
@@ -210,4 +210,4 @@ class VoidInput(Body):
 
     examples: dict[str, dict[str, Any]] = {"Issued by mistake": {"reason": "Issued twice; the other one stands."}}
 
-    reason = Text(1000, required=True)
+    reason = Prose(1000, required=True)

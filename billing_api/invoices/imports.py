@@ -6,7 +6,7 @@ import marshmallow as ma
 
 from billing_api.invoices.bodies import InvoiceBody
 from billing_api.web.decimals import amount_field
-from billing_api.web.fields import Choice, Date, Id, Key, Text, refuse
+from billing_api.web.fields import Choice, Date, Id, Key, Prose, refuse
 
 _OF_THE_PAST = frozenset({"number", "amount_paid", "status", "void_reason", "customer_external_id"})
 """What is no part of what an invoice asks for."""
@@ -21,7 +21,7 @@ class InvoiceImport(InvoiceBody):
     issue_date = Date(required=True)
     amount_paid = amount_field(load_default=0)
     status = Choice("open", "paid", "uncollectible", "void", load_default=None)
-    void_reason = Text(1000, load_default=None)
+    void_reason = Prose(1000, load_default=None)
 
     @ma.validates_schema(skip_on_field_errors=False, pass_original=True)
     def name_customer(self, data: dict[str, Any], original: dict[str, Any], **_: Any) -> None:

@@ -7,7 +7,7 @@ from marshmallow import fields
 
 from billing_api.web.bodies import Body, Metadata, Several
 from billing_api.web.decimals import Exact, Price, amount_field, percentage_field, quantity_field, rate_field
-from billing_api.web.fields import Date, Id, Text, refuse
+from billing_api.web.fields import Date, Id, OneLine, Prose, refuse
 from billing_api.web.lists import tax_category_field, unit_field
 
 MAX_ADJUSTMENTS = 100
@@ -31,8 +31,8 @@ class LineAdjustmentInput(Body):
     amount = amount_field()
     percent = percentage_field()
     base_amount = amount_field()
-    reason = Text(4000)
-    reason_code = Text(32)
+    reason = Prose(4000)
+    reason_code = OneLine(32)
 
 
 class AdjustmentInput(LineAdjustmentInput):
@@ -52,7 +52,7 @@ class TaxInput(Body):
 
     category = tax_category_field()
     rate = rate_field()
-    name = Text(64)
+    name = OneLine(64)
     tax_rate_id = Id()
 
     @ma.validates_schema(skip_on_field_errors=False)
@@ -65,7 +65,7 @@ class LineBody(Body):
     """What a line of any document takes."""
 
     product_id = Id(load_default=None)
-    description = Text(4000, load_default=None, metadata={"example": "Consulting, October"})
+    description = Prose(4000, load_default=None, metadata={"example": "Consulting, October"})
     quantity = quantity_field(required=True)
     unit = unit_field(load_default=None)
     unit_price = Price()
@@ -79,12 +79,12 @@ class LineBody(Body):
     tax_rate = rate_field()
     taxes = Several(fields.Nested(TaxInput), 10, 1)
     tax_rate_id = Id()
-    exemption_reason = Text(4000, load_default=None)
-    exemption_reason_code = Text(32, load_default=None, metadata={"example": "VATEX-EU-132"})
+    exemption_reason = Prose(4000, load_default=None)
+    exemption_reason_code = OneLine(32, load_default=None, metadata={"example": "VATEX-EU-132"})
     billing_period = fields.Nested(Period, load_default=None)
-    details = Text(16000, load_default=None)
-    sku = Text(128, load_default=None)
-    order_line_reference = Text(128, load_default=None)
+    details = Prose(16000, load_default=None)
+    sku = OneLine(128, load_default=None)
+    order_line_reference = OneLine(128, load_default=None)
     metadata = Metadata(attribute="metadata_", load_default=dict)
 
     @ma.validates_schema(skip_on_field_errors=False)

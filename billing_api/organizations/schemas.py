@@ -8,18 +8,32 @@ from stdnum import iban
 
 from billing_api.organizations.tax_ids import WrongTaxId, normalized
 from billing_api.web.bodies import Body, Several
-from billing_api.web.fields import LINKS, Choice, Date, Email, Flag, Id, Instant, Integer, Schema, Text, refuse
+from billing_api.web.fields import (
+    LINKS,
+    Choice,
+    Date,
+    Email,
+    Flag,
+    Id,
+    Instant,
+    Integer,
+    OneLine,
+    Prose,
+    Schema,
+    Text,
+    refuse,
+)
 from billing_api.web.lists import country_field, currency_field, time_zone_field
 
 
 class Address(Body):
     """A postal address. Only an invoice that is issued asks for its country."""
 
-    line1 = Text(255)
-    line2 = Text(255)
-    postal_code = Text(32)
-    city = Text(128)
-    region = Text(128)
+    line1 = OneLine(255)
+    line2 = OneLine(255)
+    postal_code = OneLine(32)
+    city = OneLine(128)
+    region = OneLine(128)
     country = country_field()
 
 
@@ -35,7 +49,7 @@ class TaxId(Body):
         required=True,
         metadata={"example": "eu_vat"},
     )
-    value = Text(64, required=True, metadata={"example": "DE136695976"})
+    value = OneLine(64, required=True, metadata={"example": "DE136695976"})
 
     @ma.validates_schema(skip_on_field_errors=False)
     def be_of_its_kind(self, data: dict[str, str], **_: Any) -> None:
@@ -54,9 +68,9 @@ class TaxId(Body):
 class Contact(Body):
     """Somebody, or some desk, to turn to."""
 
-    name = Text(255)
+    name = OneLine(255)
     email = Email()
-    phone = Text(64)
+    phone = OneLine(64)
 
 
 _SCHEME = "A scheme of the EAS list, of four digits or AN, AQ, AS, AU, EM, such as 0204 (Leitweg-ID)."
@@ -66,7 +80,7 @@ class ElectronicAddress(Body):
     """Where electronic documents are sent: a scheme of the EAS list and the address in it."""
 
     scheme_id = Text(4, pattern="[0-9]{4}|A[NQSU]|EM", hint=_SCHEME, required=True, metadata={"example": "0204"})
-    value = Text(255, required=True)
+    value = OneLine(255, required=True)
 
 
 _AN_IBAN = "DE75512108001245126199"
@@ -77,10 +91,10 @@ _BIC = "A BIC of 8 or 11 capitals and digits, such as SOLADEST600."
 class BankAccount(Body):
     """Where the seller is paid."""
 
-    account_holder = Text(255)
+    account_holder = OneLine(255)
     iban = Text(42, pattern="[A-Z]{2}[0-9]{2}[A-Za-z0-9 ]{8,38}", hint=_IBAN, metadata={"example": _AN_IBAN})
     bic = Text(11, pattern="[A-Z0-9]{8}([A-Z0-9]{3})?", hint=_BIC, metadata={"example": "SOLADEST600"})
-    bank_name = Text(255)
+    bank_name = OneLine(255)
 
     @ma.validates_schema(skip_on_field_errors=False)
     def have_true_check_digits(self, data: dict[str, Any], **_: Any) -> None:
@@ -102,26 +116,26 @@ class OrganizationInput(Body):
         "Change the terms, and remove the notice": {"net_terms_days": 14, "legal_notice": None},
     }
 
-    name = Text(255, required=True)
-    legal_name = Text(255, load_default=None)
+    name = OneLine(255, required=True)
+    legal_name = OneLine(255, load_default=None)
     address = fields.Nested(Address, load_default=None)
     country = country_field(required=True)
     tax_ids = Several(fields.Nested(TaxId), 20, load_default=list)
-    registration_number = Text(64, load_default=None)
+    registration_number = OneLine(64, load_default=None)
     tax_registered = Flag(
         load_default=True, metadata={"description": "False for a small business that charges no tax."}
     )
-    exemption_reason = Text(1000, load_default=None, metadata={"description": "Why it charges none."})
+    exemption_reason = Prose(1000, load_default=None, metadata={"description": "Why it charges none."})
     time_zone = time_zone_field(required=True)
     default_currency = currency_field(required=True)
     tax_currency = currency_field(load_default=None)
     net_terms_days = Integer(0, 3650, load_default=30)
     bank_account = fields.Nested(BankAccount, load_default=None)
     email = Email(load_default=None)
-    phone = Text(64, load_default=None)
+    phone = OneLine(64, load_default=None)
     contact = fields.Nested(Contact, load_default=None)
     electronic_address = fields.Nested(ElectronicAddress, load_default=None)
-    legal_notice = Text(4000, load_default=None)
+    legal_notice = Prose(4000, load_default=None)
     books_locked_until = Date(load_default=None)
     cancellation_mode = Choice("credit_note", "void", required=True)
     require_if_match = Flag(load_default=False)
@@ -170,4 +184,4 @@ class CloseInput(Body):
 
     examples = {"The name, as it is shown": {"name": "Analytical Engines"}}
 
-    name = Text(255, required=True)
+    name = OneLine(255, required=True)

@@ -8,7 +8,7 @@ from marshmallow import fields
 from billing_api.domain.methods import METHODS
 from billing_api.web.bodies import Body, Metadata, Several
 from billing_api.web.decimals import Money, amount_field
-from billing_api.web.fields import LINKS, Choice, Date, Id, Instant, Schema, Text
+from billing_api.web.fields import LINKS, Choice, Date, Id, Instant, OneLine, Prose, Schema
 from billing_api.web.filters import SearchQuery, statuses_field
 from billing_api.web.lists import currency_field
 from billing_api.web.pagination import PageQuery, sort_field
@@ -40,7 +40,7 @@ class InvoicePaymentInput(Body):
     currency = currency_field(load_default=None)
     payment_date = Date(load_default=None)
     method = method_field()
-    reference = Text(140, load_default=None)
+    reference = OneLine(140, load_default=None)
     overpayment = Choice("balance", load_default=None, metadata={"description": _OVERPAYMENT})
     metadata = Metadata(attribute="metadata_", load_default=dict)
 
@@ -68,7 +68,7 @@ class PaymentEdit(Body):
 
     patches = {"A reference": {"reference": "2026-11-20/4713", "metadata": {"statement": "211"}}}
 
-    reference = Text(140, load_default=None)
+    reference = OneLine(140, load_default=None)
     metadata = Metadata(attribute="metadata_", load_default=dict)
 
     @ma.post_dump
@@ -82,7 +82,7 @@ class ReverseInput(Body):
 
     examples: dict[str, dict[str, Any]] = {"Sent back": {"reason": "The bank has sent the direct debit back."}}
 
-    reason = Text(1000, required=True)
+    reason = Prose(1000, required=True)
 
 
 class ApplyInput(Body):
@@ -101,7 +101,7 @@ class RefundInput(Body):
     amount = amount_field(required=True, is_positive=True)
     payment_date = Date(load_default=None)
     method = method_field()
-    reference = Text(140, load_default=None)
+    reference = OneLine(140, load_default=None)
 
 
 class AllocationOutput(Schema):

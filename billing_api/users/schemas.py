@@ -5,7 +5,7 @@ from marshmallow import fields
 from billing_api.auth.schemas import UserOutput
 from billing_api.domain.access import ROLES
 from billing_api.web.bodies import Body
-from billing_api.web.fields import LINKS, Choice, Email, Text
+from billing_api.web.fields import LINKS, Choice, Email, OneLine
 from billing_api.web.filters import statuses_field
 from billing_api.web.pagination import PageQuery, sort_field
 
@@ -15,7 +15,7 @@ class MemberEdit(Body):
 
     patches = {"Another role": {"role": "admin"}, "Keep out": {"status": "disabled"}}
 
-    name = Text(255, required=True, metadata={"example": "Grace Hopper"})
+    name = OneLine(255, required=True, metadata={"example": "Grace Hopper"})
     role = Choice(*ROLES, required=True)
     status = Choice("active", "disabled", required=True)
 

@@ -15,7 +15,7 @@ from werkzeug.routing import BaseConverter
 
 from billing_api.web import csv, document, errors
 from billing_api.web.app import SAFE
-from billing_api.web.fields import Schema
+from billing_api.web.fields import Kept, Schema
 from billing_api.web.finishing import finished
 from billing_api.web.parser import StrictParser, check_query, invalid
 from billing_api.web.preconditions import etag, is_known
@@ -180,12 +180,21 @@ def merged(schema: Schema, present: object, patch: Mapping[str, Any]) -> dict[st
     Raises:
         Invalid: with a pointer to each fault of the result.
     """
-    whole = _merge(present if isinstance(present, Mapping) else schema.dump(present), patch, schema)
+    whole = _merge(_kept(present if isinstance(present, Mapping) else schema.dump(present)), patch, schema)
     try:
         loaded: dict[str, Any] = schema.load(whole)
     except ma.ValidationError as error:
         raise invalid(error.messages) from None
     return loaded
+
+
+def _kept(present: Any) -> Any:
+    """The present object, whose texts with characters that would be refused today are marked as standing there."""
+    if isinstance(present, Mapping):
+        return {name: _kept(value) for name, value in present.items()}
+    if isinstance(present, list):
+        return [_kept(value) for value in present]
+    return Kept(present) if isinstance(present, str) and not present.isprintable() else present
 
 
 def _merge(target: Any, patch: Any, schema: ma.Schema | None) -> Any:

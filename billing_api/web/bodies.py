@@ -5,7 +5,7 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields
 
-from billing_api.web.fields import Flaw, Schema, StrictField, Text, refuse
+from billing_api.web.fields import Flaw, OneLine, Schema, StrictField, Text, refuse
 
 
 class Body(Schema):
@@ -44,7 +44,7 @@ class Several(fields.List[Any]):
         return super()._deserialize(value, attr, data, **kwargs)
 
 
-_NAME = Text(40)
+_NAME = OneLine(40)
 _VALUE = Text(500, 0)
 
 

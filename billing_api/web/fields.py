@@ -88,13 +88,20 @@ LINKS = {
 }
 """What the links of an object are in the OpenAPI document."""
 
-_STORABLE = r"^[^\u0000]*$"
-_SPOKEN = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
+_CONTROLS = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
+
+
+class Kept(str):
+    """A text that stands in what is patched, from a time at which more was let in: it is not judged by that again."""
 
 
 class Text(StrictField):
     """Text as it stands, `minimum` to `maximum` characters; no NUL and no lone surrogates, which no column can hold.
     Where it has a `pattern`, the `hint` says in words what belongs there."""
+
+    refused = r"\u0000"
+    """The characters that cannot stand in it, as a class of regular expressions has them."""
+    allowed = "Text"
 
     def __init__(
         self,
@@ -112,7 +119,9 @@ class Text(StrictField):
         if minimum:
             limits["minLength"] = minimum
         if pattern or "format" not in (shape or {}):
-            limits["pattern"] = f"^({pattern})$" if pattern else _SPOKEN if minimum else _STORABLE
+            some = f"[^{self.refused}]*"
+            spoken = rf"^{some}[^\s{self.refused}]{some}$"
+            limits["pattern"] = f"^({pattern})$" if pattern else spoken if minimum else f"^{some}$"
         super().__init__(shape={**limits, **(shape or {})}, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
@@ -126,7 +135,23 @@ class Text(StrictField):
             raise refuse("blank", "More than spaces belongs here.")
         if self.pattern and not self.pattern.fullmatch(value):
             raise refuse("wrong-format", self.hint)
-        return value
+        if not isinstance(value, Kept) and re.search(f"[{self.refused}]", value):
+            raise refuse("control-character", f"{self.allowed} without control characters belongs here.")
+        return str(value)
+
+
+class OneLine(Text):
+    """A name, a number, a reference: what stands in one line wherever it is shown, without tabs and other controls."""
+
+    refused = rf"{_CONTROLS}\t\n\r\u2028\u2029"
+    allowed = "One line"
+
+
+class Prose(Text):
+    """A text for people, of as many lines as it needs: with line breaks and tabs, and without other controls."""
+
+    refused = _CONTROLS
+    allowed = "Text"
 
 
 class Key(Text):

@@ -160,6 +160,9 @@ def _describe_output(schema: Json) -> None:
         del schema["required"]
     for shape in members.values():
         is_never_null = shape.get("default") is not None or {"maxItems", "maxProperties"} & shape.keys()
+        if "maxLength" in shape:
+            # What can be written now; what stands may be older.
+            shape.pop("pattern", None)
         for name in ("default", "readOnly", "writeOnly"):
             shape.pop(name, None)
         _show_text(shape)

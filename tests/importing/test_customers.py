@@ -37,10 +37,10 @@ def test_a_sheet_says_the_same_in_dotted_columns(
     tenant: Tenant, take: Import, tmp_path: Path, delimiter: str, encoding: str
 ) -> None:
     row = {
-        "external_id": "C-1", "name": 'A "quoted"\nname, with; all', "archived": "TRUE", "net_terms_days": "14",
+        "external_id": "C-1", "name": 'A "quoted" name, with; all', "archived": "TRUE", "net_terms_days": "14",
         "billing_address.country": "DE", "billing_address.line1": "Köpenicker Straße 1", "billing_emails.0": "",
         "billing_emails.1": "b@example.com", "tax_ids.0.type": "eu_vat", "tax_ids.0.value": "DE136695976",
-        "metadata.a.b": "c", "phone": "",
+        "metadata.a.b": "two\nlines", "phone": "",
     }  # fmt: skip
     assert take(sheet(tmp_path / "c.CSV", [row], delimiter, encoding), of_customers()).counts == (1, 0, 0)
     (customer,) = listed(tenant)
@@ -48,7 +48,7 @@ def test_a_sheet_says_the_same_in_dotted_columns(
     assert customer["billing_address"] == {"country": "DE", "line1": "Köpenicker Straße 1"}
     assert customer["billing_emails"] == ["b@example.com"]
     assert customer["tax_ids"] == [{"type": "eu_vat", "value": "DE136695976"}]
-    assert (customer["metadata"], customer["phone"]) == ({"a.b": "c"}, None)
+    assert (customer["metadata"], customer["phone"]) == ({"a.b": "two\nlines"}, None)
 
 
 def test_run_again_nothing_comes_twice_and_nothing_is_overwritten(tenant: Tenant, take: Import, tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_what_is_wrong_with_a_line_of_json_speaks_of_the_line(take: Import, tmp_
 
 def test_a_row_is_told_by_the_line_at_which_it_begins(take: Import, tmp_path: Path) -> None:
     path = tmp_path / "c.csv"
-    path.write_text('external_id,name\nC-1,"two\nlines"\n\nC-2,\nC-3,x,y\n')
+    path.write_text('external_id,metadata.a,name\nC-1,"two\nlines",x\n\nC-2,,\nC-3,,x,y\n')
     found = take(path, of_customers())
     assert found.counts == (1, 0, 2)
     assert found.faults == [(5, "/name", "required"), (6, "", "malformed-request")]

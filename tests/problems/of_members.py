@@ -11,6 +11,7 @@ def customer(**members: object) -> Way:
 
 WAYS: dict[str, Way] = {
     "blank": customer(name=" "),
+    "control-character": customer(name="a\nb"),
     "not-a-boolean": customer(archived="yes"),
     "not-a-choice": customer(tax_treatment="none"),
     "not-a-date": previewing(issue_date="2026-02-30"),

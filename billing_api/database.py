@@ -195,8 +195,7 @@ def announce() -> bool:
 
 def reveal(name: str, value: str) -> None:
     """Make rows visible across tenants: the one whose secret is named, as a user by e-mail, or those that a job of the
-    worker looks for, as mails that are due. What one policy compares with this setting is all that reads it.
-    """
+    worker looks for, as mails that are due. What one policy compares with this setting is all that reads it."""
     db.session.execute(sa.select(sa.func.set_config(f"app.{name}", value, True)))
 
 

@@ -193,9 +193,7 @@ def test_every_code_is_one_of_an_operation_and_none_is_one_of_all_but_those_of_t
     assert "customer-has-drafts" in by_name["customers_anonymize"], "what another resource has registered"
     assert "customer-in-use" in by_name["customers_delete"], "what the row of another table forbids"
     assert "customer-email-taken" in by_name["customers_create"]
-    assert {
-        code for code in by_name["tax_rates_create"] if code.startswith(("customer", "invoice", "payment"))
-    } == set()
+    assert not [code for code in by_name["tax_rates_create"] if code.startswith(("customer", "invoice", "payment"))]
 
 
 def expected_refusals(one: Operation) -> set[int]:

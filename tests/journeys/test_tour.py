@@ -84,4 +84,6 @@ def test_every_setting_is_in_the_readme_and_in_the_example() -> None:
     names.add("TEST_DATABASE_URL")
     for document in ("README.md", ".env.example"):
         text = (README.parent / document).read_text(encoding="utf-8")
-        assert sorted(name for name in names if name not in text) == [], document
+        # Where to fail is for tests to say, and nothing to begin with.
+        told = names - {"BILLING_FAULTS"} if document == ".env.example" else names
+        assert sorted(name for name in told if name not in text) == [], document

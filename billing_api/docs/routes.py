@@ -8,6 +8,7 @@ from typing import Any
 from flask import Response, current_app, jsonify
 from flask_swagger_ui import get_swaggerui_blueprint
 
+from billing_api.web import compression
 from billing_api.web.api import Blueprint
 from billing_api.web.auth import public
 
@@ -36,8 +37,8 @@ Unknown members and unknown query parameters are refused.
 `Idempotency-Key` makes a retry of a `POST` safe. `If-Match` guards against overwriting what others changed; every
 object has its `ETag`. `?dry_run=true` does everything and keeps nothing.
 
-**Lists** come in pages; `next_cursor`, or the `Link` header, leads on. An object of another organization is
-absent: 404.
+**Lists** come in pages; `next_cursor`, or the `Link` header, leads on. From 1 kB on they are compressed for who sends
+`Accept-Encoding: gzip`. An object of another organization is absent: 404.
 """
 
 ABOUT: dict[str, Any] = {
@@ -88,6 +89,7 @@ def openapi() -> Response:
     answer = jsonify(current_app.extensions["api"].document)
     answer.headers["Cache-Control"] = "public, max-age=300"
     answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    compression.offer(answer)
     return answer
 
 

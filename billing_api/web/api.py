@@ -13,7 +13,7 @@ from flask import Flask, Response, g, request
 from flask_smorest.utils import get_appcontext
 from werkzeug.routing import BaseConverter
 
-from billing_api.web import csv, document, errors
+from billing_api.web import compression, csv, document, errors
 from billing_api.web.app import SAFE
 from billing_api.web.fields import Kept, Schema
 from billing_api.web.finishing import finished
@@ -159,6 +159,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest
                         if request.method == "GET":
                             g.export = csv.exported(request, schema, dump)
                     answer.vary.add("Accept")
+                    compression.offer(answer)
                 return _tag(answer, dump)
 
             finished.answers_with = (status_code, schema)  # type: ignore[attr-defined]  # read by the document

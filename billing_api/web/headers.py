@@ -15,7 +15,7 @@ from billing_api.web.parser import MERGE_PATCH, check_target
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _TRACE_PARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _PATCHES = f"{MERGE_PATCH}, application/json"
-_JSON = ["application/json", PROBLEM_JSON]
+_JSON = ["application/json"]
 
 _SECURITY = {
     "X-Content-Type-Options": "nosniff",
@@ -30,8 +30,10 @@ _ALLOWED_HEADERS = (
     "traceparent"
 )
 _EXPOSED_HEADERS = (
-    "Dry-Run, ETag, Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id"
+    "Accept-Patch, Dry-Run, ETag, Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, "
+    "WWW-Authenticate, X-Request-Id"
 )
+"""All that the OpenAPI document names."""
 
 
 def init_app(app: Flask) -> None:
@@ -60,10 +62,15 @@ def _look() -> Response | None:
         )
     if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
         return Response(status=204)
-    if request.path.startswith("/v1/") and csv.accepted(request, offered := _offered()) is None:
-        kinds = " and ".join(kind for kind in offered if kind != PROBLEM_JSON)
-        raise NotAcceptable(f"This address answers in {kinds}.")
+    offered = _offered()
+    if request.path.startswith("/v1/") and csv.accepted(request, offered) is None and not _names_problems():
+        raise NotAcceptable(f"This address answers in {' and '.join(offered)}.")
     return None
+
+
+def _names_problems() -> bool:
+    """Whether `Accept` has the form of refusals by its name: some clients list that alone, and read all JSON."""
+    return any(kind.partition(";")[0].strip() == PROBLEM_JSON for kind, quality in request.accept_mimetypes if quality)
 
 
 def _offered() -> list[str]:

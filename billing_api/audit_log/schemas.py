@@ -1,5 +1,6 @@
 """What an entry of the audit log looks like from outside."""
 
+import re
 from typing import Any
 
 from marshmallow import fields
@@ -9,7 +10,7 @@ from billing_api.events.schemas import Reference
 from billing_api.web.fields import LINKS, Id, Instant, Schema, Text, refuse
 from billing_api.web.pagination import PageQuery, sort_field
 
-_ACTION = f"({'|'.join(ACTIONS)})"
+_ACTION = f"({'|'.join(map(re.escape, ACTIONS))})"
 _KNOWN = f"^({_ACTION}(,{_ACTION}){{0,9}})$"
 _WORD = "[a-z_.]{1,81}"
 """What can have been meant for an action, and is named where there is no such one."""

@@ -9,6 +9,7 @@ from typing import Any
 from billing_api.web.components import CODES, codes
 from billing_api.web.descriptions import describe
 from billing_api.web.document import PATCHED
+from billing_api.web.linking import link, operations
 from billing_api.web.narrowing import narrow
 
 _SCHEMAS = "#/components/schemas/"
@@ -24,7 +25,7 @@ def finished(document: Json, reached: Mapping[str, frozenset[str]]) -> Json:
     without what nothing refers to."""
     whole = deepcopy(document)
     schemas = whole["components"]["schemas"]
-    for _, operation in _operations(whole):
+    for _, _, operation in operations(whole):
         _describe_patch(operation, schemas)
         _leave_fields_empty(operation)
     for name in _shown(whole):
@@ -38,7 +39,7 @@ def finished(document: Json, reached: Mapping[str, frozenset[str]]) -> Json:
     whole["tags"].sort(key=lambda tag: _rank(tag["name"]))
     _name_codes(whole)
     narrow(whole, reached)
-    _link(whole)
+    link(whole)
     _prune(whole)
     return {name: whole[name] for name in (*_ORDER, *whole) if name in whole}
 
@@ -47,13 +48,6 @@ def _rank(tag: str) -> int:
     if tag in _FIRST:
         return _FIRST.index(tag) - len(_FIRST)
     return _LAST.index(tag) + 1 if tag in _LAST else 0
-
-
-def _operations(document: Json) -> Iterator[tuple[str, Json]]:
-    for path, item in document["paths"].items():
-        for method, operation in item.items():
-            if method in {"get", "post", "put", "patch", "delete"}:
-                yield path, operation
 
 
 def _describe_patch(operation: Json, schemas: Json) -> None:
@@ -102,7 +96,7 @@ def _leave_fields_empty(operation: Json) -> None:
 def _shown(document: Json) -> set[str]:
     """The names of the schemas that only answers use."""
     answered: set[str] = set()
-    for _, operation in _operations(document):
+    for _, _, operation in operations(document):
         _gather(operation["responses"], document, answered)
     # What stands in a JSON column has the members that were written; only what is made for showing has all of them.
     return {name for name in answered - _asked(document) if re.search(r"(Output|Page)(Without\w+)?$", name)}
@@ -111,7 +105,7 @@ def _shown(document: Json) -> set[str]:
 def _asked(document: Json) -> set[str]:
     """The names of the schemas that bodies of requests use."""
     asked: set[str] = set()
-    for _, operation in _operations(document):
+    for _, _, operation in operations(document):
         _gather(operation.get("requestBody", {}), document, asked)
     return asked
 
@@ -201,25 +195,6 @@ def _name_codes(document: Json) -> None:
         for parameter in item.get("parameters", []):
             if parameter["schema"].pop(CODES, False):
                 parameter["schema"]["enum"] = codes()
-
-
-def _link(document: Json) -> None:
-    """From each operation that makes an object to those that take its id."""
-    for path, operation in list(_operations(document)):
-        answer = operation["responses"].get("201")
-        if answer is None or "Location" not in answer.get("headers", {}):
-            continue
-        collection = re.sub(r"/by-[^/]+/\{[^}]+\}$", "", path)
-        for other, target in _operations(document):
-            if match := re.fullmatch(re.escape(collection) + r"/\{(\w+)\}(/[\w-]+)?", other):
-                answer.setdefault("links", {})[target["operationId"]] = _link_to(target, match[1])
-
-
-def _link_to(target: Json, id_name: str) -> Json:
-    parameters = {f"path.{id_name}": "$response.body#/id"}
-    if {"$ref": "#/components/parameters/IfMatch"} in target.get("parameters", []):
-        parameters["header.If-Match"] = "$response.header.ETag"
-    return {"operationId": target["operationId"], "parameters": parameters, "description": target["summary"]}
 
 
 def _prune(document: Json) -> None:

@@ -306,3 +306,21 @@ def test_the_committed_document_is_that_of_this_release() -> None:
     written = typed("openapi", env={"BILLING_ENV": "test"})
     assert (written.returncode, written.stderr) == (0, "")
     assert COMMITTED.read_text(encoding="utf-8") == written.stdout, f"renew it: {RENEW}"
+
+
+def test_a_link_leads_to_everything_that_takes_an_id(operations: list[Operation]) -> None:
+    """From where the object was made, or from its list. Plant the flaw by following no list, or no filter."""
+    links = {name: link for one in operations for answer in one.success().values() for name, link in linked(answer)}
+    taking = {one.said["operationId"] for one in operations if re.search(r"\{\w+_id\}", one.path)}
+    assert taking - links.keys() == {"customers_upsert"}
+    filtered = {name for name, link in links.items() if any(key.startswith("query.") for key in link["parameters"])}
+    assert {"invoices_search", "payments_search", "credit_notes_search", "ledger_search"} <= filtered
+    by_id = {one.said["operationId"]: one for one in operations}
+    assert {"customers_update", "invoices_search"} <= dict(linked(by_id["customers_create"].answer(201))).keys()
+    for name, link in links.items():
+        places = [key.split(".", 1) for key in link["parameters"]]
+        assert all(by_id[name].parameters()[key]["in"] == place for place, key in places), name
+
+
+def linked(answer: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    yield from answer.get("links", {}).items()

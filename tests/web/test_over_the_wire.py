@@ -30,6 +30,14 @@ def live(config: Config, app: Flask, log: Path) -> Iterator[LiveService]:
 
 def exchange(live: LiveService, *pieces: bytes) -> tuple[int, dict[str, str], bytes]:
     """Send these bytes as they are and nothing more, and read one answer: its status, its headers, its body."""
+    first_lines, _, body = whole(live, *pieces).partition(b"\r\n\r\n")
+    first, *lines = first_lines.decode("latin-1").split("\r\n")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    return int(first.split()[1]), headers, body
+
+
+def whole(live: LiveService, *pieces: bytes) -> bytes:
+    """All that comes back until the connection ends."""
     with socket.create_connection(("127.0.0.1", live.port), timeout=10) as connection:
         for piece in pieces:
             try:
@@ -42,10 +50,7 @@ def exchange(live: LiveService, *pieces: bytes) -> tuple[int, dict[str, str], by
         with contextlib.suppress(ConnectionResetError):
             while chunk := connection.recv(65536):
                 received += chunk
-    head, _, body = received.partition(b"\r\n\r\n")
-    first, *lines = head.decode("latin-1").split("\r\n")
-    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    return int(first.split()[1]), headers, body
+    return received
 
 
 def head(tenant: Tenant, *lines: str, method: str = "POST", path: str = "/v1/customers") -> bytes:

@@ -10,6 +10,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from tests.factories import Tenant
+from tests.live_service import LiveService, together
 from tests.web.refusals import codes, refused
 
 CUSTOMERS = "/v1/customers"
@@ -115,6 +116,31 @@ def test_rows_that_were_there_are_met_once_while_others_come_change_and_go(
             break
     assert len(met) == len(set(met))
     assert set(seven) <= set(met)
+
+
+@pytest.mark.parametrize("sort", ["created_at", "-created_at", "name"])
+def test_old_rows_are_met_once_while_sixteen_others_insert(live: LiveService, tenant: Tenant, sort: str) -> None:
+    """Plant the flaw by paging with OFFSET instead of the key."""
+    old = {tenant.customer(name=f"{n % 7}")["id"] for n in range(30)}
+
+    def insert() -> list[str]:
+        # Few, or they would come faster than pages are read, and a walk by name would have no end.
+        added = [live.send("POST", CUSTOMERS, {"name": str(n % 9)}, tenant.headers) for n in range(8)]
+        return [answer.json["id"] for answer in added]
+
+    def walk() -> list[str]:
+        met: list[str] = []
+        path = f"{CUSTOMERS}?sort={sort}&limit=3"
+        while path:
+            answer = live.send("GET", path, None, tenant.headers)
+            assert answer.status == 200, answer.content
+            met += [item["id"] for item in answer.json["data"]]
+            path = answer.headers.get("Link", "").removeprefix("<").removesuffix('>; rel="next"')
+        return met
+
+    met, *_ = together([walk, *[insert] * 16])
+    assert len(met) == len(set(met))
+    assert old <= set(met)
 
 
 def test_a_page_goes_on_behind_a_row_that_has_gone(tenant: Tenant, seven: list[str]) -> None:

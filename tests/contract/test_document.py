@@ -4,14 +4,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from flask import Flask
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from billing_api import create_app
 from billing_api.domain.access import SCOPES
-from billing_api.errors import tree
 from billing_api.web.descriptions import DESCRIPTIONS, names
-from billing_api.web.fault_codes import FAULT_CODES
 from config import ROOT, Config
 from tests.commands import typed
 from tests.contract.operations import Operation, document, lacking, operations
@@ -134,85 +131,6 @@ def faults_of_content(answer: dict[str, Any], is_empty: bool) -> Iterator[str]:
             yield f"the form of {kind}"
         if not media.get("example") and not media.get("examples"):
             yield f"an example of {kind}"
-
-
-def test_every_refusal_is_a_problem_with_an_example_for_each_of_its_codes(operations: list[Operation]) -> None:
-    codes: dict[int, set[str]] = {}
-    for kind in tree():
-        codes.setdefault(kind.status, set()).add(kind.code)
-
-    def faults(one: Operation) -> Iterator[str]:
-        refusals = {status: answer for status, answer in one.answers().items() if status >= 400 and status != 414}
-        for status, answer in refusals.items():
-            if list(answer["content"]) != ["application/problem+json"]:
-                yield f"{status}: application/problem+json alone"
-                continue
-            media = answer["content"]["application/problem+json"]
-            if media["schema"] != {"$ref": "#/components/schemas/Problem"}:
-                yield f"{status}: the schema of problems"
-            shown = {code: one.resolved(example)["value"] for code, example in media["examples"].items()}
-            if not shown.keys() & codes[status] or shown.keys() - FAULT_CODES.keys() - codes[status]:
-                yield f"{status}: {sorted(shown)}"
-            yield from (code for code, value in shown.items() if (value["code"], value["status"]) != (code, status))
-            if status == 422 and not shown["validation-failed"]["errors"]:
-                yield "422: an example with its faults"
-        headers = {401: "WWW-Authenticate", 403: "WWW-Authenticate", 409: "Retry-After", 503: "Retry-After"}
-        for status in headers.keys() & refusals.keys():
-            if headers[status] not in refusals[status]["headers"]:
-                yield f"{status}: {headers[status]}"
-        yield from (f"{status}" for status in expected_refusals(one) - refusals.keys())
-
-    assert lacking([one for one in operations if one.path not in OF_OAUTH], faults) == []
-
-
-TOLD_ELSEWHERE = {
-    "forbidden", "import-differs", "invalid-client", "invalid-scope", "method-not-allowed", "organization-closed",
-    "unsupported-grant-type",
-}  # fmt: skip
-"""At `/metrics`, by a command, in the form of OAuth 2, or where there is no operation."""
-
-
-def shown_by(one: Operation) -> set[str]:
-    """The codes that an operation says it can refuse with."""
-    contents = [answer.get("content", {}) for answer in one.answers().values()]
-    return {code for content in contents for code in content.get("application/problem+json", {}).get("examples", {})}
-
-
-def test_every_code_is_one_of_an_operation_and_none_is_one_of_all_but_those_of_the_edge(
-    app: Flask, operations: list[Operation]
-) -> None:
-    """Plant the flaw by looking past what a function encloses, or past the registers of the house."""
-    shown = [shown_by(one) for one in operations if one.path.startswith("/v1/") and one.path not in OF_OAUTH]
-    assert {kind.code for kind in tree() if kind.__module__.startswith("billing_api.")} - set[str]().union(*shown) <= (
-        TOLD_ELSEWHERE
-    )
-    edge = {"internal-error", "malformed-request", "not-acceptable", "out-of-range", "rate-limited",
-            "service-unavailable", "too-many-waiting"}  # fmt: skip
-    assert set[str].intersection(*shown) == edge
-    by_name = {one.said["operationId"]: shown_by(one) for one in operations}
-    assert "customer-has-drafts" in by_name["customers_anonymize"], "what another resource has registered"
-    assert "customer-in-use" in by_name["customers_delete"], "what the row of another table forbids"
-    assert "customer-email-taken" in by_name["customers_create"]
-    assert not [code for code in by_name["tax_rates_create"] if code.startswith(("customer", "invoice", "payment"))]
-
-
-def expected_refusals(one: Operation) -> set[int]:
-    """What an operation can refuse with, as its method, its address and its body have it."""
-    expected = {400, 500}
-    if one.path.startswith("/v1/"):
-        expected |= {406, 503}
-    if "{" in one.path:
-        expected |= {404}
-    if "requestBody" in one.said:
-        expected |= {413, 415, 422}
-    if one.said.get("security") and one.path.startswith("/v1/") and one.path not in WITHOUT_VERSION:
-        if one.method in CHANGES or (one.method == "POST" and "{" in one.path):
-            expected |= {412, 428}
-        if one.method in CHANGES | {"POST"} and "{" in one.path:
-            expected |= {409}
-        if "Idempotency-Key" in one.parameters():
-            expected |= {409, 422}
-    return expected
 
 
 def test_every_member_of_every_body_says_what_it_means(document: dict[str, Any]) -> None:

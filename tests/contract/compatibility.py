@@ -7,6 +7,7 @@ does break, for a program that branches on it knows no such branch. Words, examp
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,8 @@ NO_RULE = frozenset(
 OF_THEIR_OWN = frozenset(
     {"properties", "required", "items", "additionalProperties", "propertyNames", "enum", "default"}
 )
+
+_IN_WORDS = re.compile(r"Left out: `(.*?)`\.")
 
 
 @dataclass(frozen=True, order=True)
@@ -158,8 +161,9 @@ class _Comparison:
     def _rules(self, place: str, old: Node, new: Node, *, asked: bool) -> Iterator[Change]:
         yield from _bounds(place, old, new, asked=asked)
         yield from self._members(place, old, new, asked=asked)
-        if old.get("default") != new.get("default") and asked:
-            yield Change(place, f"leaving it out means {new.get('default')!r}, not {old.get('default')!r}", True)
+        before, after = _left_out(old), _left_out(new)
+        if before != after and asked:
+            yield Change(place, f"leaving it out means {after!r}, not {before!r}", True)
         for word, mark in (("items", "[]"), ("additionalProperties", "/*"), ("propertyNames", "/(name)")):
             given, other = old.get(word, True), new.get(word, True)
             if False not in (given, other):
@@ -208,6 +212,12 @@ def _bounds(place: str, old: Node, new: Node, *, asked: bool) -> Iterator[Change
 
 def _turned(place: str, what: str, *, is_narrower: bool, asked: bool) -> Change:
     return Change(place, what, is_narrower == asked)
+
+
+def _left_out(shape: Node) -> Any:
+    """What holds where a member or a parameter is left out; of members the document says so in words."""
+    told = _IN_WORDS.search(shape.get("description", ""))
+    return told[1] if told else shape.get("default")
 
 
 def _required(place: str, old: Node, new: Node, *, asked: bool) -> Iterator[Change]:

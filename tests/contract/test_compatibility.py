@@ -207,6 +207,8 @@ PLANTED: list[tuple[str, Any, bool]] = [
     (f"{ASKED} both allOf 0 properties a", GONE, BREAKS),
     (f"{ASKED} both allOf 1 required", ["a"], BREAKS),
     (f"{ASKED} flag default", False, BREAKS),
+    (f"{ASKED} name description", "A word. Left out: `any`.", BREAKS),
+    (f"{ASKED} name description", "Another word.", FITS),
     # What is told.
     (f"{TOLD} also", GONE, BREAKS),
     (f"{TOLD} new", TEXT, FITS),

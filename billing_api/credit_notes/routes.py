@@ -14,6 +14,7 @@ from billing_api.invoices.schemas import InvoiceOutput
 from billing_api.payments.schemas import RefundInput, RefundOutput
 from billing_api.web.api import Blueprint, merged
 from billing_api.web.auth import also_requires, requires
+from billing_api.web.filters import IncludeQuery
 from billing_api.web.pagination import SortKey, page_of, paginate
 from billing_api.web.preconditions import expected_version
 
@@ -41,7 +42,11 @@ def search(filters: dict[str, Any]) -> dict[str, Any]:
 
     Each with its lines. With `invoice_id`, those over one invoice.
     """
-    return paginate(queries.search(filters), filters, SORT_KEYS, queries.sought(filters))
+    page = paginate(queries.search(filters), filters, SORT_KEYS, queries.sought(filters))
+    if "include" in filters:
+        also_requires("customers:read")
+        queries.show_customers(page["data"])
+    return page
 
 
 @blueprint.route("/credit-notes/preview", methods=["POST"])
@@ -76,13 +81,18 @@ def create(body: dict[str, Any]) -> CreditNote:
 
 @blueprint.route("/credit-notes/<uuid:credit_note_id>")
 @requires("credit_notes:read")
+@blueprint.arguments(IncludeQuery(), location="query")
 @blueprint.response(200, CreditNoteOutput())
-def read(credit_note_id: uuid.UUID) -> CreditNote:
+def read(query: dict[str, Any], credit_note_id: uuid.UUID) -> CreditNote:
     """Read a credit note
 
     With what became of its money: `allocations`, and below `links` its refunds.
     """
-    return service.read(credit_note_id)
+    credit_note = service.read(credit_note_id)
+    if "include" in query:
+        also_requires("customers:read")
+        queries.show_customers([credit_note])
+    return credit_note
 
 
 @blueprint.route("/credit-notes/<uuid:credit_note_id>", methods=["PATCH"])

@@ -4,6 +4,7 @@ from typing import Any
 
 from marshmallow import fields
 
+from billing_api.customers.schemas import CustomerOutput
 from billing_api.invoices.bodies import ExchangeRate, PrecedingInvoice
 from billing_api.invoices.line_bodies import Period
 from billing_api.invoices.schemas import BuyerOutput, SellerOutput, TaxGroupOutput, TaxOutput, converted
@@ -11,7 +12,7 @@ from billing_api.payments.schemas import AllocationOutput
 from billing_api.web.bodies import Metadata
 from billing_api.web.decimals import Exact, Money, Price
 from billing_api.web.fields import LINKS, Choice, Date, Id, Instant, Schema, Text
-from billing_api.web.filters import TotalQuery, statuses_field
+from billing_api.web.filters import TotalQuery, include_field, statuses_field
 from billing_api.web.pagination import sort_field
 
 _LESS = "How much less is credited than its amount, such as for its share in a discount."
@@ -112,6 +113,7 @@ class CreditNoteOutput(Schema):
     created_at = Instant(required=True)
     updated_at = Instant(required=True)
     version = fields.Integer(required=True)
+    customer = fields.Nested(CustomerOutput, metadata={"description": "With include=customer.", "x_optional": True})
     links = fields.Method("link", metadata=LINKS)
 
     def in_tax_currency(self, note: Any) -> str | None:
@@ -154,3 +156,4 @@ class CreditNoteFilter(TotalQuery):
     issue_date_from = Date()
     issue_date_to = Date()
     updated_since = Instant()
+    include = include_field()

@@ -11,7 +11,8 @@ from sqlalchemy.sql.base import ExecutableOption
 
 from billing_api import clock
 from billing_api.catalog import tax_rate_service as tax_rates
-from billing_api.customers.models import CUSTOMER_TRAITS, Customer
+from billing_api.customers import service as customers
+from billing_api.customers.models import CUSTOMER_TRAITS
 from billing_api.database import db
 from billing_api.domain import money
 from billing_api.errors import Fault, Malformed
@@ -52,13 +53,6 @@ def drafts_of(customer_id: uuid.UUID, most: int) -> Sequence[uuid.UUID]:
     return db.session.scalars(query).all()
 
 
-def customers_of(invoices: Sequence[Invoice]) -> dict[uuid.UUID, Customer]:
-    """The customers of these invoices, in one statement."""
-    ids = {invoice.customer_id for invoice in invoices}
-    query = sa.select(Customer).where(Customer.organization_id == unit().tenant, Customer.id.in_(ids))
-    return {customer.id: customer for customer in db.session.scalars(query)}
-
-
 def search(filters: Mapping[str, Any]) -> sa.Select[Invoice]:
     """The query for the invoices that match, each with its parts. Plain columns only, for the sake of the indexes."""
     query = sa.select(Invoice).where(Invoice.organization_id == unit().tenant).options(*parts())
@@ -77,6 +71,11 @@ def search(filters: Mapping[str, Any]) -> sa.Select[Invoice]:
     if (since := filters.get("updated_since")) is not None:
         query = query.where(Invoice.updated_at >= since)
     return query.where(*within(Invoice.total, filters), *_overdue(filters))
+
+
+def show_customers(invoices: Sequence[Invoice]) -> None:
+    """Let each show its customer, whole; all in one statement."""
+    customers.show_beside(invoices)
 
 
 def sought(filters: Mapping[str, Any]) -> Search | None:

@@ -10,10 +10,11 @@ from billing_api.invoices import explaining, issued, queries, service
 from billing_api.invoices.bodies import FinalizeInput, InvoiceInput, PreviewInput, VoidInput
 from billing_api.invoices.explanations import CalculationOutput, InvoiceEventQuery, PreviewQuery
 from billing_api.invoices.models import Invoice
-from billing_api.invoices.schemas import InvoiceFilter, InvoiceOutput, InvoicePreviewOutput, InvoiceQuery
+from billing_api.invoices.schemas import InvoiceFilter, InvoiceOutput, InvoicePreviewOutput
 from billing_api.web.api import Blueprint, merged
-from billing_api.web.auth import requires
+from billing_api.web.auth import also_requires, requires
 from billing_api.web.bulk import LARGEST_BODY, BulkOutput, BulkQuery, bulk_of, run
+from billing_api.web.filters import IncludeQuery
 from billing_api.web.pagination import SortKey, page_of, paginate, sequence_page
 from billing_api.web.preconditions import expected_version
 
@@ -40,7 +41,8 @@ def search(filters: dict[str, Any]) -> dict[str, Any]:
     """
     page = paginate(queries.search(filters), filters, SORT_KEYS, queries.sought(filters))
     if "include" in filters:
-        _expand(page["data"])
+        also_requires("customers:read")
+        queries.show_customers(page["data"])
     return page
 
 
@@ -92,7 +94,7 @@ def create_bulk(query: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.route("/<uuid:invoice_id>")
 @requires("invoices:read")
-@blueprint.arguments(InvoiceQuery(), location="query")
+@blueprint.arguments(IncludeQuery(), location="query")
 @blueprint.response(200, InvoiceOutput())
 def read(query: dict[str, Any], invoice_id: uuid.UUID) -> Invoice:
     """Read an invoice
@@ -101,7 +103,8 @@ def read(query: dict[str, Any], invoice_id: uuid.UUID) -> Invoice:
     """
     invoice = service.with_actions(service.read(invoice_id))
     if "include" in query:
-        _expand([invoice])
+        also_requires("customers:read")
+        queries.show_customers([invoice])
     return invoice
 
 
@@ -238,9 +241,3 @@ def duplicate(invoice_id: uuid.UUID) -> Invoice:
     draft = InvoiceInput(exclude=("finalize",))
     copy = service.duplicate(invoice_id, lambda request: merged(draft, request, {}), expected_version())
     return service.with_actions(copy)
-
-
-def _expand(invoices: list[Invoice]) -> None:
-    customers = queries.customers_of(invoices)
-    for invoice in invoices:
-        invoice.customer = customers[invoice.customer_id]  # type: ignore[attr-defined]  # shown, and no column

@@ -21,7 +21,7 @@ from billing_api.organizations.schemas import OrganizationOutput
 from billing_api.web.bodies import Metadata
 from billing_api.web.decimals import Exact, Money, Price
 from billing_api.web.fields import LINKS, Choice, Date, FlagText, Id, Instant, Schema, Text
-from billing_api.web.filters import TotalQuery, statuses_field
+from billing_api.web.filters import TotalQuery, include_field, statuses_field
 from billing_api.web.pagination import sort_field
 
 
@@ -284,10 +284,4 @@ class InvoiceFilter(TotalQuery):
     due_date_to = Date()
     overdue = FlagText()
     updated_since = Instant()
-    include = Choice("customer")
-
-
-class InvoiceQuery(Schema):
-    """How to read one invoice."""
-
-    include = Choice("customer")
+    include = include_field()

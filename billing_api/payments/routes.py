@@ -21,7 +21,8 @@ from billing_api.payments.schemas import (
     ReverseInput,
 )
 from billing_api.web.api import Blueprint
-from billing_api.web.auth import requires
+from billing_api.web.auth import also_requires, requires
+from billing_api.web.filters import IncludeQuery
 from billing_api.web.pagination import SortKey, page_of, paginate
 from billing_api.web.preconditions import expected_version
 
@@ -49,7 +50,11 @@ def search(filters: dict[str, Any]) -> dict[str, Any]:
 
     With `invoice_id`, those that were ever applied to this invoice.
     """
-    return paginate(queries.search(filters), filters, PAYMENT_SORT_KEYS, queries.sought(filters))
+    page = paginate(queries.search(filters), filters, PAYMENT_SORT_KEYS, queries.sought(filters))
+    if "include" in filters:
+        also_requires("customers:read")
+        queries.show_customers(page["data"])
+    return page
 
 
 @blueprint.route("/payments", methods=["POST"])
@@ -66,13 +71,18 @@ def create(body: dict[str, Any]) -> Payment:
 
 @blueprint.route("/payments/<uuid:payment_id>")
 @requires("payments:read")
+@blueprint.arguments(IncludeQuery(), location="query")
 @blueprint.response(200, PaymentOutput())
-def read(payment_id: uuid.UUID) -> Payment:
+def read(query: dict[str, Any], payment_id: uuid.UUID) -> Payment:
     """Read a payment
 
     With every allocation, those that were released too.
     """
-    return service.read(payment_id)
+    payment = service.read(payment_id)
+    if "include" in query:
+        also_requires("customers:read")
+        queries.show_customers([payment])
+    return payment
 
 
 @blueprint.route("/payments/<uuid:payment_id>", methods=["PATCH"])

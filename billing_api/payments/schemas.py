@@ -5,11 +5,12 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields
 
+from billing_api.customers.schemas import CustomerOutput
 from billing_api.domain.methods import METHODS
 from billing_api.web.bodies import Body, Metadata, Several
 from billing_api.web.decimals import Money, amount_field
 from billing_api.web.fields import LINKS, Choice, Date, Id, Instant, OneLine, Prose, Schema
-from billing_api.web.filters import SearchQuery, statuses_field
+from billing_api.web.filters import SearchQuery, include_field, statuses_field
 from billing_api.web.lists import currency_field
 from billing_api.web.pagination import PageQuery, sort_field
 
@@ -137,6 +138,7 @@ class PaymentOutput(Schema):
     created_at = Instant(required=True)
     updated_at = Instant(required=True)
     version = fields.Integer(required=True)
+    customer = fields.Nested(CustomerOutput, metadata={"description": "With include=customer.", "x_optional": True})
     links = fields.Function(
         lambda payment: {
             "self": f"/v1/payments/{payment.id}",
@@ -189,6 +191,7 @@ class PaymentFilter(SearchQuery):
     payment_date_from = Date()
     payment_date_to = Date()
     updated_since = Instant()
+    include = include_field()
 
 
 class RefundFilter(PageQuery):

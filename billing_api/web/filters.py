@@ -7,7 +7,7 @@ import marshmallow as ma
 
 from billing_api.web.bodies import Metadata
 from billing_api.web.decimals import amount_field
-from billing_api.web.fields import Flaw, Text
+from billing_api.web.fields import Choice, Flaw, Schema, Text
 from billing_api.web.lists import currency_field
 from billing_api.web.pagination import PageQuery
 from billing_api.web.parser import ANY_NAME
@@ -20,6 +20,18 @@ def statuses_field(*statuses: str, example: str) -> Text:
     one = "|".join(statuses)
     hint = f"One or more of {', '.join(statuses)}, with commas and no spaces between them."
     return Text(64, pattern=rf"({one})(,({one}))*", hint=hint, metadata={"example": example})
+
+
+def include_field() -> Choice:
+    """What is shown beside a thing for who asks for it."""
+    hint = "`customer` shows the customer whole; it needs the scope `customers:read` too."
+    return Choice("customer", metadata={"description": hint})
+
+
+class IncludeQuery(Schema):
+    """How to read one thing that names a customer."""
+
+    include = include_field()
 
 
 class MetadataText(Metadata):

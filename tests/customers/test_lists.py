@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from tests.factories import Tenant, sign_up
+from tests.factories import Tenant, created, sign_up
 from tests.statements import recorded
 from tests.web.refusals import codes, refused
 
@@ -186,3 +186,28 @@ def test_a_page_of_fifty_asks_no_more_often_than_a_page_of_one(tenant: Tenant) -
     for _ in range(49):
         tenant.customer()
     assert (items, statements()) == (1, (50, once))
+
+
+def test_what_names_a_customer_shows_them_whole_to_who_may_read_them(tenant: Tenant) -> None:
+    invoice = tenant.invoice()
+    payment = tenant.payment(invoice, amount="1.00")
+    note = created(tenant.post("/v1/credit-notes", {"invoice_id": invoice["id"], "reason": "Returned"}))
+    customer = tenant.get(f"/v1/customers/{invoice['customer_id']}").json
+    scopes = ["invoices:read", "payments:read", "credit_notes:read"]
+    secret = created(tenant.post("/v1/api-keys", {"name": "Reader", "scopes": scopes}))["secret"]
+    for one in (invoice, payment, note):
+        path = one["links"]["self"]
+        for asked, shown in ((path, lambda answer: answer.json), (path.rpartition("/")[0], first_of)):
+            assert "customer" not in shown(tenant.get(asked))
+            answer = tenant.get(f"{asked}?include=customer")
+            assert shown(answer)["customer"] == customer
+            assert "ETag" not in answer.headers
+            refused(tenant.get(f"{asked}?include=lines"), 400, "not-a-choice")
+            answer = tenant.client.get(f"{asked}?include=customer", headers={"X-API-Key": secret})
+            assert "customers:read" in refused(answer, 403, "insufficient-scope")["detail"]
+            assert tenant.client.get(asked, headers={"X-API-Key": secret}).status_code == 200
+
+
+def first_of(answer: TestResponse) -> dict[str, Any]:
+    found: dict[str, Any] = answer.json["data"][0]
+    return found

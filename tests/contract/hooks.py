@@ -8,7 +8,17 @@ from zoneinfo import available_timezones
 import schemathesis
 from hypothesis import strategies as st
 
-from tests.contract.givers import GIVEN, OTHER, OWNER, buyer, give_buyer, give_customer, logged_in, newcomer
+from tests.contract.givers import (
+    GIVEN,
+    OTHER,
+    OWNER,
+    buyer,
+    give_buyer,
+    give_customer,
+    give_example,
+    logged_in,
+    newcomer,
+)
 from tests.contract.plainly import plain
 
 RULES = frozenset(
@@ -22,6 +32,7 @@ RULES = frozenset(
         # Of credits: what of the invoice remains, and what is the invoice's own.
         "credit-charge-unknown", "credit-line-unknown", "credit-line-twice", "credit-charge-twice",
         "credit-note-negative", "credit-note-not-ready", "issue-date-before-invoice", "not-with-invoice-id",
+        "issue-date-before-last-number",
         "only-with-invoice-id", "quantity-and-amount", "quantity-exceeds-remaining", "amount-exceeds-remaining",
         "quantity-not-creditable", "amount-not-creditable", "credit-exceeds-invoice", "credit-reverses-sign",
         "base-quantity-not-positive", "components-mismatch", "currency-required", "customer-archived",
@@ -38,6 +49,7 @@ RULES = frozenset(
         # Of check digits.
         "not-an-iban", "tax-id-invalid",
         # Of a person's own account.
+        "password-too-weak", "password-too-long", "password-unchanged",
         "expiry-in-past", "wrong-password", "wrong-code", "invalid-invitation", "invalid-password-reset",
     }
 )  # fmt: skip
@@ -47,7 +59,10 @@ CLOSING = "POST /v1/organization/close"
 schemathesis.openapi.format("time-zone", st.sampled_from(sorted(available_timezones() - {"localtime", "Factory"})))
 
 
-ENDING = ["auth_change_password", "auth_end_other_sessions"]
+ENDING = [
+    "auth_change_password", "auth_end_other_sessions", "second_factor_begin", "second_factor_verify",
+    "second_factor_renew_recovery_codes", "second_factor_disable",
+]  # fmt: skip
 REFORMED = ["number_series_update", "organization_update"]
 
 
@@ -70,7 +85,7 @@ class Leaving(Owner):
     """Logging out is meant, so each case of it ends a session that was opened for it, and not the one of all others."""
 
 
-@schemathesis.auth(refresh_interval=None).apply_to(operation_id=REFORMED)
+@schemathesis.auth().apply_to(operation_id=REFORMED)
 class Reforming(Owner):
     """Changing the organization is meant too, such as to one that demands If-Match of everybody, or to numbers that
     soon get too long: in a tenant of its own, so that every other operation meets the one that it was promised."""
@@ -80,7 +95,8 @@ class Reforming(Owner):
 
 @schemathesis.auth(refresh_interval=None).apply_to(operation_id=ENDING)
 class Newcomer(Owner):
-    """What ends all sessions of a user is done by one whom nobody else speaks for."""
+    """What ends all sessions of a user, or counts wrong passwords and codes, is done by one whom nobody else speaks
+    for."""
 
     def get(self, case: Any, context: Any) -> str:
         token: str = newcomer(case.operation.base_url)["access_token"]
@@ -107,11 +123,21 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
         case.headers["Idempotency-Key"] = f"{case.headers['Idempotency-Key'][:200]}-{uuid.uuid4()}"
     mind_query(case)
     case.body = plain(case.body)
-    # A chain of requests brings its own; elsewhere every second case gets what nobody can guess.
-    if case.meta.phase.name != "stateful" and (next(_turns) or case.operation.label in ALWAYS_GIVEN):
-        for name, give in GIVEN.items():
+    give(case)
+
+
+def give(case: Any) -> None:
+    """To every second case what nobody can guess; a chain of requests brings its own ids, and comes to its second link
+    only where something was made."""
+    is_turn = next(_turns)
+    if case.meta.phase.name == "stateful":
+        if is_turn and case.method == "POST":
+            give_example(case)
+            give_buyer(case)
+    elif is_turn or case.operation.label in ALWAYS_GIVEN:
+        for name, give_it in GIVEN.items():
             if name == case.operation.label or name in case.path_parameters:
-                give(case)
+                give_it(case)
         give_buyer(case)
 
 

@@ -11,7 +11,7 @@ from marshmallow import fields
 
 from billing_api.intake import UnreadableFile, Values
 from billing_api.web.bodies import Metadata
-from billing_api.web.fields import Flag, Integer, Text
+from billing_api.web.fields import Flag, Integer, OneLine, Prose, Text
 
 _LINE = "line."
 
@@ -69,7 +69,7 @@ def _column(schema: ma.Schema, name: str, has_lines: bool) -> Column | None:
         return None
     kinds: dict[type, Callable[[str], Any]] = {Integer: _integer, Flag: _flag}
     convert = next((how for kind, how in kinds.items() if isinstance(field, kind)), str)
-    is_free = isinstance(field, Metadata) or (type(field) is Text and field.pattern is None)
+    is_free = isinstance(field, Metadata) or (type(field) in {Text, OneLine, Prose} and field.pattern is None)
     return Column(name, path[2:] if is_of_line else path, convert, is_of_line, is_free)
 
 

@@ -50,5 +50,5 @@ def test_what_stands_in_a_table_is_found(tenant: Tenant, addresses: Addresses) -
     needle = "a needle of one test"
     created(tenant.post("/v1/customers", {"name": needle, "metadata": {"x": needle}}, Idempotency_Key="once"))
     with connected(addresses.owner) as cursor:
-        assert set(in_any_table(cursor, needle)) == {"customers", "idempotency_keys"}
+        assert set(in_any_table(cursor, needle)) == {"customers", "customer_traits", "idempotency_keys"}
         assert in_any_table(cursor, PASSWORD) == []

@@ -91,7 +91,9 @@ def test_the_service_does_what_its_document_says_in_thousands_of_cases(
     itself. Plant the flaw by a pattern in the document that the service does not mean."""
     words, fewest = PARTS[part]
     report = run(live, app, tmp_path, *words, "--continue-on-failure")
-    assert report["operations"]["tested"] == report["operations"]["selected"]
+    # Chains alone leave out what no link leads to, and what makes nothing that another one takes.
+    is_whole = "--phases=stateful" not in words
+    assert report["operations"]["tested"] == report["operations"]["selected"] or not is_whole
     assert report["test_cases"]["generated"] >= fewest
     counted = live.send("GET", "/metrics").content.decode()
     assert re.findall(r"^billing_data_errors_total (\S+)", counted, re.MULTILINE) in ([], ["0.0"]), "a gap in a schema"

@@ -7,6 +7,7 @@ from flask import Flask
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from billing_api.web.fields import OneLine, Prose, Text
 from tests.contract.operations import Operation, document, operations
 from tests.factories import Tenant, sign_up
 
@@ -14,7 +15,7 @@ __all__ = ["document", "operations"]
 
 INCOMPLETE = {"exchange_rate", "delivery", "electronic_address"}
 """Objects that cannot be there with texts alone."""
-ANY = "^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$"
+ANY = {kind().metadata["pattern"] for kind in (Text, OneLine, Prose)}
 """What the document says of a text that need only have a letter to see."""
 
 
@@ -51,7 +52,7 @@ def longest(one: Operation, schema: Any) -> Any:
     if "properties" in shape:
         inner = {name: longest(one, part) for name, part in shape["properties"].items() if name not in INCOMPLETE}
         return {name: length for name, length in inner.items() if length} or None
-    return shape["maxLength"] if shape.get("pattern") == ANY else None
+    return shape["maxLength"] if shape.get("pattern") in ANY else None
 
 
 def filled(form: Any, text: str) -> Any:
@@ -59,10 +60,10 @@ def filled(form: Any, text: str) -> Any:
 
 
 @settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@example("\U0010ffff\ue000\u2028")
+@example("\U0010ffff\ue000\u200b")
 @example("e\u0301\u00e9\ufb01")
-@example("'; DROP TABLE users; -- %s {0} \\ \x01\x7f")
-@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=60))
+@example("'; DROP TABLE users; -- %s {0} \\ %")
+@given(st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=60))
 def test_a_text_comes_back_from_every_member_that_keeps_it(seller: Tenant, forms: dict[str, Any], text: str) -> None:
     """Plant the flaw by bringing texts into a normal form, or by trimming them."""
     assert sum(map(len, forms.values())) >= 20

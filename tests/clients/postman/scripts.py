@@ -146,7 +146,8 @@ def kept(one: Operation, step: Step) -> dict[str, str]:
         return {}
     answer = one.answer(status(one, step))
     found = {name: f"pm.response.json().{place}" for name, place in step.keep.items()}
-    if (step.into or answer.get("links")) and (name := noun(one, step)):
+    is_made = status(one, step) == 201 and "links" in answer
+    if (step.into or is_made) and (name := noun(one, step)):
         found[name] = "pm.response.json().id"
     if GRANT.keys() <= one.members(answer) and not step.keep:
         found |= {name: f"pm.response.json().{place}" for name, place in GRANT.items()}

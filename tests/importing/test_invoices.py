@@ -15,8 +15,13 @@ from tests.factories import Tenant, line
 from tests.importing.conftest import Import, jsonl, old, take_rejected, whole
 from tests.ledger.books import balances, entries
 
-TODAY = clock.today("Europe/Berlin").isoformat()
-YEAR = TODAY[:4]
+
+def today() -> str:
+    """Asked for anew by each test: a run may go on past midnight."""
+    return clock.today("Europe/Berlin").isoformat()
+
+
+YEAR = today()[:4]
 
 
 @pytest.fixture
@@ -46,7 +51,7 @@ def test_an_open_invoice_keeps_its_number_and_date_and_is_owed(tenant: Tenant, o
     assert found["buyer"]["id"] == buyer
     assert found["seller"]["legal_name"] == "Analytical Engines GmbH"
     (entry,) = entries(tenant)
-    assert (entry["type"], entry["entry_date"]) == ("invoice_carried_over", TODAY)
+    assert (entry["type"], entry["entry_date"]) == ("invoice_carried_over", today())
     assert {k: str(v) for k, v in balances(tenant).items()} == {
         "accounts_receivable": "119.00", "opening_balance": "-119.00",
     }  # fmt: skip
@@ -148,7 +153,7 @@ def test_money_that_came_in_before_the_opening_settles_it_from_then_on(tenant: T
     found = one(old("A-1"))
     tenant.payment(found, payment_date="2025-01-01")
     dated = {entry["type"]: entry["entry_date"] for entry in entries(tenant)}
-    assert (dated["payment_received"], dated["credit_applied"]) == ("2025-01-01", TODAY)
+    assert (dated["payment_received"], dated["credit_applied"]) == ("2025-01-01", today())
 
 
 def test_a_number_of_the_series_takes_its_place_and_the_series_goes_on(tenant: Tenant, one: Any) -> None:
@@ -200,7 +205,7 @@ def test_closed_books_take_nothing_but_do_not_mind_old_dates(
 
 def test_a_number_that_was_given_here_is_taken(tenant: Tenant, take: Import, tmp_path: Path, buyer: str) -> None:
     number = tenant.invoice(customer_id=buyer)["number"]
-    found = take_rejected(take, tmp_path, old(number, issue_date=TODAY), old(f"INV-{YEAR}-0009", issue_date=TODAY))
+    found = take_rejected(take, tmp_path, old(number, issue_date=today()), old(f"INV-{YEAR}-0009", issue_date=today()))
     assert found.faults == [(1, "/number", "number-taken"), (2, "/number", "series-in-use")]
 
 

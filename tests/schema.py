@@ -58,6 +58,20 @@ def connected(url: str) -> Iterator[Any]:
         yield cursor
 
 
+def superuser_of(addresses: Addresses) -> Addresses:
+    """The addresses with a superuser's that leads into the same database."""
+    database = make_url(addresses.owner).database
+    superuser = make_url(addresses.superuser).set(database=database).render_as_string(hide_password=False)
+    return replace(addresses, superuser=superuser)
+
+
+@contextmanager
+def as_superuser(addresses: Addresses) -> Iterator[Any]:
+    """A cursor of somebody whom no wall holds, in the database of these addresses; each statement commits."""
+    with connected(superuser_of(addresses).superuser) as cursor:
+        yield cursor
+
+
 @contextmanager
 def scratch(addresses: Addresses, template: str = "template1") -> Iterator[Addresses]:
     """A new database beside that of the tests, which may be spoilt; gone afterwards.

@@ -9,19 +9,16 @@ import os
 import statistics
 import time
 from collections.abc import Iterator
-from contextlib import closing
 
 import pytest
 from flask import Flask
 from itsdangerous import URLSafeSerializer
 from psycopg2 import sql
-from sqlalchemy.engine import make_url
 
 from billing_api.embedded import Addresses
-from billing_api.postgres_cluster import connect
 from config import Config
 from tests.factories import Tenant, sign_up
-from tests.schema import application, scratch
+from tests.schema import application, as_superuser, scratch
 from tests.statements import nodes, plan_of, recorded, rows_read
 from tests.test_list_plans import COLUMNS
 
@@ -97,9 +94,7 @@ def filled(app: Flask, addresses: Addresses) -> Tenant:
     sign_up(app).invoice()
     given = {"rows": ROWS, "tenant": str(tenant.organization_id), "invoice": invoice["id"]}
     given["customer"] = invoice["customer_id"]
-    database = make_url(addresses.owner).database
-    superuser = make_url(addresses.superuser).set(drivername="postgresql", database=database)
-    with closing(connect(superuser.render_as_string(hide_password=False))) as connection, connection.cursor() as cursor:
+    with as_superuser(addresses) as cursor:
         # All triggers rest: what they would do for each row is done for all at once.
         cursor.execute("SET session_replication_role = replica")
         for table, insert, texts in (

@@ -6,15 +6,13 @@ reads for it, which does not depend on the machine.
 
 from collections.abc import Iterator
 
-import psycopg2
 import pytest
 from flask import Flask
-from sqlalchemy.engine import make_url
 
 from billing_api.embedded import Addresses
 from config import Config
 from tests.factories import Tenant, created, sign_up
-from tests.schema import application, scratch
+from tests.schema import application, as_superuser, scratch
 from tests.statements import nodes, plan_of, rows_read
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -120,11 +118,7 @@ def filled(app: Flask, addresses: Addresses) -> Tenant:
     entry = tenant.get("/v1/ledger/entries").json["data"][0]["id"]
     noted = tenant.get("/v1/audit-log?action=session.created").json["data"][0]["id"]
     given = {"rows": ROWS, "tenant": str(tenant.organization_id)}
-    database = make_url(addresses.owner).database
-    superuser = make_url(addresses.superuser).set(drivername="postgresql", database=database)
-    connection = psycopg2.connect(superuser.render_as_string(hide_password=False))
-    connection.autocommit = True
-    with connection, connection.cursor() as cursor:
+    with as_superuser(addresses) as cursor:
         for table, insert, id in (
             ("customers", CUSTOMERS, invoice["customer_id"]),
             ("invoices", INVOICES, invoice["id"]),
@@ -145,7 +139,6 @@ def filled(app: Flask, addresses: Addresses) -> Tenant:
             cursor.execute(filling, {**given, "id": id})
             # At once: a foreign key is looked up by an index only where the table is known to be large.
             cursor.execute(f"ANALYZE {table}")
-    connection.close()
     return tenant
 
 

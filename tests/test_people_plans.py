@@ -2,14 +2,12 @@
 
 from collections.abc import Iterator
 
-import psycopg2
 import pytest
-from sqlalchemy.engine import make_url
 
 from billing_api.embedded import Addresses
 from config import Config
 from tests.factories import Tenant, created, sign_up
-from tests.schema import application, scratch
+from tests.schema import application, as_superuser, scratch
 from tests.statements import nodes, plan_of, rows_read
 from tests.test_list_plans import COLUMNS, MOST_READ, ROWS
 
@@ -43,16 +41,11 @@ def big(
 def fill(tenant: Tenant, addresses: Addresses) -> None:
     key = created(tenant.post("/v1/api-keys", {"name": "Shop", "scopes": ["customers:read"]}))["id"]
     guest = created(tenant.post("/v1/invitations", {"email": "guest@example.com", "role": "viewer"}))["id"]
-    database = make_url(addresses.owner).database
-    superuser = make_url(addresses.superuser).set(drivername="postgresql", database=database)
-    connection = psycopg2.connect(superuser.render_as_string(hide_password=False))
-    connection.autocommit = True
-    with connection, connection.cursor() as cursor:
+    with as_superuser(addresses) as cursor:
         for table, id in (("users", str(tenant.user_id)), ("invitations", guest), ("api_keys", key)):
             cursor.execute(COLUMNS, [table])
             cursor.execute(MADE.format(table=table, columns=cursor.fetchone()[0]), {"rows": ROWS, "id": id})
             cursor.execute(f"ANALYZE {table}")
-    connection.close()
 
 
 ORDERS = ["sort=created_at", "sort=-created_at"]

@@ -1,15 +1,13 @@
 """A database of its own in which everything has happened, to be broken."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
-from sqlalchemy.engine import make_url
 
 from billing_api.embedded import Addresses
 from config import Config
 from tests.checking.world import lived_in
-from tests.schema import application, scratch
+from tests.schema import application, scratch, superuser_of
 
 
 @pytest.fixture(scope="package")
@@ -20,10 +18,3 @@ def lived(
     with scratch(addresses, newest) as there, application(config, there, tmp_path_factory.mktemp("lived")) as app:
         lived_in(app)
         yield superuser_of(there)
-
-
-def superuser_of(there: Addresses) -> Addresses:
-    """The addresses with a superuser's that leads into the same database."""
-    database = make_url(there.owner).database
-    superuser = make_url(there.superuser).set(database=database).render_as_string(hide_password=False)
-    return replace(there, superuser=superuser)

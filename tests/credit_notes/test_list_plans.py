@@ -2,16 +2,14 @@
 
 from collections.abc import Iterator
 
-import psycopg2
 import pytest
 from flask import Flask
-from sqlalchemy.engine import make_url
 
 from billing_api.embedded import Addresses
 from config import Config
 from tests.credit_notes.crediting import credit
 from tests.factories import Tenant, sign_up
-from tests.schema import application, scratch
+from tests.schema import application, as_superuser, scratch
 from tests.statements import nodes, plan_of, rows_read
 
 pytestmark = pytest.mark.slow
@@ -78,14 +76,9 @@ def filled(app: Flask, addresses: Addresses) -> Tenant:
     note = credit(tenant, tenant.invoice(customer_id=customers[0]))
     other = sign_up(app)
     credit(other, other.invoice())
-    database = make_url(addresses.owner).database
-    superuser = make_url(addresses.superuser).set(drivername="postgresql", database=database)
-    connection = psycopg2.connect(superuser.render_as_string(hide_password=False))
-    connection.autocommit = True
-    with connection.cursor() as cursor:
+    with as_superuser(addresses) as cursor:
         cursor.execute(FILL, {"rows": ROWS, "tenant": str(tenant.organization_id), "id": note["id"]})
         cursor.execute("ANALYZE sources, credit_notes, customers")
-    connection.close()
     return tenant
 
 

@@ -3,14 +3,13 @@
 from decimal import Decimal
 from typing import Any
 
-import psycopg2
 import pytest
-from sqlalchemy.engine import make_url
 
 from billing_api.embedded import Addresses
 from billing_api.reports import statements
 from tests.factories import Tenant, line
 from tests.reports.deeds import act, pay, pay_in, statement_of, void
+from tests.schema import as_superuser
 
 NOTHING = dict.fromkeys(("opening", "invoiced", "credited", "received", "refunded", "written_off"), "0.00")
 
@@ -172,10 +171,6 @@ def test_books_and_documents_that_disagree_are_seen(tenant: Tenant, addresses: A
 
 
 def bend(addresses: Addresses, change: str) -> None:
-    database = make_url(addresses.owner).database
-    url = make_url(addresses.superuser).set(drivername="postgresql", database=database)
-    connection = psycopg2.connect(url.render_as_string(hide_password=False))
-    with connection, connection.cursor() as cursor:
+    with as_superuser(addresses) as cursor:
         cursor.execute("SET session_replication_role = replica")
         cursor.execute(f"UPDATE invoices SET {change}")  # noqa: S608 - words of this test
-    connection.close()

@@ -5,10 +5,9 @@ from typing import Any
 import time_machine
 
 from billing_api.embedded import Addresses
-from tests.checking.conftest import superuser_of
 from tests.factories import Tenant, line, login, sign_up
 from tests.reports.deeds import USA, act, got, void
-from tests.schema import connected
+from tests.schema import as_superuser
 from tests.spoilt import spoil
 
 NORMAL, REDUCED = line(), line(tax_rate="7", quantity="1")
@@ -108,7 +107,7 @@ def test_the_books_are_held_against_each_tax_by_itself(tenant: Tenant, addresses
         ("7", "3.50", "0.00"),
     ]
     spoil(tenant)
-    with connected(superuser_of(addresses).superuser) as cursor:
+    with as_superuser(addresses) as cursor:
         cursor.execute("SET session_replication_role = replica")
         cursor.execute(
             "UPDATE ledger_postings SET tax_rate = 5 WHERE organization_id = %s AND tax_rate = 7",

@@ -78,12 +78,7 @@ def paginate(
     limit, word = arguments["limit"], arguments["sort"]
     model = query.column_descriptions[0]["entity"]
     key, is_down = keys[word.removeprefix("-")], word.startswith("-")
-    page = query
-    if text := arguments.get("cursor"):
-        value, id = _open(text, _binding(arguments))
-        columns = sa.tuple_(key.expression, model.id)
-        after = sa.tuple_(sa.literal(key.read(value), key.expression.type), sa.literal(id, model.id.type))
-        page = page.where(columns < after if is_down else columns > after)
+    page = _behind(query, arguments, key, model, is_down)
     if search:
         page = query.where(model.id.in_(_found(search, page, key, model, limit + 1, is_down)))
     page = page.order_by(*((part.desc() if is_down else part.asc()) for part in (key.expression, model.id)))
@@ -97,6 +92,18 @@ def paginate(
         result["total_count"] = db.session.scalar(sa.select(sa.func.count()).select_from(all_of_them.subquery()))
     _link(cursor, "cursor")
     return result
+
+
+def _behind(
+    query: sa.Select[Any], arguments: Mapping[str, Any], key: SortKey, model: Any, is_down: bool
+) -> sa.Select[Any]:
+    """The rows of the query that come after the cursor; without one, all."""
+    if "cursor" not in arguments:
+        return query
+    value, id = _open(arguments["cursor"], _binding(arguments))
+    columns = sa.tuple_(key.expression, model.id)
+    last = sa.tuple_(sa.literal(key.read(value), key.expression.type), sa.literal(id, model.id.type))
+    return query.where(columns < last if is_down else columns > last)
 
 
 def _found(search: Search, page: sa.Select[Any], key: SortKey, model: Any, limit: int, is_down: bool) -> sa.Select[Any]:

@@ -90,6 +90,8 @@ def preamble(here: UnitOfWork) -> str:
         "statement_timeout": config["BILLING_STATEMENT_TIMEOUT_MS"],
         "lock_timeout": config["BILLING_LOCK_TIMEOUT_MS"],
         "idle_in_transaction_session_timeout": config["BILLING_IDLE_IN_TRANSACTION_TIMEOUT_MS"],
+        # One request, one core: others wait for theirs. And the branches of a search run one after the other.
+        "max_parallel_workers_per_gather": 0,
     }
     calls = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings.items())
     return f"{_snapshot(here)}SELECT {calls}; {here.guard}"

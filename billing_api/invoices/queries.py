@@ -28,7 +28,8 @@ DUE = Invoice.payable_amount - Invoice.amount_paid - Invoice.amount_credited
 def parts() -> tuple[ExecutableOption, ...]:
     """What brings an invoice whole, in a constant number of statements whatever its size and however many there are."""
     return (
-        selectinload(Invoice.lines).selectinload(InvoiceLine.taxes),
+        # Joined: asked for line by line, their taxes would come in a statement for each five hundred of them.
+        selectinload(Invoice.lines).joinedload(InvoiceLine.taxes),
         selectinload(Invoice.adjustments),
         selectinload(Invoice.tax_breakdown),
     )

@@ -8,7 +8,7 @@ out of what is asked.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute
@@ -19,9 +19,12 @@ from billing_api.unit_of_work import unit
 WORD = ""
 """The key of a trait that is a word; the name of a piece of metadata has a character at least."""
 _MOST_WORDS = 8
-_NEAR = 500
-"""So many rows are looked at in the order of a list before all that match are gathered."""
+_SAMPLE, _SOME = 300, 3
+"""Of so many rows at the head of a list so many must match for the next ones to be looked at, too."""
+_DEEP = 5_000
+"""So many rows are looked at in the order of the list before all that match are gathered."""
 
+_Q = TypeVar("_Q", bound=sa.GenerativeSelect)
 Place = Callable[[Any, Any], sa.ColumnElement[bool]]
 """Whether what has this place in the order, and this id, comes into question."""
 
@@ -78,6 +81,30 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True)
+class _Line:
+    """Rows in the order of their list."""
+
+    rows: sa.Select[Any]
+    is_down: bool
+
+    def sort(self, query: _Q, place: Any, id: Any) -> _Q:
+        """The query in this order, where its rows have these places and ids."""
+        return query.order_by(*((place.desc(), id.desc()) if self.is_down else (place.asc(), id.asc())))
+
+    def part(self, start: int, length: int) -> sa.Subquery:
+        """So many rows of the line from here."""
+        columns = self.rows.selected_columns
+        return self.sort(self.rows, columns.place, columns.id).offset(start).limit(length).subquery()
+
+    def is_behind(self, depth: int, place: Any, id: Any) -> sa.ColumnElement[bool]:
+        """Whether what has this place, and this id, comes after the first so many rows."""
+        last = self.part(depth - 1, 1)
+        last_row = sa.select(last.c.place, last.c.id).scalar_subquery()
+        found = sa.tuple_(place, id)
+        return found < last_row if self.is_down else found > last_row
+
+
+@dataclass(frozen=True, slots=True)
 class Search:
     """What is looked for: objects that have all of the metadata themselves, and all words in one of the ways, of which
     the first is their own."""
@@ -104,33 +131,36 @@ class Search:
         """The ids of the first of these rows that are looked for. Each has its `id`, its `place`, by which they are
         sorted, and the columns by which they refer to others; `by_creation` says that the place is `created_at`.
 
-        What many objects have is found among the first rows; what few have, by gathering them all. Only where the
-        former yields too few is the latter begun, so that either costs little.
+        What many objects have is found among the first rows; what few have, by gathering them all. The branches run in
+        turn, and only where one yields too few is the next begun, so that either costs little.
         """
-        place, id = rows.selected_columns.place, rows.selected_columns.id
-        near = rows.order_by(*_order(place, id, is_down)).limit(_NEAR).cte("near")
-        last = sa.select(near.c.place, near.c.id).order_by(*_order(near.c.place, near.c.id, not is_down)).limit(1)
+        line = _Line(rows, is_down)
+        head, more = line.part(0, _SAMPLE), line.part(_SAMPLE, _DEEP - _SAMPLE)
+        found = sa.select(head.c.id, head.c.place).where(self.holds(head.c)).cte("found")
+        is_common = sa.select(sa.func.count() >= _SOME).select_from(found).scalar_subquery()
 
         def is_behind(place: Any, id: Any) -> sa.ColumnElement[bool]:
-            found = sa.tuple_(place, id)
-            return found < last.scalar_subquery() if is_down else found > last.scalar_subquery()
+            is_left = line.is_behind(_DEEP, place, id)
+            return line.is_behind(_SAMPLE, place, id) & sa.case((is_common, is_left), else_=sa.true())
 
-        gathered = self._gathered(is_behind if by_creation else _everywhere)
-        gathered = gathered.order_by(*_order(sa.column("created_at"), sa.column("object_id"), is_down)).subquery()
-        one = rows.where(id == gathered.c.object_id, is_behind(place, id)).limit(1).lateral()
-        at: tuple[Any, Any] = (gathered.c.created_at, gathered.c.object_id) if by_creation else (one.c.place, one.c.id)
         both = sa.union_all(
-            sa.select(near.c.id)
-            .where(self.holds(near.c))
-            .order_by(*_order(near.c.place, near.c.id, is_down))
-            .limit(limit),
-            sa.select(one.c.id)
-            .select_from(gathered.join(one, sa.true()))
-            .where(self.holds(one.c) if self.words and self.metadata else sa.true())
-            .order_by(*_order(*at, is_down))
-            .limit(limit),
+            line.sort(sa.select(found.c.id), found.c.place, found.c.id).limit(limit),
+            line.sort(sa.select(more.c.id).where(is_common, self.holds(more.c)), more.c.place, more.c.id).limit(limit),
+            self._far(line, is_behind, by_creation).limit(limit),
         )
         return sa.select(both.limit(limit).subquery().c.id)
+
+    def _far(self, line: "_Line", is_behind: Place, by_creation: bool) -> sa.Select[Any]:
+        """The ids of all that are gathered and stand behind, in the order of the rows."""
+        gathered = self._gathered(is_behind if by_creation else _everywhere)
+        gathered = line.sort(gathered, sa.column("created_at"), sa.column("object_id")).subquery()
+        place, id = line.rows.selected_columns.place, line.rows.selected_columns.id
+        one = line.rows.where(id == gathered.c.object_id, is_behind(place, id)).limit(1).lateral()
+        query = sa.select(one.c.id).select_from(gathered.join(one, sa.true()))
+        if self.words and self.metadata:
+            query = query.where(self.holds(one.c))
+        at = (gathered.c.created_at, gathered.c.object_id) if by_creation else (one.c.place, one.c.id)
+        return line.sort(query, *at)
 
     def _gathered(self, reach: Place) -> Any:
         """All that have the metadata; without any, all that have the words."""
@@ -160,10 +190,6 @@ def _is(traits: sa.FromClause, key: str, value: str) -> list[sa.ColumnElement[bo
     folded = sa.func.search_fold(value)
     is_value = traits.c.value.op("^@")(folded) if key == WORD else traits.c.value == value
     return [traits.c.organization_id == unit().tenant, traits.c.key == key, is_value]
-
-
-def _order(place: Any, id: Any, is_down: bool) -> tuple[Any, Any]:
-    return (place.desc(), id.desc()) if is_down else (place.asc(), id.asc())
 
 
 def _everywhere(_place: Any, _id: Any) -> sa.ColumnElement[bool]:

@@ -127,14 +127,15 @@ def test_metadata_is_found_in_every_list_whose_objects_have_it(tenant: Tenant) -
         assert found(tenant, f"/v1/{resource}", **{"metadata.order": "A-2"}) == [], resource
 
 
-@pytest.mark.parametrize("near", [1, 3, 500])
+@pytest.mark.parametrize("reach", [(1, 1, 2), (2, 1, 4), (2, 2, 5), (300, 3, 5_000)])
 @pytest.mark.parametrize("sort", ["created_at", "-created_at", "total", "-total", "-issue_date"])
 def test_pages_of_a_search_hold_each_that_is_found_once_and_in_order(
-    tenant: Tenant, monkeypatch: pytest.MonkeyPatch, near: int, sort: str
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch, reach: tuple[int, int, int], sort: str
 ) -> None:
-    """Those among the first rows, and those that are gathered behind them. Plant the flaw by gathering what is not
-    behind them, too: some are there twice."""
-    monkeypatch.setattr("billing_api.traits._NEAR", near)
+    """Those among the first rows, among the next ones, and those that are gathered behind them. Plant the flaw by
+    gathering what is not behind them, too: some are there twice."""
+    for name, value in zip(("_SAMPLE", "_SOME", "_DEEP"), reach, strict=True):
+        monkeypatch.setattr(f"billing_api.traits.{name}", value)
     buyers = [tenant.customer(name=name)["id"] for name in ("Red Works", "Blue Works", "Red House")]
     for n, (buyer, size) in enumerate(itertools.product(buyers, ("S", "M", "S"))):
         lines = [{"description": "Work", "quantity": str(n * 7 % 5 + 1), "unit_price": "10.00", "tax_rate": "19"}]

@@ -1,6 +1,7 @@
 """Values that schemathesis cannot make up, and only the service can give: passwords, tokens, ids of what is there."""
 
 import functools
+import json
 import os
 import random
 import time
@@ -13,6 +14,8 @@ from tests.contract.plainly import without_catalogue
 
 OWNER, OTHER = "SCHEMATHESIS_EMAIL", "SCHEMATHESIS_OTHER_EMAIL"
 """The variables of the environment that name the owners of the two tenants."""
+READY = "SCHEMATHESIS_READY"
+"""The variable that has what comes by mail, and whom only a mail brings, as JSON: lists of what is good once each."""
 
 OF_ISSUED = {
     "payments", "apply-balance", "refunds", "void", "revise", "mark-sent", "mark-uncollectible", "mark-collectible",
@@ -34,11 +37,45 @@ def logged_in(base_url: str, email: str = OWNER) -> Any:
     return post(base_url, "/v1/auth/login", body)
 
 
+def founder() -> dict[str, str]:
+    """What somebody says of themselves who signs up."""
+    body = {"organization_name": "Newcomer", "country": "DE", "currency": "EUR", "name": "Ada Lovelace"}
+    return {**body, "email": f"{uuid.uuid4()}@example.com", "password": os.environ["SCHEMATHESIS_PASSWORD"]}
+
+
 def newcomer(base_url: str) -> Any:
     """The session of somebody who has just signed up."""
-    founder = {"organization_name": "Newcomer", "country": "DE", "currency": "EUR", "name": "Ada Lovelace"}
-    founder |= {"email": f"{uuid.uuid4()}@example.com", "password": os.environ["SCHEMATHESIS_PASSWORD"]}
-    return post(base_url, "/v1/auth/sign-up", founder)
+    return post(base_url, "/v1/auth/sign-up", founder())
+
+
+@functools.cache
+def ready() -> dict[str, list[str]]:
+    """What was made beforehand, as far as it is left."""
+    found: dict[str, list[str]] = json.loads(os.environ[READY])
+    return found
+
+
+def give_founder(case: Any) -> None:
+    """Somebody who is not there yet."""
+    case.body = founder()
+
+
+def give_stranger(case: Any) -> None:
+    """An address, whosever it may be."""
+    case.body = {"email": f"{uuid.uuid4()}@example.com"}
+
+
+def give_invited(case: Any) -> None:
+    """The token of an invitation."""
+    if ready()["invitations"]:
+        token = ready()["invitations"].pop()
+        case.body = {"token": token, "name": "Grace", "password": os.environ["SCHEMATHESIS_PASSWORD"]}
+
+
+def give_forgotten(case: Any) -> None:
+    """The token of a mail to somebody who has forgotten their password."""
+    if ready()["resets"]:
+        case.body = {"token": ready()["resets"].pop(), "password": str(uuid.uuid4())}
 
 
 def give_password(case: Any) -> None:
@@ -66,10 +103,15 @@ def give_draft(case: Any) -> None:
     """A draft that has all that an invoice needs; the others lack something, as a rule, or come to another total."""
     token, customer = buyer(case.operation.base_url)
     line = {"description": "Work", "quantity": "2", "unit_price": "50.00", "tax_rate": "19"}
+    deed = case.operation.label.rpartition("/")[2]
+    if deed == "refunds":
+        line["quantity"] = "-2"
     draft = post(case.operation.base_url, "/v1/invoices", {"customer_id": customer, "lines": [line]}, token)
     case.path_parameters["invoice_id"] = draft["id"]
-    if case.operation.label.rpartition("/")[2] in OF_ISSUED:
+    if deed in OF_ISSUED:
         post(case.operation.base_url, f"/v1/invoices/{draft['id']}/finalize", None, token)
+    if deed in {"payments", "refunds"} and isinstance(case.body, dict):
+        case.body = {**case.body, "amount": "1.00"}
     if isinstance(case.body, dict) and "expected_total" in case.body:
         case.body = {**case.body, "expected_total": draft["total"]}
 
@@ -174,7 +216,11 @@ def give_session(case: Any) -> None:
 
 
 def give_user(case: Any) -> None:
-    """The owner, whom nobody can take away: there is no way for others to come in but by a mail."""
+    """A colleague to whom it can be done; where none is left the owner, whom nobody can take away."""
+    kind = "guarded" if case.operation.label.endswith("/second-factor") else "colleagues"
+    if case.method != "GET" and ready()[kind]:
+        case.path_parameters["user_id"] = ready()[kind].pop()
+        return
     headers = {"Authorization": f"Bearer {buyer(case.operation.base_url)[0]}"}
     found = requests.get(f"{case.operation.base_url}/v1/me", headers=headers, timeout=30)
     case.path_parameters["user_id"] = found.json()["user"]["id"]
@@ -195,7 +241,8 @@ def give_key(case: Any) -> None:
 
 
 def give_client(case: Any) -> None:
-    """A client with its secret."""
+    """A client with its secret, in the form alone: a client proves itself once."""
+    case.headers.pop("Authorization", None)
     token, _ = buyer(case.operation.base_url)
     key = post(case.operation.base_url, "/v1/api-keys", {"name": "New", "scopes": ["customers:read"]}, token)
     case.body = {"grant_type": "client_credentials", "client_id": key["id"], "client_secret": key["secret"]}
@@ -213,6 +260,10 @@ GIVEN = {
     "key_id": give_key,
     "user_id": give_user,
     "POST /v1/auth/token": give_client,
+    "POST /v1/auth/sign-up": give_founder,
+    "POST /v1/auth/password-reset": give_stranger,
+    "POST /v1/auth/accept-invitation": give_invited,
+    "POST /v1/auth/password-reset/confirm": give_forgotten,
     "session_id": give_session,
     "POST /v1/auth/login": give_password,
     "POST /v1/auth/refresh": give_refresh_token,

@@ -66,7 +66,7 @@ ENDING = [
 REFORMED = ["number_series_update", "organization_update"]
 
 
-@schemathesis.auth().skip_for(operation_id=["auth_logout", *ENDING, *REFORMED])
+@schemathesis.auth().skip_for(operation_id=["auth_logout", "oauth_issue", *ENDING, *REFORMED])
 class Owner:
     """The owner of a tenant, whom nearly all cases speak for."""
 
@@ -127,18 +127,34 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
 
 
 def give(case: Any) -> None:
-    """To every second case what nobody can guess; a chain of requests brings its own ids, and comes to its second link
-    only where something was made."""
+    """To every second case, and to all until one is granted, what nobody can guess; a chain of requests brings its own
+    ids, and comes to its second link only where something was made."""
     is_turn = next(_turns)
     if case.meta.phase.name == "stateful":
         if is_turn and case.method == "POST":
             give_example(case)
             give_buyer(case)
-    elif is_turn or case.operation.label in ALWAYS_GIVEN:
+        return
+    is_in_vain = place(case) not in _granted
+    if is_in_vain:
+        give_example(case)
+    if is_in_vain or is_turn or case.operation.label in ALWAYS_GIVEN:
         for name, give_it in GIVEN.items():
             if name == case.operation.label or name in case.path_parameters:
                 give_it(case)
         give_buyer(case)
+
+
+@schemathesis.hook
+def after_call(context: Any, case: Any, response: Any) -> None:
+    """Keep in mind where something was granted."""
+    if is_positive(case) and response.status_code < 400:
+        _granted.add(place(case))
+
+
+def place(case: Any) -> tuple[str, str]:
+    """The operation in its phase, of which the run tells whether all that fits the schema was refused there."""
+    return case.operation.label, case.meta.phase.name
 
 
 def mind_query(case: Any) -> None:
@@ -171,6 +187,7 @@ ALWAYS_GIVEN = {
 }  # fmt: skip
 """Where a wrong password counts, and ten of them close the address of whoever asks."""
 _turns = itertools.cycle([True, False])
+_granted: set[tuple[str, str]] = set()
 
 
 @schemathesis.hook

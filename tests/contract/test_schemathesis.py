@@ -12,7 +12,8 @@ import pytest
 from flask import Flask
 
 from config import ROOT
-from tests.factories import PASSWORD, sign_up
+from tests.contract.givers import READY
+from tests.factories import PASSWORD, Tenant, created, mailed, sign_up
 from tests.live_service import LiveService
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
@@ -23,18 +24,38 @@ SMALL = (
 """Operations with few parameters: all that coverage tries of the others takes minutes."""
 
 
+def made_ready(owner: Tenant) -> dict[str, list[str]]:
+    """What comes by mail, and colleagues, whom only a mail brings: some of each for each phase of a run."""
+    guests = [f"guest{number}-{owner.email}" for number in range(12)]
+    for guest in guests:
+        created(owner.post("/v1/invitations", {"email": guest, "role": "viewer"}))
+    forgetful, guarded = ([owner.colleague("viewer") for _ in range(12)] for _ in range(2))
+    for somebody in forgetful:
+        assert somebody.post("/v1/auth/password-reset", {"email": somebody.email}).status_code == 202
+    for somebody in guarded:
+        somebody.second_factor()
+    return {
+        "invitations": [mailed(owner, guest) for guest in guests],
+        "resets": [mailed(owner, somebody.email) for somebody in forgetful],
+        "guarded": [str(somebody.user_id) for somebody in guarded],
+        "colleagues": [str(owner.colleague("viewer").user_id) for _ in range(24)],
+    }
+
+
 def run(live: LiveService, app: Flask, folder: Path, *words: str) -> dict[str, Any]:
     """One run of the command, and what it reports; a failure, an error or a warning fails the test."""
     report = folder / "report.json"
     command = [str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(CONFIGURATION), "run"]
     # A hundred invoices in one request take longer than the ten seconds that it would wait.
     command += ["--request-timeout=60"]
+    owner = sign_up(app)
     environment = {name: value for name, value in os.environ.items() if name in KEPT} | {
         "PYTHONPATH": str(ROOT),
         "SCHEMATHESIS_HOOKS": "tests.contract.hooks",
-        "SCHEMATHESIS_EMAIL": sign_up(app).email,
+        "SCHEMATHESIS_EMAIL": owner.email,
         "SCHEMATHESIS_OTHER_EMAIL": sign_up(app).email,
         "SCHEMATHESIS_PASSWORD": PASSWORD,
+        READY: json.dumps(made_ready(owner)),
     }
     done = subprocess.run(
         [*command, *words, f"--report-json-path={report}", f"http://127.0.0.1:{live.port}/openapi.json"],

@@ -45,7 +45,10 @@ FOUNDATION = (
     "sliding_window", "tenancy", "traits", "unit_of_work",
 )  # fmt: skip
 """What rooms stand on; all other files at the top start the service, know every room, and are known by none."""
-FORMS = ("web.fields", "web.filters", "web.lists", "web.decimals", "web.bodies", "web.json", "web.pagination")
+FORMS = (
+    "web.catalogued", "web.fields", "web.filters", "web.lists", "web.decimals", "web.bodies", "web.json",
+    "web.pagination",
+)  # fmt: skip
 """The edge's strict fields, and the form of a page."""
 
 MAY_KNOW = {

@@ -4,7 +4,9 @@ from typing import Any
 
 from marshmallow import fields
 
-from billing_api.web.fields import LINKS, Id, Instant, IntegerText, Schema, Text
+from billing_api.domain.event_types import EVENT_TYPES
+from billing_api.web.catalogued import Catalogued, meanings
+from billing_api.web.fields import LINKS, Id, Instant, IntegerText, Schema
 
 _ADDRESSES = {
     "credit_note": "/v1/credit-notes/{}",
@@ -20,20 +22,12 @@ _ADDRESSES = {
 """Where the objects of a kind stand; others have no address of their own."""
 
 
-_TYPE = "[a-z_]{1,40}[.][a-z_]{1,40}"
-
-
 class EventQuery(Schema):
     """Which events: those after a sequence number, of some types, about one object."""
 
     after = IntegerText(0, 2**62, load_default=0, metadata={"description": "The last sequence number that you have."})
     limit = IntegerText(1, 100, load_default=50, metadata={"description": "Items on a page."})
-    type = Text(
-        820,
-        pattern=rf"{_TYPE}(,{_TYPE}){{0,9}}",
-        hint="Up to ten types such as invoice.finalized, with commas and no spaces between them.",
-        metadata={"description": "One type, or up to ten with commas between.", "example": "invoice.finalized"},
-    )
+    type = Catalogued(EVENT_TYPES, "type", "invoice.finalized")
     object_id = Id(metadata={"description": "What they are about: an invoice, a customer, ..."})
 
 
@@ -57,10 +51,16 @@ class EventOutput(Schema):
 
     id = Id(required=True)
     sequence = fields.Integer(required=True)
-    type = fields.String(required=True, metadata={"example": "invoice.finalized"})
+    type = fields.String(
+        required=True,
+        metadata={"example": "invoice.finalized", "description": f"What came true: {meanings(EVENT_TYPES)}."},
+    )
     object = fields.Nested(Reference, required=True)
     changed = fields.List(fields.String(), required=True)
-    data = fields.Dict(required=True)
+    data = fields.Dict(
+        required=True,
+        metadata={"description": "What belongs to the fact, as its type says; amounts are in `currency`."},
+    )
     actor = fields.Nested(Reference, required=True)
     request_id = fields.String(required=True, allow_none=True)
     created_at = Instant(required=True)

@@ -12,6 +12,7 @@ from uuid_utils.compat import uuid7
 from billing_api import clock
 from billing_api.database import TenantSession, db
 from billing_api.domain.access import SCOPE_OF
+from billing_api.domain.event_types import EVENT_TYPES
 from billing_api.events.models import Event, EventCounter
 from billing_api.unit_of_work import unit
 
@@ -33,16 +34,16 @@ def record(type: str, row: HasId, *, changed: Sequence[str] = (), **data: Any) -
     It gets its number when the transaction commits, and vanishes when it does not.
 
     Raises:
-        LookupError: nobody has said who may read about such an object.
+        LookupError: there is no such type of event.
     """
-    here, kind = unit(), _kind(type)
-    if kind not in SCOPE_OF:
-        raise LookupError(f"no scope reads a {kind}")
+    if type not in EVENT_TYPES:
+        raise LookupError(f"there is no type {type}")
+    here = unit()
     db.session.info.setdefault(_WAITING, []).append(
         {
             "id": uuid7(),
             "type": type,
-            "object_type": kind,
+            "object_type": _kind(type),
             "object_id": row.id,
             "changed": list(changed),
             "data": data,
@@ -82,9 +83,8 @@ def after(
 
 
 def scopes_of(types: Collection[str]) -> list[str]:
-    """The scopes that whoever asks for these types must have; a type that there is not asks for none, and is never
-    found."""
-    return sorted({SCOPE_OF[kind] for type in types if (kind := _kind(type)) in SCOPE_OF})
+    """The scopes that whoever asks for these types must have."""
+    return sorted({SCOPE_OF[_kind(type)] for type in types})
 
 
 def _kind(type: str) -> str:

@@ -101,8 +101,8 @@ def _faults_of_product(
         detail = f"Its price is in {product.currency}, the document in {setting.currency}: give the line a price."
         yield Fault("product-currency-mismatch", detail, pointer)
     if product.prices_include_tax != setting.prices_include_tax:
-        one, other = ("includes", "do not") if product.prices_include_tax else ("is without", "do")
-        detail = f"Its price {one} tax, and those of the document {other}: give the line a price."
+        its, others = ("includes", "are without") if product.prices_include_tax else ("is without", "include")
+        detail = f"The product's price {its} tax, and the document's prices {others} it: give the line a price."
         yield Fault("product-price-mode-mismatch", detail, pointer)
 
 

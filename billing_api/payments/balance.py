@@ -36,8 +36,10 @@ class NothingAvailable(Conflict):
 
 
 class PaymentIsApplied(Conflict):
-    """What was to be refunded has been applied to invoices, was refunded before, or was reversed. `amount_available`
-    says what is left; credit the invoices to free more of it."""
+    """What was to be refunded has been applied to invoices, was refunded before, or was reversed. Of a payment and of
+    a credit note `amount_available` says what is left; credit the invoices to free more of it. An invoice has something
+    to refund only where its total is below zero: give money of another one back by a credit note with `settlement:
+    refund`."""
 
     code = "payment-is-applied"
     title = "The money is not available"
@@ -86,7 +88,8 @@ def refund_invoice(id: uuid.UUID, body: Mapping[str, Any], expected: Collection[
     organization = organizations.current(keep=True)
     source = db.session.get(Source, (unit().tenant, id), with_for_update={"key_share": True}, populate_existing=True)
     if source is None:
-        raise PaymentIsApplied("The invoice owes nothing.", members=state(invoice, organization))
+        detail = "The invoice owes its buyer nothing. A credit note with `settlement: refund` gives money of it back."
+        raise PaymentIsApplied(detail, members=state(invoice, organization))
     try:
         return refund(source, body, organization)
     except (PaymentIsApplied, ledger.PeriodLocked) as refusal:

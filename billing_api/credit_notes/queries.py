@@ -1,6 +1,6 @@
 """Finding credit notes: each with its parts, in a constant number of statements."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -8,7 +8,6 @@ from sqlalchemy.orm import selectinload
 from sqlalchemy.sql.base import ExecutableOption
 
 from billing_api.credit_notes.models import CREDIT_NOTE_TRAITS, CreditNote
-from billing_api.customers import service as customers
 from billing_api.customers.models import CUSTOMER_TRAITS
 from billing_api.invoices.queries import within
 from billing_api.ledger.models import Source
@@ -50,11 +49,6 @@ def search(filters: Mapping[str, Any]) -> sa.Select[CreditNote]:
     elif statuses == {"used"}:
         query = query.where(CreditNote.amount_available == 0)
     return query.where(*within(CreditNote.total, filters))
-
-
-def show_customers(notes: Sequence[CreditNote]) -> None:
-    """Let each show its customer, whole; all in one statement."""
-    customers.show_beside(notes)
 
 
 def sought(filters: Mapping[str, Any]) -> Search | None:

@@ -15,6 +15,7 @@ from billing_api.payments.schemas import RefundInput, RefundOutput
 from billing_api.web.api import Blueprint, merged
 from billing_api.web.auth import also_requires, requires
 from billing_api.web.filters import IncludeQuery
+from billing_api.web.including import includes_customer
 from billing_api.web.pagination import SortKey, page_of, paginate
 from billing_api.web.preconditions import expected_version
 
@@ -37,16 +38,13 @@ SORT_KEYS = {
 @requires("credit_notes:read")
 @blueprint.arguments(CreditNoteFilter(), location="query")
 @blueprint.response(200, page_of(CreditNoteOutput(), "CreditNotePage"))
+@includes_customer
 def search(filters: dict[str, Any]) -> dict[str, Any]:
     """List credit notes
 
     Each with its lines. With `invoice_id`, those over one invoice.
     """
-    page = paginate(queries.search(filters), filters, SORT_KEYS, queries.sought(filters))
-    if "include" in filters:
-        also_requires("customers:read")
-        queries.show_customers(page["data"])
-    return page
+    return paginate(queries.search(filters), filters, SORT_KEYS, queries.sought(filters))
 
 
 @blueprint.route("/credit-notes/preview", methods=["POST"])
@@ -83,16 +81,13 @@ def create(body: dict[str, Any]) -> CreditNote:
 @requires("credit_notes:read")
 @blueprint.arguments(IncludeQuery(), location="query")
 @blueprint.response(200, CreditNoteOutput())
-def read(query: dict[str, Any], credit_note_id: uuid.UUID) -> CreditNote:
+@includes_customer
+def read(_: dict[str, Any], credit_note_id: uuid.UUID) -> CreditNote:
     """Read a credit note
 
     With what became of its money: `allocations`, and below `links` its refunds.
     """
-    credit_note = service.read(credit_note_id)
-    if "include" in query:
-        also_requires("customers:read")
-        queries.show_customers([credit_note])
-    return credit_note
+    return service.read(credit_note_id)
 
 
 @blueprint.route("/credit-notes/<uuid:credit_note_id>", methods=["PATCH"])

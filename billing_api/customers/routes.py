@@ -12,6 +12,7 @@ from billing_api.web.api import Blueprint
 from billing_api.web.auth import requires
 from billing_api.web.bulk import LARGEST_BODY, BulkOutput, BulkQuery, bulk_of, run
 from billing_api.web.idempotency import forget_replies
+from billing_api.web.including import on_customers
 from billing_api.web.pagination import SortKey, page_of, paginate
 from billing_api.web.preconditions import expected_version
 
@@ -22,6 +23,7 @@ SORT_KEYS = {
     "updated_at": SortKey(Customer.updated_at, dt.datetime.fromisoformat),
     "name": SortKey(Customer.name, str),
 }
+on_customers(service.show_beside)
 
 
 @blueprint.route("")

@@ -11,7 +11,6 @@ from sqlalchemy.sql.base import ExecutableOption
 
 from billing_api import clock
 from billing_api.catalog import tax_rate_service as tax_rates
-from billing_api.customers import service as customers
 from billing_api.customers.models import CUSTOMER_TRAITS
 from billing_api.database import db
 from billing_api.domain import money
@@ -72,11 +71,6 @@ def search(filters: Mapping[str, Any]) -> sa.Select[Invoice]:
     if (since := filters.get("updated_since")) is not None:
         query = query.where(Invoice.updated_at >= since)
     return query.where(*within(Invoice.total, filters), *_overdue(filters))
-
-
-def show_customers(invoices: Sequence[Invoice]) -> None:
-    """Let each show its customer, whole; all in one statement."""
-    customers.show_beside(invoices)
 
 
 def sought(filters: Mapping[str, Any]) -> Search | None:

@@ -12,9 +12,10 @@ from billing_api.invoices.explanations import CalculationOutput, InvoiceEventQue
 from billing_api.invoices.models import Invoice
 from billing_api.invoices.schemas import InvoiceFilter, InvoiceOutput, InvoicePreviewOutput
 from billing_api.web.api import Blueprint, merged
-from billing_api.web.auth import also_requires, requires
+from billing_api.web.auth import requires
 from billing_api.web.bulk import LARGEST_BODY, BulkOutput, BulkQuery, bulk_of, run
 from billing_api.web.filters import IncludeQuery
+from billing_api.web.including import includes_customer
 from billing_api.web.pagination import SortKey, page_of, paginate, sequence_page
 from billing_api.web.preconditions import expected_version
 
@@ -34,16 +35,13 @@ SORT_KEYS = {
 @requires("invoices:read")
 @blueprint.arguments(InvoiceFilter(), location="query")
 @blueprint.response(200, page_of(InvoiceOutput(exclude=("actions",)), "InvoicePage"))
+@includes_customer
 def search(filters: dict[str, Any]) -> dict[str, Any]:
     """List invoices
 
     Each with its lines, without `actions`.
     """
-    page = paginate(queries.search(filters), filters, SORT_KEYS, queries.sought(filters))
-    if "include" in filters:
-        also_requires("customers:read")
-        queries.show_customers(page["data"])
-    return page
+    return paginate(queries.search(filters), filters, SORT_KEYS, queries.sought(filters))
 
 
 @blueprint.route("/preview", methods=["POST"])
@@ -96,16 +94,13 @@ def create_bulk(query: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
 @requires("invoices:read")
 @blueprint.arguments(IncludeQuery(), location="query")
 @blueprint.response(200, InvoiceOutput())
-def read(query: dict[str, Any], invoice_id: uuid.UUID) -> Invoice:
+@includes_customer
+def read(_: dict[str, Any], invoice_id: uuid.UUID) -> Invoice:
     """Read an invoice
 
     With `actions`: what can be done with it now, and why not.
     """
-    invoice = service.with_actions(service.read(invoice_id))
-    if "include" in query:
-        also_requires("customers:read")
-        queries.show_customers([invoice])
-    return invoice
+    return service.with_actions(service.read(invoice_id))
 
 
 @blueprint.route("/<uuid:invoice_id>/calculation")

@@ -1,12 +1,11 @@
 """Finding payments: each with its allocations, in a constant number of statements."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import selectinload
 
-from billing_api.customers import service as customers
 from billing_api.customers.models import CUSTOMER_TRAITS
 from billing_api.ledger.models import Allocation, Source
 from billing_api.payments.models import PAYMENT_TRAITS, Payment
@@ -41,11 +40,6 @@ def search(filters: Mapping[str, Any]) -> sa.Select[Payment]:
         )
         query = query.where(Payment.id.in_(applied))
     return query
-
-
-def show_customers(payments: Sequence[Payment]) -> None:
-    """Let each show its customer, whole; all in one statement."""
-    customers.show_beside(payments)
 
 
 def sought(filters: Mapping[str, Any]) -> Search | None:

@@ -21,8 +21,9 @@ from billing_api.payments.schemas import (
     ReverseInput,
 )
 from billing_api.web.api import Blueprint
-from billing_api.web.auth import also_requires, requires
+from billing_api.web.auth import requires
 from billing_api.web.filters import IncludeQuery
+from billing_api.web.including import includes_customer
 from billing_api.web.pagination import SortKey, page_of, paginate
 from billing_api.web.preconditions import expected_version
 
@@ -45,16 +46,13 @@ REFUND_SORT_KEYS = {
 @requires("payments:read")
 @blueprint.arguments(PaymentFilter(), location="query")
 @blueprint.response(200, page_of(PaymentOutput(), "PaymentPage"))
+@includes_customer
 def search(filters: dict[str, Any]) -> dict[str, Any]:
     """List payments
 
     With `invoice_id`, those that were ever applied to this invoice.
     """
-    page = paginate(queries.search(filters), filters, PAYMENT_SORT_KEYS, queries.sought(filters))
-    if "include" in filters:
-        also_requires("customers:read")
-        queries.show_customers(page["data"])
-    return page
+    return paginate(queries.search(filters), filters, PAYMENT_SORT_KEYS, queries.sought(filters))
 
 
 @blueprint.route("/payments", methods=["POST"])
@@ -73,16 +71,13 @@ def create(body: dict[str, Any]) -> Payment:
 @requires("payments:read")
 @blueprint.arguments(IncludeQuery(), location="query")
 @blueprint.response(200, PaymentOutput())
-def read(query: dict[str, Any], payment_id: uuid.UUID) -> Payment:
+@includes_customer
+def read(_: dict[str, Any], payment_id: uuid.UUID) -> Payment:
     """Read a payment
 
     With every allocation, those that were released too.
     """
-    payment = service.read(payment_id)
-    if "include" in query:
-        also_requires("customers:read")
-        queries.show_customers([payment])
-    return payment
+    return service.read(payment_id)
 
 
 @blueprint.route("/payments/<uuid:payment_id>", methods=["PATCH"])

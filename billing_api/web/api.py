@@ -86,7 +86,8 @@ class Api(flask_smorest.Api):  # type: ignore[misc]  # flask-smorest ships no ty
 
 
 class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest ships no types
-    """A resource's routes. Decorators stand in the order route, requires, arguments or edits, response."""
+    """A resource's routes. Decorators stand in the order route, requires, arguments or edits, response, and next to the
+    view what it shows beside its things."""
 
     ARGUMENTS_PARSER = StrictParser()
 

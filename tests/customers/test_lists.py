@@ -1,5 +1,6 @@
 """Lists of customers: what they find, in which order, page by page."""
 
+import uuid
 from typing import Any
 
 import pytest
@@ -189,6 +190,7 @@ def test_a_page_of_fifty_asks_no_more_often_than_a_page_of_one(tenant: Tenant) -
 
 
 def test_what_names_a_customer_shows_them_whole_to_who_may_read_them(tenant: Tenant) -> None:
+    """Plant the flaw by asking for the scope once the thing has been found."""
     invoice = tenant.invoice()
     payment = tenant.payment(invoice, amount="1.00")
     note = created(tenant.post("/v1/credit-notes", {"invoice_id": invoice["id"], "reason": "Returned"}))
@@ -206,6 +208,8 @@ def test_what_names_a_customer_shows_them_whole_to_who_may_read_them(tenant: Ten
             answer = tenant.client.get(f"{asked}?include=customer", headers={"X-API-Key": secret})
             assert "customers:read" in refused(answer, 403, "insufficient-scope")["detail"]
             assert tenant.client.get(asked, headers={"X-API-Key": secret}).status_code == 200
+        missing = f"{path.rpartition('/')[0]}/{uuid.uuid4()}?include=customer"
+        refused(tenant.client.get(missing, headers={"X-API-Key": secret}), 403, "insufficient-scope")
 
 
 def first_of(answer: TestResponse) -> dict[str, Any]:

@@ -77,6 +77,11 @@ def test_a_fault_stands_at_its_field_and_goes_with_it(seen: dict[str, Any]) -> N
     assert seen["faultsAfter"] == 0
 
 
+def test_a_preview_that_somebody_types_over_meanwhile_cannot_be_issued(seen: dict[str, Any]) -> None:
+    """Plant the flaw by showing a preview whatever was changed since it was asked for."""
+    assert seen["overtaken"] == {"canBeIssued": False, "figures": ""}
+
+
 def test_the_page_is_asked_for_by_a_preflight(seen: dict[str, Any]) -> None:
     """It is of another origin, and sends JSON: the browser asks first whether it may."""
     for path in ("/v1/auth/login", "/v1/customers", "/v1/invoices"):

@@ -26,6 +26,19 @@ await wire.send("Network.enable");
 const text = (selector) => page.$eval(selector, (one) => one.textContent.trim());
 const count = (selector) => page.$$eval(selector, (all) => all.length);
 const click = (name) => page.locator(`::-p-aria([name="${name}"][role="button"])`).click();
+// The next answer is read, and waits until it is let go.
+const holdAnswer = () => page.evaluate(() => {
+  const real = window.fetch;
+  window.letGo = null;
+  window.fetch = async (...request) => {
+    window.fetch = real;
+    const answer = await real(...request), body = await answer.json();
+    answer.json = async () => body;
+    await new Promise((go) => { window.letGo = go; });
+    return answer;
+  };
+});
+const letGo = () => page.evaluate(() => new Promise((done) => { window.letGo(); setTimeout(done); }));
 const isShown = (selector) => page.$eval(selector, (one) => one.checkVisibility());
 const picture = (name) => page.screenshot({ path: `${screenshots}/${name}.png` });
 const fill = async (number, values) => {
@@ -68,7 +81,13 @@ try {
   seen.fault = await fault("/lines/0/quantity");
   await picture("fault");
 
+  await fill(0, { quantity: "30" });
+  await holdAnswer();
+  await click("Preview");
+  await page.waitForFunction(() => window.letGo !== null);
   await fill(0, { quantity: "3" });
+  await letGo();
+  seen.overtaken = { canBeIssued: await page.$eval("#issue", (one) => !one.disabled), figures: await text("#figures") };
   await click("Add a line");
   await fill(1, { description: "Handbook", quantity: "1", unit_price: "24.90", tax_rate: "7" });
   await click("Preview");

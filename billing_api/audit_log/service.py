@@ -12,8 +12,16 @@ from billing_api.audit_log.models import AuditEntry
 from billing_api.database import db, find
 from billing_api.domain.audit_actions import ACTIONS
 from billing_api.events.service import HasId, record
+from billing_api.filtering import equal, filtered, one_of, since, until
 from billing_api.unit_of_work import unit
 
+_FILTERS = {
+    "actor_id": equal(AuditEntry.actor_id),
+    "object_id": equal(AuditEntry.object_id),
+    "created_from": since(AuditEntry.created_at),
+    "created_to": until(AuditEntry.created_at),
+    "action": one_of(AuditEntry.action),
+}
 _NEXT_WORD = re.compile(r"(?<!^)(?=[A-Z])")
 
 
@@ -66,17 +74,7 @@ def read(id: uuid.UUID) -> AuditEntry:
 
 def search(filters: Mapping[str, Any]) -> sa.Select[AuditEntry]:
     """The query for the entries that match."""
-    query = sa.select(AuditEntry).where(AuditEntry.organization_id == unit().tenant)
-    for name in ("actor_id", "object_id"):
-        if name in filters:
-            query = query.where(getattr(AuditEntry, name) == filters[name])
-    if (since := filters.get("created_from")) is not None:
-        query = query.where(AuditEntry.created_at >= since)
-    if (until := filters.get("created_to")) is not None:
-        query = query.where(AuditEntry.created_at <= until)
-    if "action" in filters:
-        query = query.where(AuditEntry.action.in_(filters["action"].split(",")))
-    return query
+    return filtered(sa.select(AuditEntry).where(AuditEntry.organization_id == unit().tenant), filters, _FILTERS)
 
 
 def _kind(row: HasId) -> str:

@@ -11,6 +11,7 @@ from billing_api.catalog.models import PRODUCT_TRAITS, Product
 from billing_api.database import db, find, on_violation
 from billing_api.errors import Conflict, Invalid
 from billing_api.events.service import record
+from billing_api.filtering import equal, filtered, flag, since
 from billing_api.organizations import service as organizations
 from billing_api.traits import Search, Way, look_for
 from billing_api.unit_of_work import unit
@@ -24,6 +25,14 @@ class ProductInUse(Conflict):
 
 
 on_violation("fk_invoice_lines_organization_id_product_id", ProductInUse)
+
+_FILTERS = {
+    "archived": flag(Product.archived),
+    "external_id": equal(Product.external_id),
+    "sku": equal(Product.sku),
+    "tax_rate_id": equal(Product.tax_rate_id),
+    "updated_since": since(Product.updated_at),
+}
 
 
 def create(values: Mapping[str, Any]) -> Product:
@@ -82,15 +91,7 @@ def delete(id: uuid.UUID, expected: Collection[int] | None = None) -> None:
 
 def search(filters: Mapping[str, Any]) -> sa.Select[Product]:
     """The query for the products that match; archived ones only when asked for."""
-    query = sa.select(Product).where(Product.organization_id == unit().tenant)
-    if filters["archived"] != "any":
-        query = query.where(Product.archived.is_(filters["archived"] == "true"))
-    for name in ("external_id", "sku", "tax_rate_id"):
-        if name in filters:
-            query = query.where(getattr(Product, name) == filters[name])
-    if (since := filters.get("updated_since")) is not None:
-        query = query.where(Product.updated_at >= since)
-    return query
+    return filtered(sa.select(Product).where(Product.organization_id == unit().tenant), filters, _FILTERS)
 
 
 def sought(filters: Mapping[str, Any]) -> Search | None:

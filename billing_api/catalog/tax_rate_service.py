@@ -10,6 +10,7 @@ from billing_api.catalog.models import Product, TaxRate
 from billing_api.database import db, find, on_violation
 from billing_api.errors import Conflict, Fault
 from billing_api.events.service import record
+from billing_api.filtering import filtered, flag, since
 from billing_api.unit_of_work import unit
 
 
@@ -24,6 +25,7 @@ class TaxRateInUse(Conflict):
 on_violation("fk_products_organization_id_tax_rate_id", TaxRateInUse)
 on_violation("fk_invoice_line_taxes_organization_id_tax_rate_id", TaxRateInUse)
 
+_FILTERS = {"archived": flag(TaxRate.archived), "updated_since": since(TaxRate.updated_at)}
 _FIXED = ("category", "rate", "components")
 _uses: list[Callable[[uuid.UUID], bool]] = []
 
@@ -90,12 +92,7 @@ def delete(id: uuid.UUID, expected: Collection[int] | None = None) -> None:
 
 def search(filters: Mapping[str, Any]) -> sa.Select[TaxRate]:
     """The query for the tax rates that match; archived ones only when asked for."""
-    query = sa.select(TaxRate).where(TaxRate.organization_id == unit().tenant)
-    if filters["archived"] != "any":
-        query = query.where(TaxRate.archived.is_(filters["archived"] == "true"))
-    if (since := filters.get("updated_since")) is not None:
-        query = query.where(TaxRate.updated_at >= since)
-    return query
+    return filtered(sa.select(TaxRate).where(TaxRate.organization_id == unit().tenant), filters, _FILTERS)
 
 
 @on_use

@@ -9,10 +9,22 @@ from sqlalchemy.sql.base import ExecutableOption
 
 from billing_api.credit_notes.models import CREDIT_NOTE_TRAITS, CreditNote
 from billing_api.customers.models import CUSTOMER_TRAITS
+from billing_api.filtering import either, equal, filtered, since, until
 from billing_api.invoices.queries import within
 from billing_api.ledger.models import Source
 from billing_api.traits import Search, Way, look_for
 from billing_api.unit_of_work import unit
+
+_FILTERS = {
+    "customer_id": equal(CreditNote.customer_id),
+    "currency": equal(CreditNote.currency),
+    "invoice_id": equal(CreditNote.invoice_id),
+    "number": lambda number: CreditNote.number_key == number.casefold(),
+    "issue_date_from": since(CreditNote.dated_on),
+    "issue_date_to": until(CreditNote.dated_on),
+    "updated_since": since(CreditNote.updated_at),
+    "status": either(available=CreditNote.amount_available > 0, used=CreditNote.amount_available == 0),
+}
 
 
 def whole() -> tuple[ExecutableOption, ...]:
@@ -32,23 +44,7 @@ def search(filters: Mapping[str, Any]) -> sa.Select[CreditNote]:
         .where(CreditNote.organization_id == unit().tenant, CreditNote.type == "credit_note")
         .options(*whole())
     )
-    for name in ("customer_id", "currency", "invoice_id"):
-        if name in filters:
-            query = query.where(getattr(CreditNote, name) == filters[name])
-    if "number" in filters:
-        query = query.where(CreditNote.number_key == filters["number"].casefold())
-    if (start := filters.get("issue_date_from")) is not None:
-        query = query.where(CreditNote.dated_on >= start)
-    if (end := filters.get("issue_date_to")) is not None:
-        query = query.where(CreditNote.dated_on <= end)
-    if (since := filters.get("updated_since")) is not None:
-        query = query.where(CreditNote.updated_at >= since)
-    # Both together leave nothing out.
-    if (statuses := set(filters.get("status", "").split(","))) == {"available"}:
-        query = query.where(CreditNote.amount_available > 0)
-    elif statuses == {"used"}:
-        query = query.where(CreditNote.amount_available == 0)
-    return query.where(*within(CreditNote.total, filters))
+    return filtered(query, filters, _FILTERS).where(*within(CreditNote.total, filters))
 
 
 def sought(filters: Mapping[str, Any]) -> Search | None:

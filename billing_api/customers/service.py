@@ -14,6 +14,7 @@ from billing_api.database import db, find, on_violation
 from billing_api.domain.emails import fold
 from billing_api.errors import Conflict, NotFound, PreconditionFailed
 from billing_api.events.service import record
+from billing_api.filtering import equal, filtered, flag, since
 from billing_api.traits import Search, Way, look_for
 from billing_api.unit_of_work import unit
 
@@ -34,6 +35,13 @@ class CustomerAnonymized(Conflict):
 
 for _table in ("invoices", "sources", "refunds", "ledger_entries"):
     on_violation(f"fk_{_table}_organization_id_customer_id", CustomerInUse)
+
+_FILTERS = {
+    "archived": flag(Customer.archived),
+    "email": lambda email: Customer.email_key == fold(email),
+    "external_id": equal(Customer.external_id),
+    "updated_since": since(Customer.updated_at),
+}
 
 
 def create(values: Mapping[str, Any]) -> Customer:
@@ -146,18 +154,8 @@ def delete(id: uuid.UUID, expected: Collection[int] | None = None) -> None:
 
 
 def search(filters: Mapping[str, Any]) -> sa.Select[Customer]:
-    """The query for the customers that match; archived ones only when asked for. Plain columns only: under row-level
-    security no other comparison may use an index."""
-    query = sa.select(Customer).where(Customer.organization_id == unit().tenant)
-    if filters["archived"] != "any":
-        query = query.where(Customer.archived.is_(filters["archived"] == "true"))
-    if (email := filters.get("email")) is not None:
-        query = query.where(Customer.email_key == fold(email))
-    if (external_id := filters.get("external_id")) is not None:
-        query = query.where(Customer.external_id == external_id)
-    if (since := filters.get("updated_since")) is not None:
-        query = query.where(Customer.updated_at >= since)
-    return query
+    """The query for the customers that match; archived ones only when asked for."""
+    return filtered(sa.select(Customer).where(Customer.organization_id == unit().tenant), filters, _FILTERS)
 
 
 def show_beside(rows: Sequence[Any]) -> None:

@@ -15,6 +15,7 @@ from billing_api.customers.models import CUSTOMER_TRAITS
 from billing_api.database import db
 from billing_api.domain import money
 from billing_api.errors import Fault, Malformed
+from billing_api.filtering import Condition, equal, filtered, one_of, since, until
 from billing_api.invoices.models import INVOICE_TRAITS, Invoice
 from billing_api.invoices.parts import InvoiceLine, InvoiceLineTax
 from billing_api.traits import Search, Way, look_for
@@ -22,6 +23,18 @@ from billing_api.unit_of_work import unit
 
 DUE = Invoice.payable_amount - Invoice.amount_paid - Invoice.amount_credited
 """What is still to be paid of an issued invoice, in minor units."""
+_FILTERS: dict[str, Condition] = {
+    "status": one_of(Invoice.status),
+    "customer_id": equal(Invoice.customer_id),
+    "currency": equal(Invoice.currency),
+    "number": lambda number: Invoice.number_key == number.casefold(),
+    "issue_date_from": lambda day: sa.and_(Invoice.issued_on >= day, Invoice.issue_date.is_not(None)),
+    "issue_date_to": until(Invoice.issued_on),
+    "due_date_from": since(Invoice.due_date),
+    "due_date_to": until(Invoice.due_date),
+    "updated_since": since(Invoice.updated_at),
+    "overdue": lambda is_asked: _overdue(is_asked),
+}
 
 
 def parts() -> tuple[ExecutableOption, ...]:
@@ -56,21 +69,7 @@ def drafts_of(customer_id: uuid.UUID, most: int) -> Sequence[uuid.UUID]:
 def search(filters: Mapping[str, Any]) -> sa.Select[Invoice]:
     """The query for the invoices that match, each with its parts. Plain columns only, for the sake of the indexes."""
     query = sa.select(Invoice).where(Invoice.organization_id == unit().tenant).options(*parts())
-    if status := filters.get("status"):
-        query = query.where(Invoice.status.in_(status.split(",")))
-    for name in ("customer_id", "currency"):
-        if name in filters:
-            query = query.where(getattr(Invoice, name) == filters[name])
-    if "number" in filters:
-        query = query.where(Invoice.number_key == filters["number"].casefold())
-    for name, column in (("issue_date", Invoice.issued_on), ("due_date", Invoice.due_date)):
-        if (start := filters.get(f"{name}_from")) is not None:
-            query = query.where(column >= start, getattr(Invoice, name).is_not(None))
-        if (end := filters.get(f"{name}_to")) is not None:
-            query = query.where(column <= end)
-    if (since := filters.get("updated_since")) is not None:
-        query = query.where(Invoice.updated_at >= since)
-    return query.where(*within(Invoice.total, filters), *_overdue(filters))
+    return filtered(query, filters, _FILTERS).where(*within(Invoice.total, filters))
 
 
 def sought(filters: Mapping[str, Any]) -> Search | None:
@@ -119,7 +118,5 @@ def is_overdue() -> sa.ColumnElement[bool]:
     return sa.and_(Invoice.status == "open", Invoice.due_date < max(days), is_past, DUE > 0)
 
 
-def _overdue(filters: Mapping[str, Any]) -> list[sa.ColumnElement[bool]]:
-    if "overdue" not in filters:
-        return []
-    return [is_overdue() if filters["overdue"] else sa.not_(sa.func.coalesce(is_overdue(), sa.false()))]
+def _overdue(is_asked: bool) -> sa.ColumnElement[bool]:
+    return is_overdue() if is_asked else sa.not_(sa.func.coalesce(is_overdue(), sa.false()))

@@ -12,6 +12,7 @@ from billing_api import clock
 from billing_api.database import db
 from billing_api.domain.bookkeeping import Posting
 from billing_api.errors import Conflict, Fault
+from billing_api.filtering import equal, filtered, since, until
 from billing_api.ledger.models import LedgerEntry, LedgerPosting, Source
 from billing_api.organizations.models import Organization
 from billing_api.unit_of_work import unit
@@ -25,6 +26,13 @@ class PeriodLocked(Conflict):
     title = "The books of this period are closed"
 
 
+_FILTERS = {
+    "customer_id": equal(LedgerEntry.customer_id),
+    "currency": equal(LedgerEntry.currency),
+    "object_id": equal(LedgerEntry.object_id),
+    "entry_date_from": since(LedgerEntry.entry_date),
+    "entry_date_to": until(LedgerEntry.entry_date),
+}
 MOST_SOURCES = 1000
 """As many sources are used at once; a customer who has more uses the rest the next time."""
 
@@ -161,11 +169,4 @@ def search(filters: Mapping[str, Any]) -> sa.Select[LedgerEntry]:
         .where(LedgerEntry.organization_id == unit().tenant)
         .options(selectinload(LedgerEntry.postings))
     )
-    for name in ("customer_id", "currency", "object_id"):
-        if name in filters:
-            query = query.where(getattr(LedgerEntry, name) == filters[name])
-    if (start := filters.get("entry_date_from")) is not None:
-        query = query.where(LedgerEntry.entry_date >= start)
-    if (end := filters.get("entry_date_to")) is not None:
-        query = query.where(LedgerEntry.entry_date <= end)
-    return query
+    return filtered(query, filters, _FILTERS)

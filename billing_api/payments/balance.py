@@ -13,6 +13,7 @@ from billing_api.domain import bookkeeping
 from billing_api.domain.money import amount_text
 from billing_api.errors import Conflict, Fault, Invalid
 from billing_api.events.service import record
+from billing_api.filtering import equal, filtered, since, until
 from billing_api.invoices.actions import demand, state
 from billing_api.invoices.models import Invoice
 from billing_api.invoices.queries import parts
@@ -43,6 +44,15 @@ class PaymentIsApplied(Conflict):
 
     code = "payment-is-applied"
     title = "The money is not available"
+
+
+_FILTERS = {
+    "customer_id": equal(Refund.customer_id),
+    "currency": equal(Refund.currency),
+    "source_id": equal(Refund.source_id),
+    "payment_date_from": since(Refund.payment_date),
+    "payment_date_to": until(Refund.payment_date),
+}
 
 
 def apply(invoice_id: uuid.UUID, amount: Decimal | None, expected: Collection[int] | None = None) -> Invoice:
@@ -136,15 +146,7 @@ def read_refund(id: uuid.UUID) -> Refund:
 
 def search_refunds(filters: Mapping[str, Any]) -> sa.Select[Refund]:
     """The query for the refunds that match."""
-    query = sa.select(Refund).where(Refund.organization_id == unit().tenant)
-    for name in ("customer_id", "currency", "source_id"):
-        if name in filters:
-            query = query.where(getattr(Refund, name) == filters[name])
-    if (start := filters.get("payment_date_from")) is not None:
-        query = query.where(Refund.payment_date >= start)
-    if (end := filters.get("payment_date_to")) is not None:
-        query = query.where(Refund.payment_date <= end)
-    return query
+    return filtered(sa.select(Refund).where(Refund.organization_id == unit().tenant), filters, _FILTERS)
 
 
 def _date(asked: dt.date | None, source: Source, organization: Organization, faults: list[Fault]) -> dt.date:

@@ -19,6 +19,7 @@ from billing_api.domain.access import ROLES, Principal
 from billing_api.domain.emails import fold
 from billing_api.errors import Conflict, Fault, Forbidden, NotFound, PreconditionFailed, Unauthenticated
 from billing_api.events.service import record
+from billing_api.filtering import filtered, one_of
 from billing_api.unit_of_work import unit
 
 
@@ -51,6 +52,11 @@ SORTED_BY = User.created_at
 
 _SHOWN = undefer(User.has_second_factor)
 """What their colleagues see of them."""
+_FILTERS = {
+    "role": one_of(User.role),
+    "status": one_of(User.status),
+    "email": lambda email: User.email_key == fold(email),
+}
 
 _on_reach: list[Callable[[User, frozenset[str]], None]] = []
 _on_removed: list[Callable[[User], None]] = []
@@ -78,12 +84,7 @@ def on_hold(follow: Callable[[Principal], None]) -> Callable[[Principal], None]:
 def search(filters: Mapping[str, Any]) -> sa.Select[User]:
     """The people who match."""
     query = sa.select(User).where(User.organization_id == unit().tenant).options(_SHOWN)
-    for column in (User.role, User.status):
-        if words := filters.get(column.key):
-            query = query.where(column.in_(words.split(",")))
-    if (email := filters.get("email")) is not None:
-        query = query.where(User.email_key == fold(email))
-    return query
+    return filtered(query, filters, _FILTERS)
 
 
 def read(id: uuid.UUID) -> User:

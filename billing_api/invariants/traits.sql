@@ -3,7 +3,8 @@
 -- trait-is-true: Customers, products, invoices, payments and credit notes are found by all of their words and their
 -- metadata, and by nothing else.
 WITH texts AS (
-    SELECT 'customer' AS type, organization_id, id, created_at, metadata, ARRAY[name, legal_name, email, external_id]
+    SELECT 'customer' AS type, organization_id, id, created_at, metadata,
+        ARRAY[name, legal_name, email, external_id, contact ->> 'name', contact ->> 'email']
         || ARRAY(SELECT jsonb_array_elements_text(billing_emails)) AS texts FROM customers
     UNION ALL
     SELECT 'product', organization_id, id, created_at, metadata, ARRAY[name, sku, external_id] FROM products

@@ -7,6 +7,7 @@ import pytest
 from billing_api.embedded import Addresses
 from config import Config
 from tests.factories import Tenant, created, sign_up
+from tests.last_pages import last_page
 from tests.schema import application, as_superuser, scratch
 from tests.statements import nodes, plan_of, rows_read
 from tests.test_list_plans import COLUMNS, MOST_READ, ROWS
@@ -14,14 +15,15 @@ from tests.test_list_plans import COLUMNS, MOST_READ, ROWS
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 MADE = """
-INSERT INTO {table} ({columns}) SELECT {columns} FROM (SELECT (jsonb_populate_record(one, jsonb_build_object(
+INSERT INTO {table} ({columns}) SELECT {columns} FROM (
+SELECT made.* FROM {table} one, generate_series(1, %(rows)s) n, LATERAL jsonb_populate_record(one, jsonb_build_object(
     'id', gen_random_uuid(), 'email', n || '@example.com', 'email_key', n || '@example.com', 'digest', 'D' || n,
     'role', CASE WHEN n %% 500 = 0 THEN 'admin' WHEN n %% 300 = 1 THEN 'accountant' ELSE 'viewer' END,
     'status', CASE WHEN n %% 400 = 0 THEN 'disabled' ELSE 'active' END,
     'expires_at', one.created_at + CASE WHEN n %% 500 = 0 THEN 1000 ELSE -1 END * interval '1 day',
     'revoked_at', CASE WHEN n %% 500 <> 0 THEN one.created_at END,
     'created_at', one.created_at - n * interval '7 minutes'
-))).* FROM {table} one, generate_series(1, %(rows)s) n WHERE one.id = %(id)s) made
+)) made WHERE one.id = %(id)s) rows
 """
 
 
@@ -69,3 +71,15 @@ def test_a_list_reads_about_as_many_rows_as_it_shows(big: Tenant, resource: str,
     plan = plan_of(big, f"/v1/{resource}?{query}", resource.replace("-", "_"))
     assert not [node for node in nodes(plan) if node["Node Type"] == "Seq Scan"], plan
     assert rows_read(plan) <= MOST_READ, plan
+
+
+@pytest.mark.parametrize("sort", ["created_at", "-created_at"])
+@pytest.mark.parametrize("resource", ["users", "invitations"])
+def test_the_last_page_reads_what_the_first_does(big: Tenant, resource: str, sort: str) -> None:
+    """Plant the flaw by an OFFSET in place of the cursor's condition."""
+    path, limit = f"/v1/{resource}", 50
+    first, last = (
+        rows_read(plan_of(big, page, resource))
+        for page in (f"{path}?sort={sort}&limit={limit}", last_page(big, path, sort, limit))
+    )
+    assert max(first, last) <= 1.2 * min(first, last) <= MOST_READ

@@ -96,12 +96,15 @@ class _Line:
         columns = self.rows.selected_columns
         return self.sort(self.rows, columns.place, columns.id).offset(start).limit(length).subquery()
 
-    def is_behind(self, depth: int, place: Any, id: Any) -> sa.ColumnElement[bool]:
-        """Whether what has this place, and this id, comes after the first so many rows."""
+    def end(self, depth: int) -> sa.CTE:
+        """The last of the first so many rows; none where there are fewer, and then nothing is behind it."""
         last = self.part(depth - 1, 1)
-        last_row = sa.select(last.c.place, last.c.id).scalar_subquery()
-        found = sa.tuple_(place, id)
-        return found < last_row if self.is_down else found > last_row
+        return sa.select(last.c.place, last.c.id).cte(f"end_{depth}")
+
+    def is_behind(self, end: sa.CTE, place: Any, id: Any) -> sa.ColumnElement[bool]:
+        """Whether what has this place, and this id, comes after the end of a part."""
+        found, last = sa.tuple_(place, id), sa.select(end.c.place, end.c.id).scalar_subquery()
+        return found < last if self.is_down else found > last
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +141,11 @@ class Search:
         head, more = line.part(0, _SAMPLE), line.part(_SAMPLE, _DEEP - _SAMPLE)
         found = sa.select(head.c.id, head.c.place).where(self.holds(head.c)).cte("found")
         is_common = sa.select(sa.func.count() >= _SOME).select_from(found).scalar_subquery()
+        ends = line.end(_SAMPLE), line.end(_DEEP)
 
         def is_behind(place: Any, id: Any) -> sa.ColumnElement[bool]:
-            is_left = line.is_behind(_DEEP, place, id)
-            return line.is_behind(_SAMPLE, place, id) & sa.case((is_common, is_left), else_=sa.true())
+            is_left, is_left_of_more = (line.is_behind(end, place, id) for end in ends)
+            return is_left & sa.case((is_common, is_left_of_more), else_=sa.true())
 
         both = sa.union_all(
             line.sort(sa.select(found.c.id), found.c.place, found.c.id).limit(limit),

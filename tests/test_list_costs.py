@@ -59,31 +59,8 @@ SORT_KEYS = {
     "ledger/entries": ["created_at", "entry_date"],
     "audit-log": ["created_at"],
 }
-TWO_TABLES = {"payments", "credit-notes"}
-"""Each of their objects is a row of `sources`, too, and its id that of the row beside it."""
-ACROSS = pytest.mark.xfail(
-    strict=True, reason="the cursor compares a column of `sources` with an id of the other table, which no index serves"
-)
-MISJUDGED = pytest.mark.xfail(
-    strict=False, reason="what is gathered is reckoned so dear that the way to the page itself counts for nothing"
-)
-
-
-def is_across(resource: str, key: str) -> bool:
-    return resource in TWO_TABLES and key != "total"
-
-
-ORDERS = [
-    pytest.param(one, sign + key, marks=[ACROSS] if is_across(one, key) else [])
-    for one, keys in SORT_KEYS.items()
-    for key in keys
-    for sign in ("", "-")
-]
-QUERIES = [
-    pytest.param(one, query, marks=[MISJUDGED] if one in TWO_TABLES or "any&sort=updated_at" in query else [])
-    for one, queries in SEARCHES.items()
-    for query in queries
-]
+ORDERS = [(one, sign + key) for one, keys in SORT_KEYS.items() for key in keys for sign in ("", "-")]
+QUERIES = [(one, query) for one, queries in SEARCHES.items() for query in queries]
 
 
 @pytest.mark.parametrize(("resource", "query"), QUERIES)
@@ -95,7 +72,8 @@ def test_a_search_looks_at_few_rows_of_a_list(big: Tenant, resource: str, query:
     }
     plan = plan_of(big, f"/v1/{resource}?{query.format(**named)}", TABLES.get(resource, resource))
     print(f"{resource} {query} {rows_read(plan)}")
-    assert not [node for node in nodes(plan) if node["Node Type"] == "Seq Scan"], plan
+    # A branch that was not begun may be planned as a scan: five thousand rows are much of so small a table.
+    assert not [node for node in nodes(plan) if node["Node Type"] == "Seq Scan" and node["Actual Loops"]], plan
     assert rows_read(plan) <= MOST_SEARCHED, plan
 
 

@@ -35,6 +35,12 @@ class SortKey:
     expression: Any
     read: Callable[[Any], Any]
 
+    def id_of(self, model: Any) -> Any:
+        """The id that breaks its ties: of an object that is a row of two tables that of the key's own, because an index
+        has columns of one table."""
+        table = getattr(getattr(self.expression, "expression", self.expression), "table", None)
+        return model.id if table is None else table.c.id
+
 
 class PageQuery(Schema):
     """What every list takes."""
@@ -80,8 +86,10 @@ def paginate(
     key, is_down = keys[word.removeprefix("-")], word.startswith("-")
     page = _behind(query, arguments, key, model, is_down)
     if search:
-        page = query.where(model.id.in_(_found(search, page, key, model, limit + 1, is_down)))
-    page = page.order_by(*((part.desc() if is_down else part.asc()) for part in (key.expression, model.id)))
+        # As an array, which is made first: reckoned in, what is gathered would make every way to the page look alike.
+        found = sa.func.array(_found(search, page, key, model, limit + 1, is_down).scalar_subquery())
+        page = query.where(key.id_of(model) == sa.any_(found))
+    page = page.order_by(*((part.desc() if is_down else part.asc()) for part in (key.expression, key.id_of(model))))
     rows = db.session.execute(page.add_columns(key.expression).limit(limit + 1)).unique().all()
     items = [row[0] for row in rows[:limit]]
     more = len(rows) > limit
@@ -101,7 +109,7 @@ def _behind(
     if "cursor" not in arguments:
         return query
     value, id = _open(arguments["cursor"], _binding(arguments))
-    columns = sa.tuple_(key.expression, model.id)
+    columns = sa.tuple_(key.expression, key.id_of(model))
     last = sa.tuple_(sa.literal(key.read(value), key.expression.type), sa.literal(id, model.id.type))
     return query.where(columns < last if is_down else columns > last)
 
@@ -110,7 +118,7 @@ def _found(search: Search, page: sa.Select[Any], key: SortKey, model: Any, limit
     """The ids of what the search finds on a page, and one more."""
     references = [getattr(model, way.reference.key) for way in search.ways if way.reference is not None]
     is_on_page: Any = page.whereclause
-    rows = sa.select(model.id, key.expression.label("place"), *references).where(is_on_page)
+    rows = sa.select(key.id_of(model), key.expression.label("place"), *references).where(is_on_page)
     by_creation = key.expression.key == "created_at"
     return search.first(rows, limit, is_down=is_down, by_creation=by_creation)
 

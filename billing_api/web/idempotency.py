@@ -27,6 +27,7 @@ from billing_api.database import Instant, Model, db
 from billing_api.errors import Conflict, Fault, Invalid, Malformed
 from billing_api.unit_of_work import unit
 from billing_api.web.errors import sqlstate
+from billing_api.web.json import canonical
 from billing_api.web.parser import body_of
 from billing_api.web.reach import InsufficientScope
 
@@ -74,7 +75,8 @@ class StoredReply(Model):
     actor_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid, primary_key=True)
     key: Mapped[str] = mapped_column(sa.Text, primary_key=True)
     fingerprint: Mapped[str] = mapped_column(sa.Text)
-    """The digest of the request. Of before migration 0040 its scopes stand behind it, with blanks between."""
+    """The digest of the request as processes of before compare it, a blank, and that of its canonical form. Where they
+    wrote it, the first stands alone; of before migration 0040 its scopes stand behind it, with blanks between."""
     scopes: Mapped[list[str] | None] = mapped_column(postgresql.ARRAY(sa.Text))
     """Those of the principal whom it was given to; None in replies of before migration 0040."""
     status: Mapped[int] = mapped_column(sa.SmallInteger)
@@ -125,10 +127,14 @@ def forget_replies(about_id: uuid.UUID) -> None:
 
 
 def _fingerprint() -> str:
-    """Method, path, query and the JSON without regard to spaces and the order of members."""
-    body = json.dumps(body_of(request), sort_keys=True, default=str)
+    """Two digests of method, path, query and the JSON without regard to how it is written; in the first, which is for
+    what was or will be stored by a process of before the second, the way of writing a fraction counts, and its text is
+    not told from it. It can go 72 hours after the last of those processes has."""
+    body = body_of(request)
+    former = json.dumps(body, sort_keys=True, default=str)
     query = sorted(request.args.items(multi=True))
-    return hashlib.sha256(repr((request.method, request.path, query, body)).encode()).hexdigest()
+    wholes = (repr((request.method, request.path, query, form)) for form in (former, canonical(body)))
+    return " ".join(hashlib.sha256(whole.encode()).hexdigest() for whole in wholes)
 
 
 def _claim(key: str) -> StoredReply | None:
@@ -152,10 +158,13 @@ def _claim(key: str) -> StoredReply | None:
 
 
 def _replay(stored: StoredReply, fingerprint: str) -> Response:
-    digest, *scopes = stored.fingerprint.split()
-    if digest != fingerprint:
+    former, digest = fingerprint.split()
+    first, *behind = stored.fingerprint.split()
+    scopes = behind if stored.scopes is None else stored.scopes
+    is_of_before = stored.scopes is None or not behind
+    if (first != former) if is_of_before else (behind != [digest]):
         raise IdempotencyKeyReused()
-    if lacking := [scope for scope in stored.scopes or scopes if not g.principal.may(scope)]:
+    if lacking := [scope for scope in scopes if not g.principal.may(scope)]:
         raise InsufficientScope(lacking, "What was answered under this Idempotency-Key")
     answer = Response(stored.body, status=stored.status)
     answer.headers.update(stored.headers)

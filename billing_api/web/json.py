@@ -1,6 +1,7 @@
 """JSON: strict in, exact out."""
 
 import json
+import math
 import re
 from collections import Counter
 from decimal import Decimal
@@ -47,6 +48,13 @@ def write(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, default=_plain)
 
 
+def canonical(value: Any) -> str:
+    """A value that was read in one form, to be compared only: two have the same where they are the same value, however
+    they came. Members stand in order and strings in one spelling, as RFC 8785 has it, but numbers by their exact value,
+    of which its binary doubles would lose a part."""
+    return json.dumps(value, sort_keys=True, default=_one_form)
+
+
 def read(body: bytes, what: Literal["body", "line"] = "body") -> Any:
     """The value of a JSON text (RFC 8259), read strictly; refusals name `what` it is, of a file each line.
 
@@ -81,6 +89,15 @@ def _plain(value: Any) -> int | str:
         return str(value)
     # `30.0` is a whole number also where it is read again, and only text keeps a fraction exact.
     return int(value) if value == value.to_integral_value() else f"{value:f}"
+
+
+def _one_form(value: Number) -> int | list[Any]:
+    """A number of a point or an exponent as what all ways of writing it come to: the integer that it is, where that may
+    be read as one, and else its digits and exponent behind NaN, which nothing that was read can hold."""
+    if value == value.to_integral_value() and value.adjusted() < _MAX_DIGITS:
+        return int(value)
+    digits, exponent = f"{value:E}".split("E")
+    return [math.nan, digits.rstrip("0").rstrip("."), exponent]
 
 
 def _refuse_crowds(text: str, what: str) -> None:

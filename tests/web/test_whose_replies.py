@@ -48,8 +48,8 @@ def test_a_reply_is_not_for_a_user_who_was_disabled(tenant: Tenant, key: str) ->
     assert not is_replay(answer)
 
 
-NO_SCOPES = "UPDATE idempotency_keys SET scopes = NULL"
-SCOPES_BEHIND = f"{NO_SCOPES}, fingerprint = fingerprint || ' ' || array_to_string(scopes, ' ')"
+NO_SCOPES = "UPDATE idempotency_keys SET scopes = NULL, fingerprint = split_part(fingerprint, ' ', 1)"
+SCOPES_BEHIND = f"{NO_SCOPES} || ' ' || array_to_string(scopes, ' ')"
 """What makes a reply one of before scopes had a column."""
 
 

@@ -14,7 +14,6 @@ from billing_api.catalog import tax_rate_service as tax_rates
 from billing_api.customers.models import CUSTOMER_TRAITS
 from billing_api.database import db
 from billing_api.domain import money
-from billing_api.errors import Fault, Malformed
 from billing_api.filtering import Condition, equal, filtered, one_of, since, until
 from billing_api.invoices.models import INVOICE_TRAITS, Invoice
 from billing_api.invoices.parts import InvoiceLine, InvoiceLineTax
@@ -78,21 +77,13 @@ def sought(filters: Mapping[str, Any]) -> Search | None:
 
 
 def within(total: sa.ColumnElement[int] | Mapped[int], filters: Mapping[str, Any]) -> list[sa.ColumnElement[bool]]:
-    """What `total_min` and `total_max` ask of a total in minor units of the `currency` that stands beside them.
-
-    Raises:
-        Malformed: more decimals than the currency has.
-    """
-    terms = []
-    for name in ("total_min", "total_max"):
-        if name in filters:
-            try:
-                amount = money.to_minor(filters[name], money.currency(filters["currency"]))
-            except money.TooManyDecimals:
-                fault = Fault("too-many-decimals", "More decimals than the currency has.", parameter=name)
-                raise Malformed("A query parameter is wrong.", faults=[fault]) from None
-            terms.append(total >= amount if name == "total_min" else total <= amount)
-    return terms
+    """What `total_min` and `total_max`, amounts of the `currency` beside them, ask of a total in its minor units."""
+    bounds = {
+        name: money.to_minor(filters[name], money.currency(filters["currency"]))
+        for name in ("total_min", "total_max")
+        if name in filters
+    }
+    return [total >= bound if name == "total_min" else total <= bound for name, bound in bounds.items()]
 
 
 @tax_rates.on_use

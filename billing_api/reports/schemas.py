@@ -2,12 +2,13 @@
 
 from typing import Any
 
+import marshmallow as ma
 from marshmallow import fields
 
 from billing_api.domain.bookkeeping import ACCOUNTS, ENTRY_TYPES
 from billing_api.domain.tax import CATEGORIES
 from billing_api.web.decimals import Exact, Money
-from billing_api.web.fields import LINKS, Choice, Date, Id, Schema
+from billing_api.web.fields import LINKS, Choice, Date, Flaw, Id, Schema
 from billing_api.web.lists import currency_field
 
 _FROM = "The first day; {}."
@@ -21,7 +22,16 @@ class CurrencyQuery(Schema):
     currency = currency_field()
 
 
-class StatementQuery(Schema):
+class _PeriodQuery(Schema):
+    """Two days, where both are named; whether one fits the default of the other is known only with the books."""
+
+    @ma.validates_schema(skip_on_field_errors=False)
+    def period_runs_forwards(self, data: dict[str, Any], **_: Any) -> None:
+        if "start" in data and "end" in data and data["end"] < data["start"]:
+            raise ma.ValidationError({"from": [Flaw("period-runs-backwards", "The period ends before it begins.")]})
+
+
+class StatementQuery(_PeriodQuery):
     """From which day to which, in which currency."""
 
     start = Date(
@@ -31,7 +41,7 @@ class StatementQuery(Schema):
     currency = currency_field(metadata={"description": "Needed where the customer has entries in several currencies."})
 
 
-class TaxQuery(Schema):
+class TaxQuery(_PeriodQuery):
     """From which day to which."""
 
     start = Date(

@@ -72,10 +72,10 @@ def read(customer_id: uuid.UUID, start: dt.date | None, end: dt.date | None, cur
 
 
 def refuse_backwards(start: dt.date | None, end: dt.date) -> None:
-    """Refuse a period that ends before it begins. Raises Malformed."""
+    """Refuse a period that ends by default before it begins. Raises Malformed."""
     if start is not None and end < start:
-        fault = Fault("period-runs-backwards", f"It would end on {end}, before it begins.", parameter="from")
-        raise Malformed("A query parameter is wrong.", faults=[fault])
+        detail = f"It would end on {end}, before it begins."
+        raise Malformed(detail, faults=[Fault("period-runs-backwards", detail, parameter="from")])
 
 
 def _only_currency(customer: Customer, organization: Organization) -> str:

@@ -1,10 +1,12 @@
 """Filters that several lists take."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import marshmallow as ma
 
+from billing_api.domain import money
 from billing_api.web.bodies import Metadata
 from billing_api.web.decimals import amount_field
 from billing_api.web.fields import Choice, Flaw, Schema, Text
@@ -75,8 +77,20 @@ class TotalQuery(SearchQuery):
     total_max = amount_field(metadata={"description": "Together with `currency`."})
 
     @ma.validates_schema(skip_on_field_errors=False, pass_original=True)
-    def amounts_need_currency(self, data: dict[str, Any], original: dict[str, Any], **_: Any) -> None:
-        flaw = Flaw("currency-required", "An amount can only be compared in a named currency.")
-        alone = {"total_min", "total_max"} & data.keys() if "currency" not in original else set()
-        if alone:
-            raise ma.ValidationError({name: [flaw] for name in sorted(alone)})
+    def amounts_are_of_a_currency(self, data: dict[str, Any], original: dict[str, Any], **_: Any) -> None:
+        given = sorted({"total_min", "total_max"} & data.keys())
+        if "currency" not in original:
+            wrong, flaw = given, Flaw("currency-required", "An amount can only be compared in a named currency.")
+        else:
+            wrong = [name for name in given if "currency" in data and not _fits(data[name], data["currency"])]
+            flaw = Flaw("too-many-decimals", "More decimals than the currency has.")
+        if wrong:
+            raise ma.ValidationError({name: [flaw] for name in wrong})
+
+
+def _fits(amount: Decimal, code: str) -> bool:
+    try:
+        money.to_minor(amount, money.currency(code))
+    except money.TooManyDecimals:
+        return False
+    return True

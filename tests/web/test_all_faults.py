@@ -98,6 +98,7 @@ def test_a_seller_is_told_all_faults_at_once(tenant: Tenant) -> None:
 
 
 def test_a_filter_is_told_all_faults_at_once(tenant: Tenant) -> None:
+    """Plant the flaw by judging amounts only where all else is right."""
     answer = tenant.get("/v1/invoices?total_min=1&total_max=2&limit=0")
     refused(answer, 400)
     assert codes(answer) == {
@@ -106,3 +107,24 @@ def test_a_filter_is_told_all_faults_at_once(tenant: Tenant) -> None:
         ("limit", "out-of-range"),
     }
     assert codes(tenant.get("/v1/invoices?total_min=1&currency=x")) == {("currency", "not-a-choice")}
+    for path in ("/v1/invoices", "/v1/credit-notes"):
+        answer = tenant.get(f"{path}?total_min=1.001&total_max=2.001&currency=EUR&limit=0")
+        refused(answer, 400)
+        assert codes(answer) == {
+            ("total_min", "too-many-decimals"),
+            ("total_max", "too-many-decimals"),
+            ("limit", "out-of-range"),
+        }
+
+
+def test_a_report_is_told_all_faults_at_once(tenant: Tenant) -> None:
+    """Plant the flaw by judging the period only where all else is right."""
+    for path in (f"/v1/customers/{tenant.customer()['id']}/statement", "/v1/reports/tax-summary"):
+        answer = tenant.get(f"{path}?from=2026-02-01&to=2026-01-01&currency=X&foo=1")
+        refused(answer, 400)
+        assert codes(answer) == {
+            ("from", "period-runs-backwards"),
+            ("currency", "not-a-choice"),
+            ("foo", "unknown-parameter"),
+        }
+        assert codes(tenant.get(f"{path}?from=2026-02-01&to=x")) == {("to", "not-a-date")}

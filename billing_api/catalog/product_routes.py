@@ -12,10 +12,13 @@ from billing_api.web.api import Blueprint
 from billing_api.web.auth import requires
 from billing_api.web.pagination import SortKey, page_of, paginate
 from billing_api.web.preconditions import expected_version
+from billing_api.web.references import refer
 
 blueprint = Blueprint(
     "products", __name__, url_prefix="/v1/products", description="What the organization sells, for lines to take over."
 )
+
+refer("product", Product)
 
 SORT_KEYS = {
     "created_at": SortKey(Product.created_at, dt.datetime.fromisoformat),

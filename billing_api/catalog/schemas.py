@@ -7,7 +7,7 @@ import marshmallow as ma
 from marshmallow import fields
 
 from billing_api.domain.tax import CATEGORIES, Component, Tax, faults_of, key
-from billing_api.web.bodies import Body, Metadata, Several
+from billing_api.web.bodies import Body, Metadata, Reference, Several
 from billing_api.web.decimals import Exact, Price, plain, rate_field
 from billing_api.web.fields import LINKS, Choice, Flag, Flaw, Id, Instant, OneLine, Prose, Text, refuse
 from billing_api.web.filters import SearchQuery
@@ -132,7 +132,7 @@ class ProductInput(Body):
     base_quantity = Exact(12, 8, load_default=Decimal(1), is_positive=True, metadata={"example": "1"})
     currency = currency_field(load_default=None)
     prices_include_tax = Flag(load_default=False)
-    tax_rate_id = Id(load_default=None)
+    tax_rate_id = Reference("tax rate", load_default=None)
     tax_category = tax_category_field(load_default=None)
     tax_rate = rate_field(load_default=None)
     metadata = Metadata(attribute="metadata_", load_default=dict)

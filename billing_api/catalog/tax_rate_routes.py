@@ -12,10 +12,13 @@ from billing_api.web.api import Blueprint
 from billing_api.web.auth import requires
 from billing_api.web.pagination import SortKey, page_of, paginate
 from billing_api.web.preconditions import expected_version
+from billing_api.web.references import refer
 
 blueprint = Blueprint(
     "tax_rates", __name__, url_prefix="/v1/tax-rates", description="Taxes by name, for products and lines to refer to."
 )
+
+refer("tax rate", TaxRate)
 
 SORT_KEYS = {
     "created_at": SortKey(TaxRate.created_at, dt.datetime.fromisoformat),

@@ -13,7 +13,7 @@ from billing_api.invoices.bodies import (
     PrecedingInvoice,
 )
 from billing_api.invoices.line_bodies import LineBody
-from billing_api.web.bodies import Body, Metadata, Several
+from billing_api.web.bodies import Body, Metadata, Reference, Several
 from billing_api.web.decimals import amount_field, quantity_field
 from billing_api.web.fields import Choice, Date, Flag, Flaw, Id, OneLine, Prose
 from billing_api.web.lists import currency_field, locale_field
@@ -92,8 +92,8 @@ class CreditNoteInput(Body):
         },
     }
 
-    invoice_id = Id(load_default=None, metadata={"description": _INVOICE})
-    customer_id = Id(load_default=None)
+    invoice_id = Reference("invoice", load_default=None, metadata={"description": _INVOICE})
+    customer_id = Reference("customer", load_default=None)
     currency = currency_field()
     reason = Prose(1000, required=True)
     settlement = Choice("balance", "refund", load_default="balance", metadata={"description": _SETTLEMENT})

@@ -15,8 +15,11 @@ from billing_api.web.idempotency import forget_replies
 from billing_api.web.including import on_customers
 from billing_api.web.pagination import SortKey, page_of, paginate
 from billing_api.web.preconditions import expected_version
+from billing_api.web.references import refer
 
 blueprint = Blueprint("customers", __name__, url_prefix="/v1/customers", description="Whom the organization sells to.")
+
+refer("customer", Customer)
 
 SORT_KEYS = {
     "created_at": SortKey(Customer.created_at, dt.datetime.fromisoformat),

@@ -10,7 +10,7 @@ from uuid_utils.compat import uuid7
 
 from billing_api import clock
 from billing_api.customers.models import CUSTOMER_TRAITS, Customer
-from billing_api.database import db, find, on_violation
+from billing_api.database import Overtaken, db, find, on_violation, refusal_of
 from billing_api.domain.emails import fold
 from billing_api.errors import Conflict, NotFound, PreconditionFailed
 from billing_api.events.service import record
@@ -44,16 +44,33 @@ _FILTERS = {
 }
 
 
+_KEYS = {
+    "email_key": "uq_customers_organization_id_email_key",
+    "external_id": "uq_customers_organization_id_external_id",
+}
+"""What only one customer of an organization may have, and the constraint that says so."""
+
+
 def create(values: Mapping[str, Any]) -> Customer:
-    """Add a customer. A taken address or external id is refused by the database, also when two come at once."""
+    """Add a customer. Raises what `create_several` does."""
     return create_several([values])[0]
 
 
 def create_several(several: Sequence[Mapping[str, Any]]) -> list[Customer]:
-    """Add customers, all in one statement: one that is refused takes all others with it."""
-    customers = [Customer(**_row(values)) for values in several]
-    db.session.add_all(customers)
-    db.session.flush()
+    """Add customers, all in one statement: one that is refused takes all others with it. A taken address or external id
+    gives way to the row that is there, or is being made by another, so that both can be told of.
+
+    Raises:
+        CustomerEmailTaken, CustomerExternalIdTaken, or Conflict where both are.
+    """
+    rows = [{**_row(values), "id": uuid7()} for values in several]
+    statement = postgresql.insert(Customer).on_conflict_do_nothing().returning(Customer)
+    made = {customer.id: customer for customer in db.session.scalars(statement, rows)}
+    if len(made) < len(rows):
+        _refuse_taken(rows)
+        # What was in the way has been deleted since.
+        raise Overtaken()
+    customers = [made[row["id"]] for row in rows]
     for customer in customers:
         record("customer.created", customer)
     return customers
@@ -182,12 +199,32 @@ def _apply(customer: Customer, change: Callable[[Customer], Mapping[str, Any]]) 
         raise CustomerAnonymized()
     row = _row(change(customer))
     changed = [name for name, value in row.items() if getattr(customer, name) != value]
+    if {*changed} >= _KEYS.keys():
+        # The database would tell of one.
+        _refuse_taken([row], but=customer.id)
     for name in changed:
         setattr(customer, name, row[name])
     if changed:
         record("customer.updated", customer, changed=[name.rstrip("_") for name in changed if name != "email_key"])
         db.session.flush()
     return customer
+
+
+def _refuse_taken(rows: Sequence[Mapping[str, Any]], but: uuid.UUID | None = None) -> None:
+    """Refuse, at once, each kind of key that a customer has of those in these rows, one of whom may be let out."""
+    wanted = {name: {row[name] for row in rows} - {None} for name in _KEYS}
+    columns = {name: getattr(Customer, name) for name in _KEYS}
+    is_taken = sa.or_(*(columns[name].in_(keys) for name, keys in wanted.items()))
+    query = sa.select(*columns.values()).where(
+        Customer.organization_id == unit().tenant, is_taken, Customer.id.is_distinct_from(but)
+    )
+    found = db.session.execute(query).all()
+    taken = [name for name, keys in wanted.items() if keys & {getattr(one, name) for one in found}]
+    refusals = [refusal for name in taken if (refusal := refusal_of(_KEYS[name]))]
+    if len(refusals) == 1:
+        raise refusals[0]
+    if refusals:
+        raise Conflict("Customers have both keys.", faults=[fault for one in refusals for fault in one.faults])
 
 
 def _insert(row: dict[str, Any]) -> Customer | None:

@@ -9,9 +9,9 @@ from marshmallow import fields
 from billing_api.domain.document_types import INVOICE_TYPES
 from billing_api.invoices.line_bodies import MAX_ADJUSTMENTS, AdjustmentInput, LineInput, Period
 from billing_api.organizations.schemas import Address
-from billing_api.web.bodies import Body, Metadata, Several
+from billing_api.web.bodies import Body, Metadata, Reference, Several
 from billing_api.web.decimals import Exact, amount_field, plain
-from billing_api.web.fields import Choice, Date, Flag, Flaw, Id, Integer, OneLine, Prose, Text, refuse
+from billing_api.web.fields import Choice, Date, Flag, Flaw, Integer, OneLine, Prose, Text, refuse
 from billing_api.web.json import read, write
 from billing_api.web.lists import currency_field, locale_field
 
@@ -80,7 +80,7 @@ class PrecedingInvoice(Body):
 
     number = OneLine(64, required=True)
     issue_date = Date()
-    invoice_id = Id()
+    invoice_id = Reference("invoice")
 
     @ma.post_load
     def keep_as_json(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -90,7 +90,7 @@ class PrecedingInvoice(Body):
 class InvoiceBody(Body):
     """What every way of writing an invoice takes."""
 
-    customer_id = Id(required=True)
+    customer_id = Reference("customer", required=True)
     currency = currency_field()
     type_code = Choice(*INVOICE_TYPES, load_default="380")
     issue_date = Date(load_default=None)
@@ -193,7 +193,7 @@ class PreviewInput(InvoiceInput):
 
     examples = {"Two rates": {"currency": "EUR", "lines": _LINES}, "One line": {"lines": [_WORK]}}
 
-    customer_id = Id(load_default=None)
+    customer_id = Reference("customer", load_default=None)
 
 
 class FinalizeInput(Body):

@@ -5,8 +5,9 @@ from typing import Any
 import marshmallow as ma
 
 from billing_api.invoices.bodies import InvoiceBody
+from billing_api.web.bodies import Reference
 from billing_api.web.decimals import amount_field
-from billing_api.web.fields import Choice, Date, Id, Key, Prose, refuse
+from billing_api.web.fields import Choice, Date, Key, Prose, refuse
 
 _OF_THE_PAST = frozenset({"number", "amount_paid", "status", "void_reason", "customer_external_id"})
 """What is no part of what an invoice asks for."""
@@ -15,7 +16,7 @@ _OF_THE_PAST = frozenset({"number", "amount_paid", "status", "void_reason", "cus
 class InvoiceImport(InvoiceBody):
     """An issued invoice of another system: as a new one, with its number, its date, and what was paid on it."""
 
-    customer_id = Id(load_default=None)
+    customer_id = Reference("customer", load_default=None)
     customer_external_id = Key(255, load_default=None)
     number = Key(64, required=True)
     issue_date = Date(required=True)

@@ -5,9 +5,9 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields
 
-from billing_api.web.bodies import Body, Metadata, Several
+from billing_api.web.bodies import Body, Metadata, Reference, Several
 from billing_api.web.decimals import Exact, Price, amount_field, percentage_field, quantity_field, rate_field
-from billing_api.web.fields import Date, Id, OneLine, Prose, refuse
+from billing_api.web.fields import Date, OneLine, Prose, refuse
 from billing_api.web.lists import tax_category_field, unit_field
 
 MAX_ADJUSTMENTS = 100
@@ -53,7 +53,7 @@ class TaxInput(Body):
     category = tax_category_field()
     rate = rate_field()
     name = OneLine(64)
-    tax_rate_id = Id()
+    tax_rate_id = Reference("tax rate")
 
     @ma.validates_schema(skip_on_field_errors=False)
     def be_said_once(self, data: dict[str, Any], **_: Any) -> None:
@@ -64,7 +64,7 @@ class TaxInput(Body):
 class LineBody(Body):
     """What a line of any document takes."""
 
-    product_id = Id(load_default=None)
+    product_id = Reference("product", load_default=None)
     description = Prose(4000, load_default=None, metadata={"example": "Consulting, October"})
     quantity = quantity_field(required=True)
     unit = unit_field(load_default=None)
@@ -78,7 +78,7 @@ class LineBody(Body):
     tax_category = tax_category_field()
     tax_rate = rate_field()
     taxes = Several(fields.Nested(TaxInput), 10, 1)
-    tax_rate_id = Id()
+    tax_rate_id = Reference("tax rate")
     exemption_reason = Prose(4000, load_default=None)
     exemption_reason_code = OneLine(32, load_default=None, metadata={"example": "VATEX-EU-132"})
     billing_period = fields.Nested(Period, load_default=None)

@@ -18,10 +18,13 @@ from billing_api.web.filters import IncludeQuery
 from billing_api.web.including import includes_customer
 from billing_api.web.pagination import SortKey, page_of, paginate, sequence_page
 from billing_api.web.preconditions import expected_version
+from billing_api.web.references import refer
 
 blueprint = Blueprint(
     "invoices", __name__, url_prefix="/v1/invoices", description="From a draft to a numbered, immutable document."
 )
+
+refer("invoice", Invoice)
 
 SORT_KEYS = {
     "created_at": SortKey(Invoice.created_at, dt.datetime.fromisoformat),

@@ -7,7 +7,7 @@ from marshmallow import fields
 
 from billing_api.customers.schemas import CustomerOutput
 from billing_api.domain.methods import METHODS
-from billing_api.web.bodies import Body, Metadata, Several
+from billing_api.web.bodies import Body, Metadata, Reference, Several
 from billing_api.web.decimals import Money, amount_field
 from billing_api.web.fields import LINKS, Choice, Date, Id, Instant, OneLine, Prose, Schema
 from billing_api.web.filters import SearchQuery, include_field, statuses_field
@@ -25,7 +25,7 @@ def method_field() -> Choice:
 class AllocationInput(Body):
     """What an invoice gets of a payment."""
 
-    invoice_id = Id(required=True)
+    invoice_id = Reference("invoice", required=True)
     amount = amount_field(required=True, is_positive=True)
 
 
@@ -59,7 +59,7 @@ class PaymentInput(InvoicePaymentInput):
         },
     }
 
-    customer_id = Id(required=True)
+    customer_id = Reference("customer", required=True)
     currency = currency_field(required=True)
     allocations = Several(fields.Nested(AllocationInput), 100, load_default=list)
 

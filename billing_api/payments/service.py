@@ -173,7 +173,7 @@ def _shares(body: Mapping[str, Any], invoices: Mapping[uuid.UUID, Invoice], faul
     seen = set[uuid.UUID]()
     for index, one in enumerate(body["allocations"]):
         place, id = f"/allocations/{index}", one["invoice_id"]
-        invoice = invoices.get(id)
+        invoice, amount = invoices.get(id), positive(one["amount"], body["currency"], f"{place}/amount", faults)
         if invoice is None:
             faults.append(Fault("invoice-not-found", "There is no such invoice.", f"{place}/invoice_id"))
         elif invoice.customer_id != body["customer_id"]:
@@ -184,7 +184,7 @@ def _shares(body: Mapping[str, Any], invoices: Mapping[uuid.UUID, Invoice], faul
         elif id in seen:
             faults.append(Fault("allocation-twice", "This invoice is named twice.", f"{place}/invoice_id"))
         else:
-            yield invoice, positive(one["amount"], body["currency"], f"{place}/amount", faults)
+            yield invoice, amount
         seen.add(id)
 
 

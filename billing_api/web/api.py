@@ -20,6 +20,7 @@ from billing_api.web.finishing import finished
 from billing_api.web.parser import StrictParser, check_query, invalid
 from billing_api.web.preconditions import etag, is_known
 from billing_api.web.reachable import reachable
+from billing_api.web.references import absent
 
 View = Callable[..., Any]
 
@@ -186,7 +187,7 @@ def merged(schema: Schema, present: object, patch: Mapping[str, Any]) -> dict[st
     try:
         loaded: dict[str, Any] = schema.load(whole)
     except ma.ValidationError as error:
-        raise invalid(error.messages) from None
+        raise invalid(error.messages, absent(schema, whole)) from None
     return loaded
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields
 
-from billing_api.web.fields import Flaw, OneLine, Schema, StrictField, Text, refuse
+from billing_api.web.fields import Flaw, Id, OneLine, Schema, StrictField, Text, refuse
 
 
 class Body(Schema):
@@ -42,6 +42,15 @@ class Several(fields.List[Any]):
         if isinstance(value, list):
             self.length(value)
         return super()._deserialize(value, attr, data, **kwargs)
+
+
+class Reference(Id):
+    """The id of an object of this kind, such as `tax rate`, that has to be there. Whether it is, the service sees; of a
+    body that is refused before it is asked, `web.references` does."""
+
+    def __init__(self, kind: str, **kwargs: Any) -> None:
+        self.kind = kind
+        super().__init__(**kwargs)
 
 
 _NAME = OneLine(40)

@@ -15,6 +15,7 @@ from billing_api.web.bodies import Body, Several
 from billing_api.web.errors import is_passing, refusal_for, told
 from billing_api.web.fields import FlagText, Id, Schema
 from billing_api.web.parser import MAX_FAULTS, invalid
+from billing_api.web.references import absent
 
 MAX_ITEMS = 1000
 LARGEST_BODY = 16 * 2**20
@@ -108,7 +109,7 @@ def load(schema: ma.Schema, item: Any) -> Values | Invalid:
     try:
         values: Values = schema.load(item)
     except ma.ValidationError as error:
-        return invalid(error.messages)
+        return invalid(error.messages, absent(schema, item))
     return values
 
 

@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from billing_api.errors import Fault, Invalid, Malformed, PayloadTooLarge, UnsupportedMediaType
 from billing_api.web.json import read
+from billing_api.web.references import absent
 
 MERGE_PATCH = "application/merge-patch+json"
 FORM = "application/x-www-form-urlencoded"
@@ -46,12 +47,15 @@ class StrictParser(FlaskParser):
         messages = error.messages[location] if isinstance(error.messages, dict) else error.messages
         if location == "query":
             raise Malformed(_WRONG_QUERY, faults=list(_of_query(messages)))
-        raise invalid(messages)
+        raise invalid(messages, absent(schema, body_of(req)) if location == "json" else ())
 
 
-def invalid(messages: Any) -> Invalid:
-    """marshmallow's nested messages as one refusal with a JSON pointer to each fault."""
+def invalid(messages: Any, others: Sequence[Fault] = ()) -> Invalid:
+    """marshmallow's nested messages, and the other faults of what these leave alone, as one refusal with a JSON pointer
+    to each."""
     faults = list(flaws(messages))
+    told = {fault.pointer for fault in faults}
+    faults += [fault for fault in others if fault.pointer not in told]
     return Invalid(f"{len(faults)} fault{'s' * (len(faults) != 1)} in the body.", faults=faults[:MAX_FAULTS])
 
 

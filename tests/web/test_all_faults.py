@@ -1,4 +1,6 @@
-"""All faults of a body come in one answer: of its members, of those that there are not, and of what stands together."""
+"""All faults of a body come in one answer: of its members, of what it names that is not there, and of what stands
+together. What is wrong with that which is there, such as an archived customer, and with the figures is told beside each
+other once every member can be read."""
 
 from typing import Any
 
@@ -128,3 +130,88 @@ def test_a_report_is_told_all_faults_at_once(tenant: Tenant) -> None:
             ("foo", "unknown-parameter"),
         }
         assert codes(tenant.get(f"{path}?from=2026-02-01&to=x")) == {("to", "not-a-date")}
+
+
+NOBODY = "019a9c3e-6a34-7c22-9a58-3f7a4b1c2d3e"
+
+
+def test_an_invoice_is_told_what_is_not_there_beside_its_wrong_members(tenant: Tenant) -> None:
+    """Plant the flaw by looking nothing up for a body whose members are wrong."""
+    taxes = {"tax_category": None, "tax_rate": None, "taxes": [{"tax_rate_id": NOBODY}]}
+    wrong = line(quantity="x", unit_price="1.123456789", product_id=NOBODY, **taxes)
+    body = {
+        "customer_id": NOBODY,
+        "currency": "XXX",
+        "preceding_invoices": [1, {"number": "1", "invoice_id": NOBODY}, {"number": "2", "invoice_id": "x"}],
+        "lines": [7, wrong, line(product_id=tenant.post("/v1/products", {"name": "A", "unit_price": "1"}).json["id"])],
+    }
+    wanted = {
+        ("/customer_id", "customer-not-found"),
+        ("/currency", "not-a-choice"),
+        ("/preceding_invoices/0", "not-an-object"),
+        ("/preceding_invoices/1/invoice_id", "invoice-not-found"),
+        ("/preceding_invoices/2/invoice_id", "not-an-id"),
+        ("/lines/0", "not-an-object"),
+        ("/lines/1/quantity", "not-a-decimal"),
+        ("/lines/1/unit_price", "too-many-decimals"),
+        ("/lines/1/product_id", "product-not-found"),
+        ("/lines/1/taxes/0/tax_rate_id", "tax-rate-not-found"),
+    }
+    for path in ("/v1/invoices", "/v1/invoices/preview"):
+        answer = tenant.post(path, body)
+        refused(answer, 422)
+        assert codes(answer) == wanted
+    (result,) = tenant.post("/v1/invoices/bulk", {"items": [body]}).json["results"]
+    assert {(fault["pointer"], fault["code"]) for fault in result["problem"]["errors"]} == wanted
+    answer = tenant.patch(tenant.draft()["links"]["self"], {"customer_id": NOBODY, "net_terms_days": -1})
+    assert codes(answer) == {("/customer_id", "customer-not-found"), ("/net_terms_days", "out-of-range")}
+
+
+def test_another_organizations_customer_is_not_there(tenant: Tenant, other: Tenant) -> None:
+    answer = tenant.post("/v1/invoices", {"customer_id": other.customer()["id"], "lines": 1})
+    assert codes(answer) == {("/customer_id", "customer-not-found"), ("/lines", "not-a-list")}
+
+
+def test_a_product_and_a_payment_are_told_what_is_not_there_beside_their_wrong_members(tenant: Tenant) -> None:
+    product = {"name": "A", "unit_price": "1", "tax_rate_id": NOBODY, "base_quantity": "0"}
+    answer = tenant.post("/v1/products", product)
+    refused(answer, 422)
+    assert {pointer for pointer, _ in codes(answer)} == {"/tax_rate_id", "/base_quantity"}
+    payment: dict[str, Any] = {"customer_id": NOBODY, "amount": "x", "currency": "EUR"}
+    payment["allocations"] = [{"invoice_id": NOBODY, "amount": "1"}]
+    assert codes(tenant.post("/v1/payments", payment)) == {
+        ("/customer_id", "customer-not-found"),
+        ("/amount", "not-a-decimal"),
+        ("/allocations/0/invoice_id", "invoice-not-found"),
+    }
+
+
+def test_a_share_of_an_unknown_invoice_is_judged_too(tenant: Tenant) -> None:
+    """Plant the flaw by judging the amount where the invoice is there."""
+    shares = [{"invoice_id": NOBODY, "amount": "1.234"}, {"invoice_id": NOBODY, "amount": "0"}]
+    body = {"customer_id": tenant.customer()["id"], "amount": "9", "currency": "EUR", "allocations": shares}
+    assert codes(tenant.post("/v1/payments", body)) == {
+        ("/allocations/0/invoice_id", "invoice-not-found"),
+        ("/allocations/0/amount", "too-many-decimals"),
+        ("/allocations/1/invoice_id", "invoice-not-found"),
+        ("/allocations/1/amount", "amount-not-positive"),
+    }
+
+
+def test_a_customer_is_told_of_both_keys_that_are_taken(tenant: Tenant) -> None:
+    """Also where two customers have them. Plant the flaw by leaving it to the constraints, of which one speaks."""
+    tenant.customer(email="ada@example.com")
+    tenant.customer(external_id="A-1")
+    third = tenant.customer()
+    taken = {"name": "Ada", "email": "ADA@example.com", "external_id": "A-1"}
+    both = {("/email", "customer-email-taken"), ("/external_id", "customer-external-id-taken")}
+    path, every = third["links"]["self"], "/v1/customers?include_total=true"
+    before = tenant.get(every).json["total_count"]
+    for answer in (tenant.post("/v1/customers", taken), tenant.patch(path, taken), tenant.put(path, taken)):
+        refused(answer, 409)
+        assert codes(answer) == both
+    answer = tenant.post("/v1/customers/bulk?atomic=true", {"items": [{"name": "Ida"}, taken]})
+    assert codes(answer) == {(f"/items/1{pointer}", code) for pointer, code in both}
+    refused(tenant.post("/v1/customers", {**taken, "external_id": "B"}), 409, "customer-email-taken")
+    refused(tenant.post("/v1/customers", {**taken, "email": None}), 409, "customer-external-id-taken")
+    assert tenant.get(every).json["total_count"] == before

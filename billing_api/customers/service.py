@@ -1,5 +1,6 @@
 """The life of a customer: created, changed, archived, and deleted while unused."""
 
+import unicodedata
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
@@ -44,6 +45,8 @@ _FILTERS = {
 }
 
 
+_CONTROLS = {"Cc", "Zl", "Zp"}
+"""What breaks a line, or cannot be seen, by its category in Unicode."""
 _KEYS = {
     "email_key": "uq_customers_organization_id_email_key",
     "external_id": "uq_customers_organization_id_external_id",
@@ -136,14 +139,16 @@ def upsert(
     one creates and the other replaces. Where versions are expected, there must be one; where none is, there must not.
 
     Raises:
-        NotFound: the external id is blank, which none can be.
+        NotFound: the external id is blank, or has control characters, which no new one can be or have.
         PreconditionFailed: there is none, or one at another version than expected.
     """
     external_id = external_id.strip()
     if not external_id:
         raise NotFound()
     row = {**_row(values), "external_id": external_id}
-    may_create = not expected
+    # Such as stand there from before can still be replaced.
+    is_one_line = not any(unicodedata.category(character) in _CONTROLS for character in external_id)
+    may_create = not expected and is_one_line
     while True:
         made = _insert(row) if may_create else None
         if made is not None:
@@ -152,6 +157,8 @@ def upsert(
         # Where the row that was in the way has been deleted since, there is room for a new one.
         if customer is not None or not may_create:
             break
+    if customer is None and not is_one_line:
+        raise NotFound()
     if customer is None or (expected is not None and customer.version not in expected):
         raise PreconditionFailed()
     return _apply(customer, lambda _: {**values, "external_id": external_id}), False

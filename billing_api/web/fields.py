@@ -154,13 +154,11 @@ class Prose(Text):
     allowed = "Text"
 
 
-class Key(Text):
+class Key(OneLine):
     """A text by which another system knows something: blanks at its edges are no part of it, and are not kept."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        # What is nothing but blanks stays, to be refused as such.
-        text = value.strip() or value if isinstance(value, str) else value
-        return super()._deserialize(text, attr, data, **kwargs)
+        return super()._deserialize(value, attr, data, **kwargs).strip()
 
 
 class Choice(StrictField):

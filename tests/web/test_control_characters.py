@@ -1,5 +1,7 @@
 """Characters that cannot be seen have no place in a name; where they stand from before, they are in nobody's way."""
 
+from urllib.parse import quote
+
 import pytest
 
 from billing_api.embedded import Addresses
@@ -38,6 +40,20 @@ def test_it_cannot_be_written_again(tenant: Tenant, path: str) -> None:
         refused(answer, 422, "control-character")
         assert codes(answer) == {("/name", "control-character")}
     assert tenant.patch(path, {"name": "After"}).json["name"] == "After"
+
+
+def test_a_key_of_another_system_has_none_either(tenant: Tenant, path: str, addresses: Addresses) -> None:
+    """Plant the flaw by a `Key` that is any `Text`."""
+    for key in ("a\nb", "a\tb", "a\x1b", "\x85a", "a\u2028b"):
+        answer = tenant.post("/v1/customers", {"name": "x", "external_id": key})
+        refused(answer, 422, "control-character")
+        assert codes(answer) == {("/external_id", "control-character")}
+        refused(tenant.put(f"/v1/customers/by-external-id/{quote('b' + key)}c", {"name": "x"}), 404)
+    with connected(addresses.owner) as cursor:
+        cursor.execute("UPDATE customers SET external_id = %s WHERE id = %s", ["a\tb", path.rsplit("/", 1)[1]])
+    assert tenant.patch(path, {"phone": "2"}).json["external_id"] == "a\tb"
+    replaced = tenant.put("/v1/customers/by-external-id/a%09b", {"name": "After"})
+    assert (replaced.status_code, replaced.json["links"]["self"]) == (200, path)
 
 
 def test_a_text_for_people_has_as_many_lines_as_it_needs(tenant: Tenant) -> None:

@@ -27,6 +27,8 @@ from tests.spoilt import broken
 CLIENTS = 16
 PATIENCE_SECONDS = 60.0
 """So long a client asks again once nothing is killed any more; a service that is away for longer does not come back."""
+BETWEEN_SECONDS = 15.0
+"""So long it may take under load, on slow cores, until a worker that was started again has its first success."""
 PARTS, PART_CENTS = 4, 2975
 """A line of 4 x 25.00 at 19 %."""
 CUT = 0
@@ -106,6 +108,11 @@ class Journal:
                 is_over.set()
             for one in working:
                 one.result(2 * PATIENCE_SECONDS)
+
+    def demand_success(self, made: int) -> None:
+        """Wait, not for long, until more entries than those were acknowledged: what answers 503 until it is let alone
+        loses nothing, and serves nobody."""
+        assert eventually(lambda: self.seen[201] > made, BETWEEN_SECONDS), "nothing was acknowledged between two blows"
 
     def seconds_to_success(self, moment: float) -> float:
         """How long it took from this moment of the monotonic clock until somebody was told of a success."""

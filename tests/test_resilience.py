@@ -1,6 +1,7 @@
 """The running service while its database or its own processes fail: what is answered, and what is kept."""
 
 import contextlib
+import functools
 import hashlib
 import os
 import signal
@@ -127,12 +128,14 @@ def test_a_request_whose_commit_was_cut_off_is_not_run_again(
 def test_while_all_connections_are_ended_again_and_again_every_entry_has_its_one_effect(
     live: LiveService, app: Flask, addresses: Addresses, operate: Callable[..., list[tuple[int]]], seconds: int
 ) -> None:
-    """Plant the flaw by taking a lost connection for a fault of the program."""
+    """Plant the flaw by taking a lost connection for a fault of the program, or by answering every POST with 503."""
     journal, ended = Journal(live, [sign_up(app) for _ in range(3)]), 0
     with journal.load():
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
+            made = journal.seen[201]
             time.sleep(0.5)
+            journal.demand_success(made)
             ended += operate(TERMINATE)[0][0]
     print(f"{ended} connections ended in {seconds} s")
     assert ended > 0
@@ -190,6 +193,27 @@ def test_while_the_database_is_silent_every_request_is_answered_in_time(
     assert {status for status, _ in readiness} == {503}
     assert alive_s[-1] < 1, "liveness does not wait for the database"
     assert {live.insist("GET", "/v1/customers", None, tenant.headers).status for _ in range(20)} == {200}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("TEST_DATABASE_URL" in os.environ, reason="the server of others is not stopped")
+def test_what_was_refused_while_the_database_was_silent_is_done_once_by_its_retry(
+    live: LiveService, tenant: Tenant, addresses: Addresses
+) -> None:
+    """Plant the flaw by a process that remembers each answer under its key: every retry is the 503 again."""
+    keyed = {**tenant.headers, "Idempotency-Key": "retried"}
+    ask = functools.partial(live.send, "POST", "/v1/customers", {"name": "Once"}, keyed)
+    assert live.insist("GET", "/v1/customers", None, tenant.headers).json["data"] == []
+    with silenced(addresses):
+        refused = ask()
+    assert (refused.status, refused.json["code"]) == (503, "service-unavailable")
+    assert int(refused.headers["Retry-After"]) >= 1
+    made = live.insist("POST", "/v1/customers", {"name": "Once"}, keyed)
+    assert (made.status, made.headers.get("Idempotency-Replayed")) == (201, None)
+    again = ask()
+    assert (again.status, again.content, again.headers["Idempotency-Replayed"]) == (201, made.content, "true")
+    (customer,) = live.insist("GET", "/v1/customers", None, tenant.headers).json["data"]
+    assert customer == made.json
 
 
 @pytest.mark.parametrize("rest", [b"", b"Content-Length: 9\r\n\r\n", b"TRANSFER-ENCODING: chunked\r\n\r\n9\r\n"])

@@ -25,10 +25,15 @@ from billing_api.errors import Fault, Invalid
 from billing_api.web import cookies, credentials, grants
 from billing_api.web.api import Blueprint
 from billing_api.web.auth import public, requires
+from billing_api.web.components import header
 from billing_api.web.pagination import SortKey, page_of, paginate
+from billing_api.web.preconditions import etag, expected_version
 
 blueprint = Blueprint("auth", __name__, url_prefix="/v1", description="Sign up, log in, and keep a session alive.")
 
+Shown = tuple[dict[str, Any], int, dict[str, str]]
+
+TAGGED = {"ETag": header("ETag")}
 SORT_KEYS = {"created_at": SortKey(Session.created_at, dt.datetime.fromisoformat)}
 
 
@@ -99,25 +104,26 @@ def logout() -> None:
 
 @blueprint.route("/me")
 @requires()
-@blueprint.response(200, MeOutput())
-def me() -> dict[str, Any]:
+@blueprint.response(200, MeOutput(), headers=TAGGED)
+def me() -> Shown:
     """Read who I am
 
-    The user and the organization that the credential speaks for, and its scopes. `user` is null for an API key.
+    The user and the organization that the credential speaks for, and its scopes. `user` is null for an API key. The
+    ETag is that of the user, for `If-Match`: organization and scopes change without it, so that nothing answers 304.
     """
     return _me()
 
 
 @blueprint.route("/me", methods=["PATCH"])
-@requires(matches=False, refusals=(403,))
+@requires(refusals=(403,))
 @blueprint.edits(MeEdit())
-@blueprint.response(200, MeOutput())
-def rename(change: Callable[[User], dict[str, Any]]) -> dict[str, Any]:
+@blueprint.response(200, MeOutput(), headers=TAGGED)
+def rename(change: Callable[[User], dict[str, Any]]) -> Shown:
     """Change my name
 
-    Roles are given by others: `PATCH /v1/users/{id}`.
+    Roles are given by others: `PATCH /v1/users/{id}`. `If-Match` names the version of the user.
     """
-    service.rename(g.principal, change)
+    service.rename(g.principal, change, expected_version())
     return _me()
 
 
@@ -179,10 +185,10 @@ def end_session(session_id: uuid.UUID) -> None:
     sessions.end_own(g.principal, session_id)
 
 
-def _me() -> dict[str, Any]:
+def _me() -> Shown:
     principal = g.principal
     organization, user = service.spoken_for(principal)
-    return {
+    shown = {
         "user": user,
         "organization": organization,
         "scope": " ".join(sorted(principal.scopes)),
@@ -193,6 +199,9 @@ def _me() -> dict[str, Any]:
             "csrf_token": cookies.csrf_token(principal.session_id) if g.is_by_cookie else None,
         },
     }
+    # Of all this the user alone can be changed here, and it is one object under two addresses: what was read as
+    # `/v1/users/{id}` can be changed here under the tag that it had there.
+    return shown, 200, {"ETag": etag(user.version)} if user else {}
 
 
 def _terms(values: dict[str, Any]) -> Terms:

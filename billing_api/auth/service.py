@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -137,9 +137,11 @@ def request_reset(email: str, front_end: str | None) -> None:
     resets.request(by_email(email), front_end)
 
 
-def rename(principal: Principal, change: Callable[[User], Mapping[str, Any]]) -> User:
-    """Give the principal's own user another name. Raises NeedsPerson."""
-    user = find(User, sessions.person(principal), lock=True)
+def rename(
+    principal: Principal, change: Callable[[User], Mapping[str, Any]], expected: Collection[int] | None = None
+) -> User:
+    """Give the principal's own user another name. Raises NeedsPerson, PreconditionFailed."""
+    user = find(User, sessions.person(principal), lock=True, expected=expected)
     name = change(user)["name"]
     if name != user.name:
         user.name = name

@@ -39,7 +39,7 @@ def update(change: Callable[[Organization], dict[str, Any]]) -> Organization:
 
 
 @blueprint.route("/close", methods=["POST"])
-@requires("owners:write")
+@requires("owners:write", matches=True)
 @blueprint.arguments(CloseInput())
 @blueprint.response(200, OrganizationOutput())
 def close(body: dict[str, Any]) -> Organization:
@@ -49,4 +49,4 @@ def close(body: dict[str, Any]) -> Organization:
     closes it, and nothing more is recorded. All data stay for as long as the law wants them. Only the operator of the
     service can open it again.
     """
-    return service.close(body["name"])
+    return service.close(body["name"], expected_version())

@@ -122,14 +122,15 @@ def open_one() -> Organization:
     return organization
 
 
-def close(name: str) -> Organization:
+def close(name: str, expected: Collection[int] | None = None) -> Organization:
     """Close the organization: its sessions, logins and keys are refused from now on, and what was let in before but
     commits later is undone. Its data stay.
 
     Raises:
+        PreconditionFailed: it stands at another version than the expected ones.
         NameNotConfirmed: it is called otherwise.
     """
-    organization = current(lock=True)
+    organization = current(lock=True, expected=expected)
     if organization.name != name:
         fault = Fault("name-not-confirmed", "The organization has another name.", "/name")
         raise NameNotConfirmed(faults=[fault])

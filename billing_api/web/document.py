@@ -179,8 +179,9 @@ def _is_conditional(view: Callable[..., Any], method: str) -> bool:
 
 
 def _takes_if_match(view: Callable[..., Any], path: str, method: str) -> bool:
-    takes = getattr(view, "takes_if_match", False)
-    return bool(takes) and (method in {"PUT", "PATCH", "DELETE"} or (method == "POST" and "<" in path))
+    follows = method in {"PUT", "PATCH", "DELETE"} or (method == "POST" and "<" in path)
+    said: bool | None = getattr(view, "takes_if_match", False)
+    return follows if said is None else said
 
 
 def _stores_replies(view: Callable[..., Any], method: str) -> bool:

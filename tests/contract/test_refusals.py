@@ -7,7 +7,7 @@ from flask import Flask
 from billing_api.errors import tree
 from billing_api.web.fault_codes import FAULT_CODES
 from tests.contract.operations import Operation, document, lacking, operations
-from tests.contract.test_document import CHANGES, OF_OAUTH, WITHOUT_VERSION
+from tests.contract.test_document import CHANGES, OF_OAUTH, WITHOUT_VERSION, is_deed
 
 __all__ = ["document", "operations"]
 
@@ -82,7 +82,7 @@ def expected_refusals(one: Operation) -> set[int]:
     if "requestBody" in one.said:
         expected |= {413, 415, 422}
     if one.said.get("security") and one.path.startswith("/v1/") and one.path not in WITHOUT_VERSION:
-        if one.method in CHANGES or (one.method == "POST" and "{" in one.path):
+        if one.method in CHANGES or is_deed(one):
             expected |= {412, 428}
         if one.method in CHANGES | {"POST"} and "{" in one.path:
             expected |= {409}

@@ -174,6 +174,38 @@ def test_an_organization_may_demand_the_tag_of_every_change(tenant: Tenant) -> N
     assert tenant.post("/v1/invoices/preview", tenant.invoice_body()).status_code == 200
 
 
+def test_people_change_their_name_under_the_tag_of_their_user(tenant: Tenant) -> None:
+    """Plant the flaw by `matches=False` at `PATCH /v1/me`, or by leaving the version out of `rename`."""
+    colleagues_view = f"/v1/users/{tenant.user_id}"
+    tag = tenant.get("/v1/me").headers["ETag"]
+    assert tag == tag_of(tenant, colleagues_view)
+    refused(tenant.patch("/v1/me", {"name": "x"}, If_Match='"77"'), 412, "precondition-failed")
+    renamed = tenant.patch("/v1/me", {"name": "x"}, If_Match=tag)
+    assert renamed.headers["ETag"] == f'"{renamed.json["user"]["version"]}"' == tag_of(tenant, colleagues_view) != tag
+    refused(tenant.patch("/v1/me", {"name": "y"}, If_Match=tag), 412)
+    refused(tenant.patch(colleagues_view, {"name": "y"}, If_Match=tag), 412)
+    assert tenant.get("/v1/me").json["user"]["name"] == "x"
+
+
+def test_who_i_am_is_never_said_to_be_as_it_was(tenant: Tenant) -> None:
+    """The organization in it changes, and the tag is the user's. Plant the flaw by answering 304."""
+    answer = tenant.get("/v1/me", If_None_Match=tenant.get("/v1/me").headers["ETag"])
+    assert (answer.status_code, answer.json["user"]["version"]) == (200, 1)
+    key = tenant.post("/v1/api-keys", {"name": "x", "scopes": ["customers:read"]}).json["secret"]
+    assert "ETag" not in tenant.client.get("/v1/me", headers={"X-API-Key": key}).headers, "it has no user"
+
+
+def test_an_organization_is_closed_by_who_has_seen_its_last_version(tenant: Tenant) -> None:
+    """Plant the flaw by leaving the version out of `close`."""
+    path, body = "/v1/organization/close?dry_run=true", {"name": tenant.get("/v1/organization").json["name"]}
+    refused(tenant.post(path, body, If_Match='"77"'), 412, "precondition-failed")
+    assert tenant.patch("/v1/organization", {"require_if_match": True}).status_code == 200
+    refused(tenant.post(path, body), 428, "precondition-required")
+    refused(tenant.patch("/v1/me", {"name": "x"}), 428)
+    assert tenant.post(path, body, If_Match=tag_of(tenant, "/v1/organization")).status_code == 200
+    assert tenant.patch("/v1/me", {"name": "x"}, If_Match="*").status_code == 200
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_who_holds_the_version_is_told_so_without_a_body(tenant: Tenant, kind: str, method: str) -> None:

@@ -10,11 +10,15 @@ BillingError
 ├── Conflict              409  the state, or a uniqueness rule, forbids it
 ├── PreconditionFailed    412  the object changed since it was read
 ├── PayloadTooLarge       413
+├── AddressTooLong        414
 ├── UnsupportedMediaType  415
+├── ExpectationFailed     417
 ├── Invalid               422  well-formed, but breaks a rule
 ├── PreconditionRequired  428
 ├── TooManyRequests       429  only its leaves are raised
+├── HeadersTooLarge       431
 ├── InternalError         500
+├── TransferCodingUnknown 501
 └── Unavailable           503  the database is away, or will not take this now
 
 A leaf is born beside its rule: it names its `code` (kebab-case, unique) and `title`, and its docstring is the text
@@ -151,12 +155,28 @@ class PayloadTooLarge(BillingError):
         super().__init__(f"A body has at most {size} here, which is {limit:,} bytes.")
 
 
+class AddressTooLong(BillingError):
+    """The first line of the request is longer than 8,190 bytes. Send fewer or shorter filters."""
+
+    status = 414
+    code = "address-too-long"
+    title = "The address is too long"
+
+
 class UnsupportedMediaType(BillingError):
     """The body is of a type or encoding that is not read here. Send UTF-8 JSON as `application/json`."""
 
     status = 415
     code = "unsupported-media-type"
     title = "Unsupported media type"
+
+
+class ExpectationFailed(BillingError):
+    """The `Expect` header asks for something other than `100-continue`. Send the request without it."""
+
+    status = 417
+    code = "expectation-failed"
+    title = "The expectation cannot be met"
 
 
 class Invalid(BillingError):
@@ -183,6 +203,15 @@ class TooManyRequests(BillingError):
     status = 429
 
 
+class HeadersTooLarge(BillingError):
+    """The request has more than 100 headers, or one of more than 8,190 bytes. Leave out what is not for this service;
+    where it is cookies of other services under the same name, delete them."""
+
+    status = 431
+    code = "headers-too-large"
+    title = "The headers are too large"
+
+
 class InternalError(BillingError):
     """A fault of the service itself; nothing was kept. Try again later, with the same Idempotency-Key; if it stays,
     tell the operator the `request_id`, which finds it in the logs."""
@@ -190,6 +219,15 @@ class InternalError(BillingError):
     status = 500
     code = "internal-error"
     title = "Internal error"
+
+
+class TransferCodingUnknown(BillingError):
+    """The body comes in a `Transfer-Encoding` other than `chunked`. Send it as it is, with a `Content-Length`, or in
+    chunks."""
+
+    status = 501
+    code = "transfer-coding-unknown"
+    title = "This transfer coding is not known"
 
 
 class Unavailable(BillingError):

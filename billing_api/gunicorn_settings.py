@@ -15,13 +15,16 @@ from functools import partial
 
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
+from gunicorn.http import errors
+from gunicorn.http.message import Request
+from gunicorn.util import write_nonblock
 from gunicorn.workers.base import Worker
 from gunicorn.workers.gthread import TConn, ThreadWorker
 from prometheus_client.multiprocess import mark_process_dead
 
 from billing_api.database import forget_connections
 from billing_api.processes import die_with
-from billing_api.web import slow_doors
+from billing_api.web import slow_doors, unread
 from billing_api.web.observation import LibraryLines
 from config import ROOT, Config
 
@@ -31,6 +34,18 @@ _BPF_RETURN = 0x06
 _VITAL = (b"GET /health/live ", b"HEAD /health/live ")
 _BODY = re.compile(rb"\n(content-length|transfer-encoding)\s*:", re.IGNORECASE)
 _HEAD_BYTES = 8192
+
+_STATUS_BY_ERROR = {
+    errors.InvalidResponseHeader: 500,
+    errors.InvalidResponseHeaderName: 500,
+    errors.ConfigurationProblem: 500,
+    errors.LimitRequestLine: 414,
+    errors.ExpectationFailed: 417,
+    errors.LimitRequestHeaders: 431,
+    errors.UnsupportedTransferCoding: 501,
+    errors.ParseException: 400,
+}
+"""The first that fits; whatever is none of them is a fault of ours."""
 
 _config = Config.from_env(os.environ)
 
@@ -42,7 +57,8 @@ class PoliteWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     stop, and holds it open until its last request is done: who stands there waits, and is then reset.
 
     It also answers whether it lives when all of its threads are waiting for the database, gives no thread to a client
-    that has sent nothing yet, and lets those who log in wait for each other and for nobody else.
+    that has sent nothing yet, lets those who log in wait for each other and for nobody else, and refuses what it cannot
+    read in the form of all other refusals.
     """
 
     def init_process(self) -> None:
@@ -60,6 +76,20 @@ class PoliteWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self._hand_over(conn, self._slow)
         else:
             super().enqueue_req(conn)
+
+    def handle_request(self, req: Request, conn: TConn) -> bool:
+        stays: bool = super().handle_request(req, conn)
+        req.is_answered = True
+        return stays
+
+    def handle_error(self, req: Request | None, client: socket.socket, addr: object, exc: Exception) -> None:
+        """Refuse as the service itself does. What was answered already, and then turned out to be followed by no end of
+        its body, gets no second answer: whoever passes answers on would take it for that of the next request."""
+        if getattr(req, "is_answered", False):
+            return
+        status = next((code for kind, code in _STATUS_BY_ERROR.items() if isinstance(exc, kind)), 500)
+        with contextlib.suppress(OSError):
+            write_nonblock(client, unread.answer(status, exc))
 
     def _hand_over(self, conn: TConn, threads: ThreadPoolExecutor) -> None:
         done = threads.submit(self.handle, conn)

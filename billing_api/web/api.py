@@ -13,7 +13,7 @@ from flask import Flask, Response, g, request
 from flask_smorest.utils import get_appcontext
 from werkzeug.routing import BaseConverter
 
-from billing_api.web import compression, csv, document, errors
+from billing_api.web import compression, csv, document, errors, unread
 from billing_api.web.app import SAFE
 from billing_api.web.fields import Kept, Schema
 from billing_api.web.finishing import finished
@@ -75,8 +75,13 @@ class Api(flask_smorest.Api):  # type: ignore[misc]  # flask-smorest ships no ty
         return finished(self.spec.to_dict(), self.reached())
 
     def reached(self) -> dict[str, frozenset[str]]:
-        """The codes of the refusals that each operation can answer with, by itself or because the edge does."""
-        edge = [errors.answer, *(hook for hooks in self._app.before_request_funcs.values() for hook in hooks)]
+        """The codes of the refusals that each operation can answer with, by itself or because the edge, or the HTTP
+        server before it, does."""
+        edge = [
+            unread.answer,
+            errors.answer,
+            *(hook for hooks in self._app.before_request_funcs.values() for hook in hooks),
+        ]
         return reachable(
             {name: [view, *edge] for blueprint in self._described for name, view in blueprint.views.items()}
         )

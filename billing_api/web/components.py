@@ -45,7 +45,11 @@ PROBLEM = {
             "example": "validation-failed",
         },
         "detail": {"type": "string", "example": "1 fault in the body."},
-        "instance": {"type": "string", "description": "The path of the request.", "example": "/v1/invoices"},
+        "instance": {
+            "type": "string",
+            "description": "The path of the request; empty where it could not be read.",
+            "example": "/v1/invoices",
+        },
         "request_id": {"type": ["string", "null"], "example": "019a9c3e-6a34-7c22-9a58-3f7a4b1c2d3e"},
         "errors": {
             "type": "array",
@@ -195,15 +199,6 @@ PROBLEM_CODE = {
 
 NOT_MODIFIED = "The version that the client holds still stands."
 
-LINE_TOO_LONG = {
-    "description": "The address is longer than 8,190 bytes. The HTTP server answers this by itself.",
-    "content": {
-        "text/html": {
-            "schema": {"type": "string"},
-            "example": "<html><head><title>Request-URI Too Long</title></head>...</html>",
-        }
-    },
-}
 _NO_DAY = {"pointer": "/issue_date", "code": "not-a-date", "detail": "There is no such day."}
 _REQUIRED = {"pointer": "/lines/0/quantity", "code": "required", "detail": "This member is required."}
 _UNKNOWN = {"pointer": "/colour", "code": "unknown-member", "detail": "There is no such member here."}

@@ -107,8 +107,10 @@ def operation(resource: str, view: Callable[..., Any], path: str, method: str) -
     if _is_conditional(view, method):
         headers = {name: header(name) for name in ("X-Request-Id", "ETag", *_counted(path))}
         described["responses"]["304"] = {"description": components.NOT_MODIFIED, "headers": headers}
-    if _has_free_text(view, path):
-        described["responses"]["414"] = components.LINE_TOO_LONG
+    # The HTTP server itself refuses these, in the form of all refusals also where the view has another.
+    described["responses"] |= {
+        str(code): refusal(code) for code in ((414, 431) if _has_free_text(view, path) else (431,))
+    }
     for place, kind in (("json", "application/json"), ("form", FORM)):
         if place in _arguments(view):
             described["requestBody"] = {"content": {kind: _examples(_arguments(view)[place]["schema"])}}

@@ -103,7 +103,12 @@ def problem(error: BillingError) -> Response:
 
 
 def told(error: BillingError) -> dict[str, object]:
-    """The members of a problem (RFC 9457)."""
+    """The members of a problem (RFC 9457) about this request."""
+    return members_of(error, request.path, g.get("request_id"))
+
+
+def members_of(error: BillingError, instance: str, request_id: str | None) -> dict[str, object]:
+    """The members of a problem about the request with this path and id."""
     code, title, detail = _named(error)
     return {
         "type": f"/problems/{code}",
@@ -111,8 +116,8 @@ def told(error: BillingError) -> dict[str, object]:
         "status": error.status,
         "code": code,
         "detail": detail,
-        "instance": request.path,
-        "request_id": g.get("request_id"),
+        "instance": instance,
+        "request_id": request_id,
         **error.members,
         "errors": [_fault(fault) for fault in error.faults],
     }

@@ -17,7 +17,7 @@ _TRACE_PARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _PATCHES = f"{MERGE_PATCH}, application/json"
 _JSON = ["application/json"]
 
-_SECURITY = {
+SECURITY = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -84,7 +84,7 @@ def _dress(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.get("request_id", "")
     if request.url_rule and request.url_rule.rule in _patchable():
         response.headers["Accept-Patch"] = _PATCHES
-    for name, value in _SECURITY.items():
+    for name, value in SECURITY.items():
         response.headers.setdefault(name, value)
     if response.status_code in {204, 304}:
         # There is no content, so it is of no type; werkzeug would call it HTML.

@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import re
 import sys
 import time
 import traceback
@@ -25,9 +24,8 @@ durations = Histogram(
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 """Any other is counted as one: a client could make up a new one, and with it a new counter, for each request."""
 
-_QUOTES = re.compile(r"Invalid request from ip=[^ ]*: ([A-Za-z -]*).*", re.DOTALL)
-"""gunicorn tells which address sent what: any part of a request, be it a token or somebody's name."""
-_NAMES_TARGET = "Error handling request"
+_UNKNOWN = "unknown"
+"""The route of what has none."""
 
 log = structlog.get_logger()
 
@@ -71,7 +69,6 @@ class LibraryLines(logging.Handler):
                     structlog.stdlib.add_log_level,
                     structlog.stdlib.add_logger_name,
                     structlog.processors.TimeStamper(fmt="iso", utc=True),
-                    _without_the_clients_words,
                 ],
                 processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _place_of_exception, _RENDERER],
             )
@@ -84,6 +81,20 @@ class LibraryLines(logging.Handler):
         except Exception:
             line = _line({"event": "a record that cannot be written", "logger": record.name, "level": "error"})
         _StandardOutput().msg(line)
+
+
+def note_unread(status: int, request_id: str, error: Exception) -> None:
+    """Count a request that the HTTP server refused by itself, and write its line: when it began is not known, and what
+    the error quotes may be anything that somebody sent."""
+    # The thread still knows the request before this one.
+    structlog.contextvars.clear_contextvars()
+    requests.labels("other", _UNKNOWN, status).inc()
+    told = {"request_id": request_id, "trace_id": None, "exception": type(error).__name__}
+    if status == 500:
+        log.error("failure", at=place(error.__traceback__), **told)
+    log.info(
+        "request", method=None, route=_UNKNOWN, status=status, ms=None, organization_id=None, actor_id=None, **told
+    )
 
 
 def place(trace: TracebackType | None) -> list[str]:
@@ -117,16 +128,6 @@ def _place_of_exception(_logger: Any, _method: str, event: structlog.typing.Even
     return event
 
 
-def _without_the_clients_words(
-    _logger: Any, _method: str, event: structlog.typing.EventDict
-) -> structlog.typing.EventDict:
-    text = str(event["event"])
-    if quote := _QUOTES.fullmatch(text):
-        # It was refused before it had an id; the thread still knows that of the request before.
-        return {**event, "event": f"Invalid request: {quote[1].strip()}", "request_id": None, "trace_id": None}
-    return {**event, "event": _NAMES_TARGET} if text.startswith(_NAMES_TARGET) else event
-
-
 def _begin() -> None:
     g.began = time.perf_counter()
     # The thread still knows the request before this one.
@@ -137,7 +138,7 @@ def _end(response: Response) -> Response:
     seconds = time.perf_counter() - g.get("began", time.perf_counter())
     method = request.method if request.method in _METHODS else "other"
     # The rule and not the path: a path may hold somebody's external id.
-    route = request.url_rule.rule if request.url_rule else "unknown"
+    route = request.url_rule.rule if request.url_rule else _UNKNOWN
     requests.labels(method, route, response.status_code).inc()
     durations.labels(method, route).observe(seconds)
     principal = g.get("principal")

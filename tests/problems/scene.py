@@ -15,6 +15,7 @@ from werkzeug.test import TestResponse
 from billing_api.embedded import Addresses
 from config import Config
 from tests.factories import Tenant, line, sign_up
+from tests.live_service import LiveService
 
 _numbers = itertools.count(1)
 
@@ -29,6 +30,8 @@ class Scene:
     addresses: Addresses
     patch: pytest.MonkeyPatch
     folder: Path
+    served: Callable[[], LiveService]
+    """The service as it runs for real; started by the first who asks."""
 
     @property
     def client(self) -> FlaskClient:

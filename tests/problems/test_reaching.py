@@ -1,6 +1,9 @@
 """Every code of a problem or of a fault can be met, by a way that is written down, and its page says what to do."""
 
+import contextlib
+import functools
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from billing_api.web.components import codes
 from billing_api.web.fault_codes import FAULT_CODES
 from config import Config
 from tests.factories import Tenant, sign_up
+from tests.live_service import LiveService, serving
 from tests.problems import (
     of_documents,
     of_failures,
@@ -23,11 +27,12 @@ from tests.problems import (
     of_people,
     of_requests,
     of_resources,
+    of_the_wire,
 )
 from tests.problems.scene import Scene, Way
 from tests.web.refusals import problem_of
 
-ROOMS = (of_requests, of_members, of_documents, of_resources, of_money, of_people, of_failures)
+ROOMS = (of_requests, of_members, of_documents, of_resources, of_money, of_people, of_the_wire, of_failures)
 WAYS: dict[str, Way] = {code: way for room in ROOMS for code, way in room.WAYS.items()}
 OF_OAUTH = {"invalid-client", "invalid-scope", "unsupported-grant-type"}
 """Met at one door alone, which tells them in the form of RFC 6749."""
@@ -45,11 +50,28 @@ def shared(app: Flask) -> Tenant:
     return sign_up(app)
 
 
+@pytest.fixture(scope="module")
+def served(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], LiveService]]:
+    with contextlib.ExitStack() as stack:
+
+        @functools.cache
+        def start() -> LiveService:
+            return stack.enter_context(serving(config, tmp_path_factory.mktemp("served") / "log", WORKERS="1"))
+
+        yield start
+
+
 @pytest.fixture
 def scene(
-    app: Flask, shared: Tenant, config: Config, addresses: Addresses, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    app: Flask,
+    shared: Tenant,
+    config: Config,
+    addresses: Addresses,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    served: Callable[[], LiveService],
 ) -> Scene:
-    return Scene(app, shared, config, addresses, monkeypatch, tmp_path)
+    return Scene(app, shared, config, addresses, monkeypatch, tmp_path, served)
 
 
 @pytest.mark.parametrize("code", codes())

@@ -4,6 +4,7 @@ import contextlib
 import json
 import re
 import socket
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +12,13 @@ import pytest
 from flask import Flask
 
 from billing_api import MAX_BODY
+from billing_api.web.errors import PROBLEM_JSON
+from billing_api.web.headers import SECURITY
 from config import Config
 from tests.factories import PASSWORD, Tenant
 from tests.live_service import LiveService, serving
 from tests.service_processes import STARTED, eventually
+from tests.web.refusals import LEAKS, MEMBERS
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +34,11 @@ def live(config: Config, app: Flask, log: Path) -> Iterator[LiveService]:
 
 def exchange(live: LiveService, *pieces: bytes) -> tuple[int, dict[str, str], bytes]:
     """Send these bytes as they are and nothing more, and read one answer: its status, its headers, its body."""
-    first_lines, _, body = whole(live, *pieces).partition(b"\r\n\r\n")
+    return parsed(whole(live, *pieces))
+
+
+def parsed(received: bytes) -> tuple[int, dict[str, str], bytes]:
+    first_lines, _, body = received.partition(b"\r\n\r\n")
     first, *lines = first_lines.decode("latin-1").split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     return int(first.split()[1]), headers, body
@@ -93,6 +101,69 @@ def test_a_long_body_is_refused_by_its_length_before_it_is_sent(live: LiveServic
     assert (status, headers["content-type"]) == (413, "application/problem+json"), body
 
 
+UNREADABLE = {
+    "two types": (["Content-Type: text/plain"], 400, "unreadable-request"),
+    "a control character": (["X: a\x01b"], 400, "unreadable-request"),
+    "a length and chunks": (["Content-Length: 5", CHUNKED], 400, "unreadable-request"),
+    "another coding": (["Transfer-Encoding: x"], 501, "transfer-coding-unknown"),
+    "a header of 9 kB": ([f"X: {'x' * 9000}"], 431, "headers-too-large"),
+    "headers of 1 MB": ([f"X: {'x' * 1_000_000}"], 431, "headers-too-large"),
+    "150 headers": ([f"X{n}: x" for n in range(150)], 431, "headers-too-large"),
+    "an expectation": (["Expect: wonders"], 417, "expectation-failed"),
+}
+
+
+@pytest.mark.parametrize("case", UNREADABLE)
+def test_what_the_server_refuses_by_itself_is_a_problem_like_any_other(
+    live: LiveService, tenant: Tenant, log: Path, case: str
+) -> None:
+    """Plant the flaw by taking `handle_error` out of the worker, or `note_unread` out of its answer."""
+    lines, status, code = UNREADABLE[case]
+    ids = {refused_by_server(live, status, code, head(tenant, *lines, "X-Request-Id: mine")) for _ in range(2)}
+    assert len(ids) == 2
+    assert {uuid.UUID(id).version for id in ids} == {7}
+    assert eventually(lambda: all(id in log.read_text() for id in ids))
+    for line in log.read_text().partition(STARTED)[2].strip().split("\n"):
+        event = json.loads(line)
+        if event["request_id"] in ids:
+            assert (event["event"], event["route"], event["status"]) == ("request", "unknown", status)
+        assert "xxxx" not in line
+
+
+def test_an_address_that_is_too_long_is_a_problem_like_any_other(live: LiveService, tenant: Tenant) -> None:
+    long = head(tenant, method="GET", path=f"/v1/customers?q={'x' * 9000}")
+    refused_by_server(live, 414, "address-too-long", long)
+    refused_by_server(live, 400, "unreadable-request", b"what is this\r\n\r\n")
+    refused_by_server(live, 400, "unreadable-request", b"\x16\x03\x01 TLS\r\n\r\n")
+
+
+def refused_by_server(live: LiveService, status: int, code: str, content: bytes) -> str:
+    """The id of the one answer to these bytes, which is whole, safe in a browser, and the end of its connection."""
+    received = whole(live, content)
+    assert received.count(b"HTTP/1.1 ") == 1, received
+    answered, headers, body = parsed(received)
+    problem = json.loads(body)
+    assert (answered, headers["content-type"]) == (status, PROBLEM_JSON), received
+    assert (problem["status"], problem["code"], problem["type"]) == (status, code, f"/problems/{code}")
+    assert problem.keys() == MEMBERS
+    assert problem["request_id"] == headers["x-request-id"]
+    assert (problem["instance"], problem["errors"]) == ("", [])
+    assert headers.items() >= {name.lower(): value for name, value in SECURITY.items()}.items()
+    assert (headers["connection"], int(headers["content-length"])) == ("close", len(body))
+    assert {"date", "x-content-type-options"} <= headers.keys()
+    assert not LEAKS.search(received.decode())
+    id: str = problem["request_id"]
+    return id
+
+
+def test_behind_an_answer_to_a_body_that_nobody_read_there_is_no_second_one(live: LiveService, tenant: Tenant) -> None:
+    """A GET is answered without a look at its body, which then turns out to have no end. Plant the flaw by refusing
+    what is answered."""
+    fixed = ["GET /v1/me HTTP/1.1", "Host: localhost", f"Authorization: Bearer {tenant.access_token}", CHUNKED, "", ""]
+    received = whole(live, "\r\n".join(fixed).encode() + b"zz\r\nGET /v1/me HTTP/1.1\r\n\r\n")
+    assert re.findall(rb"HTTP/1\.1 (\d{3})", received) == [b"200"], received
+
+
 @pytest.mark.parametrize(
     "lines",
     [
@@ -111,8 +182,8 @@ def test_ambiguous_framing_is_never_a_success_and_never_a_5xx_of_ours(
     live: LiveService, tenant: Tenant, lines: list[str]
 ) -> None:
     """gunicorn refuses what it cannot read before the application sees it; an unknown transfer coding is its 501."""
-    status, _, _ = exchange(live, head(tenant, *lines), b"5\r\nhello\r\n0\r\n\r\n")
-    assert status in {400, 501}
+    status, headers, _ = exchange(live, head(tenant, *lines), b"5\r\nhello\r\n0\r\n\r\n")
+    assert (status in {400, 501}, headers["content-type"]) == (True, PROBLEM_JSON)
 
 
 ONE = b'{"name": "smuggled"}'

@@ -18,6 +18,7 @@ from config import Config
 from tests.factories import PASSWORD, Tenant
 from tests.live_service import LiveService, serving
 from tests.service_processes import STARTED, eventually
+from tests.web.framing import AMBIGUOUS, CHUNKED, answered, chunked, head, volley
 from tests.web.refusals import LEAKS, MEMBERS
 
 
@@ -59,19 +60,6 @@ def whole(live: LiveService, *pieces: bytes) -> bytes:
             while chunk := connection.recv(65536):
                 received += chunk
     return received
-
-
-def head(tenant: Tenant, *lines: str, method: str = "POST", path: str = "/v1/customers") -> bytes:
-    fixed = [f"{method} {path} HTTP/1.1", "Host: localhost", "Connection: close"]
-    own = [f"Authorization: Bearer {tenant.access_token}", "Content-Type: application/json"]
-    return "\r\n".join([*fixed, *own, *lines, "", ""]).encode("latin-1")
-
-
-def chunked(*chunks: bytes) -> bytes:
-    return b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n"
-
-
-CHUNKED = "Transfer-Encoding: chunked"
 
 
 def test_a_body_in_chunks_is_read(live: LiveService, tenant: Tenant) -> None:
@@ -186,54 +174,13 @@ def test_ambiguous_framing_is_never_a_success_and_never_a_5xx_of_ours(
     assert (status in {400, 501}, headers["content-type"]) == (True, PROBLEM_JSON)
 
 
-ONE = b'{"name": "smuggled"}'
-FRAMED = f"Content-Length: {len(ONE)}"
-AMBIGUOUS = {
-    "both, and the length holds": ([FRAMED, CHUNKED], ONE),
-    "both, and the chunks hold": (["Content-Length: 5", CHUNKED], chunked(ONE)),
-    "both, the chunks first": ([CHUNKED, "Content-Length: 5"], chunked(ONE)),
-    "two lengths": (["Content-Length: 0", FRAMED], ONE),
-    "two lengths in a list": ([f"Content-Length: 0, {len(ONE)}"], ONE),
-    "a length with a sign": ([f"Content-Length: +{len(ONE)}"], ONE),
-    "a length with a line under it": (["Content-Length: 2_0"], ONE),
-    "a length in another base": (["Content-Length: 0x14"], ONE),
-    "a length in other digits": (["Content-Length: \u00b2"], ONE),
-    "a blank behind a name": (["Transfer-Encoding : chunked"], chunked(ONE)),
-    "a length with a blank behind its name": (["Content-Length : 20"], ONE),
-    "a folded line": (["Transfer-Encoding:", " chunked"], chunked(ONE)),
-    "chunked twice": ([CHUNKED, CHUNKED], chunked(ONE)),
-    "chunked, then none": ([CHUNKED, "Transfer-Encoding: identity"], chunked(ONE)),
-    "chunked, then another": (["Transfer-Encoding: chunked, gzip"], chunked(ONE)),
-    "nearly chunked": (["Transfer-Encoding: xchunked"], chunked(ONE)),
-    "chunked behind a sign": (["Transfer-Encoding: \x0bchunked"], chunked(ONE)),
-    "a line that ends in half": ([f"X: x\rContent-Length: {len(ONE)}"], ONE),
-    "a size with a sign": ([CHUNKED], b"+14\r\n" + ONE + b"\r\n0\r\n\r\n"),
-    "a size in another base": ([CHUNKED], b"0x14\r\n" + ONE + b"\r\n0\r\n\r\n"),
-    "a size with a line under it": ([CHUNKED], b"1_4\r\n" + ONE + b"\r\n0\r\n\r\n"),
-    "a size that is no size": ([CHUNKED], b"\r\n" + ONE + b"\r\n0\r\n\r\n"),
-    "a chunk longer than its size": ([CHUNKED], b"13\r\n" + ONE + b"\r\n0\r\n\r\n"),
-}
-"""Headers and bodies whose end a proxy may see elsewhere than we do."""
-
-
 @pytest.mark.parametrize("case", AMBIGUOUS)
 def test_behind_a_body_of_which_nobody_knows_the_end_no_second_request_is_heard(
     live: LiveService, tenant: Tenant, case: str
 ) -> None:
     """On a connection that stays open. Plant the flaw by gunicorn's `permit_obsolete_folding`."""
-    lines, body = AMBIGUOUS[case]
-    own = [f"Authorization: Bearer {tenant.access_token}", "Content-Type: application/json"]
-    first = "\r\n".join(["POST /v1/customers HTTP/1.1", "Host: localhost", *own, *lines, "", ""]).encode("latin-1")
-    second = "\r\n".join(["GET /v1/me HTTP/1.1", "Host: localhost", own[0], "", ""]).encode()
-    with socket.create_connection(("127.0.0.1", live.port), timeout=10) as connection:
-        received = b""
-        with contextlib.suppress(ConnectionResetError, BrokenPipeError):
-            connection.sendall(first + body + second)
-            connection.shutdown(socket.SHUT_WR)
-            while chunk := connection.recv(65536):
-                received += chunk
-    answered = re.findall(rb"HTTP/1\.1 (\d{3})", received)
-    assert answered in ([b"400"], [b"501"]), received
+    received = volley(live.port, tenant, case)
+    assert answered(received) in ([400], [501]), received
     assert tenant.get("/v1/customers").json["data"] == []
 
 

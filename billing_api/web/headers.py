@@ -27,13 +27,13 @@ SECURITY = {
 }
 _ALLOWED_HEADERS = (
     "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-API-Key, X-CSRF-Token, X-Request-Id, "
-    "traceparent"
+    "traceparent, tracestate"
 )
 _EXPOSED_HEADERS = (
-    "Accept-Patch, Dry-Run, ETag, Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, "
-    "WWW-Authenticate, X-Request-Id"
+    "Accept-Patch, Allow, Dry-Run, ETag, Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, "
+    "Retry-After, WWW-Authenticate, X-Request-Id"
 )
-"""All that the OpenAPI document names."""
+"""All that the OpenAPI document names, and `Allow`, of methods that it does not name."""
 
 
 def init_app(app: Flask) -> None:
@@ -60,8 +60,9 @@ def _look() -> Response | None:
             "This host is not served here.",
             faults=[Fault("unknown-host", "This host is not served here.", parameter="Host")],
         )
-    if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
-        return Response(status=204)
+    if request.method == "OPTIONS":
+        # The answer is in its headers, so that there is no form of it to ask for.
+        return Response(status=204) if "Access-Control-Request-Method" in request.headers else None
     offered = _offered()
     if request.path.startswith("/v1/") and csv.accepted(request, offered) is None and not _names_problems():
         raise NotAcceptable(f"This address answers in {' and '.join(offered)}.")

@@ -149,7 +149,15 @@ def test_a_preflight_needs_no_credential_and_admits_all_that_the_document_asks_f
     credentials = {scheme["name"] for scheme in schemes if scheme.get("in") == "header"}
     for one in operations:
         asked = {name for name, given in one.parameters().items() if given["in"] == "header"}
-        asked |= {"Authorization", "Content-Type", "X-Request-Id", "X-CSRF-Token", "traceparent", *credentials}
+        asked |= {
+            "Authorization",
+            "Content-Type",
+            "X-Request-Id",
+            "X-CSRF-Token",
+            "traceparent",
+            "tracestate",
+            *credentials,
+        }
         headers = {
             "Origin": ORIGIN,
             "Accept": "*/*",
@@ -168,7 +176,15 @@ def test_a_preflight_needs_no_credential_and_admits_all_that_the_document_asks_f
 
 def test_a_page_may_read_every_header_that_the_document_names(tenant: Tenant, document: dict[str, Any]) -> None:
     exposed = set(tenant.get("/v1/me", Origin=ORIGIN).headers["Access-Control-Expose-Headers"].split(", "))
-    assert exposed == document["components"]["headers"].keys()
+    assert exposed == document["components"]["headers"].keys() | {"Allow"}
+
+
+def test_what_an_address_allows_is_told_whatever_is_accepted(tenant: Tenant) -> None:
+    """Plant the flaw by negotiating the form of an answer that has none."""
+    for accept in ("text/html", "application/json", "*/*"):
+        answer = tenant.call("OPTIONS", "/v1/customers", Accept=accept, Origin=ORIGIN)
+        assert (answer.status_code, answer.data) == (204, b"")
+        assert {"GET", "POST", "OPTIONS"} <= set(answer.headers["Allow"].split(", "))
 
 
 def test_accept_patch_is_told_where_patches_are_taken(tenant: Tenant) -> None:

@@ -181,7 +181,14 @@ def problem(code: str) -> Response:
     if found is None:
         raise NotFound()
     if request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json":
-        return jsonify({name: found[name] for name in ("code", "title", "status", "detail")})
+        answer = jsonify({name: found[name] for name in ("code", "title", "status", "detail")})
+    else:
+        answer = _page(found)
+    answer.vary.add("Accept")
+    return answer
+
+
+def _page(found: dict[str, Any]) -> Response:
     shown = {name: html.escape(str(value)) for name, value in found.items()}
     answer = Response(
         _PAGE.format(**{**shown, "detail": _CODE.sub(r"<code>\1</code>", shown["detail"])}), mimetype="text/html"

@@ -58,6 +58,7 @@ def test_a_refusal_that_keeps_what_it_wrote_is_one_of_these(app: Flask) -> None:
 
 
 def test_each_code_has_a_page_for_people_and_for_programs(app: Flask, client: FlaskClient) -> None:
+    """Plant the flaw by not saying that the answer varies: a cache would show a program the page."""
     for kind in kinds():
         path = f"/problems/{kind.code}"
         page = client.get(path, headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
@@ -67,6 +68,7 @@ def test_each_code_has_a_page_for_people_and_for_programs(app: Flask, client: Fl
         assert (known.status_code, known.mimetype) == (200, "application/json")
         assert (known.json["code"], known.json["title"], known.json["status"]) == (kind.code, kind.title, kind.status)
         assert len(known.json["detail"]) > 30, kind
+        assert all({"Accept", "Origin"} == set(answer.vary) for answer in (page, known)), kind
         assert not LEAKS.search(known.text), kind
 
 

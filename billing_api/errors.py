@@ -135,7 +135,8 @@ class Conflict(BillingError):
 
 class PreconditionFailed(BillingError):
     """The object has changed since the version named in `If-Match`: read it again, merge, and send the new ETag. Or it
-    is there although `If-None-Match: *` asked that it be not, or not there although `If-Match: *` asked that it be."""
+    is there, or at that very version, although `If-None-Match` asked that it be not, or not there although
+    `If-Match: *` asked that it be."""
 
     status = 412
     code = "precondition-failed"

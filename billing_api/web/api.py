@@ -235,8 +235,8 @@ def _sparing(view: View, schema: Any) -> View:
         result = view(*args, **kwargs)
         if request.method not in SAFE or "include" in request.args:
             return result
-        tag = etag(schema.fields["version"].get_value(result, "version"))
-        return Response(status=304, headers={"ETag": tag}) if is_known(tag) else result
+        version = schema.fields["version"].get_value(result, "version")
+        return Response(status=304, headers={"ETag": etag(version)}) if is_known(version) else result
 
     return sparing
 

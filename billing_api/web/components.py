@@ -138,6 +138,7 @@ OF_LIMITS = ("RateLimit-Policy", "RateLimit")
 _ALWAYS = {("WWW-Authenticate", 401), ("Retry-After", 429), ("Retry-After", 503)}
 """Headers that an answer with this status never lacks."""
 
+_TAGS = {"type": "string", "pattern": r'^(\*|(W/)?"[!#-~]{0,64}"( ?, ?(W/)?"[!#-~]{0,64}")*)$'}
 PARAMETERS: dict[str, dict[str, Any]] = {
     "IdempotencyKey": {
         "name": "Idempotency-Key",
@@ -152,19 +153,22 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "name": "If-Match",
         "in": "header",
         "description": "The ETag of the version to change, several, or `*` for any; 412 when it has changed since.",
-        "schema": {"type": "string", "pattern": r'^(\*|(W/)?"[!#-~]{0,64}"( ?, ?(W/)?"[!#-~]{0,64}")*)$'},
+        "schema": _TAGS,
     },
     "IfNoneMatch": {
         "name": "If-None-Match",
         "in": "header",
         "description": 'The ETag of the version that you hold, such as `"1"`; 304 when it still stands.',
-        "schema": {"type": "string"},
+        "schema": _TAGS,
     },
     "IfNoneExists": {
         "name": "If-None-Match",
         "in": "header",
-        "description": "`*`: create, and answer 412 when it exists already. Needs no `If-Match` beside it.",
-        "schema": {"type": "string"},
+        "description": (
+            "`*`: create, and answer 412 when it exists already; needs no `If-Match` beside it. An ETag: 412 when it "
+            "is at this version."
+        ),
+        "schema": _TAGS,
     },
     "DryRun": {
         "name": "dry_run",

@@ -102,6 +102,23 @@ def test_who_asks_that_there_be_none_changes_nothing(tenant: Tenant, kind: str) 
     assert tenant.get(path).json == before
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_who_asks_that_it_be_at_no_such_version_changes_no_such_version(tenant: Tenant, kind: str) -> None:
+    """RFC 9110, section 13.1.2; there a weak tag is as good. Plant the flaw by looking for `*` alone."""
+    path = place_of(tenant, kind)
+    tag = tag_of(tenant, path)
+    for held in (tag, f"W/{tag}", f'"x", {tag}'):
+        refused(change(tenant, path, If_None_Match=held), 412, "precondition-failed")
+        refused(change(tenant, path, If_None_Match=held, If_Match="*"), 412)
+        refused(change(tenant, path, If_None_Match=held, If_Match=tag), 412)
+        if kind != "organization":
+            refused(tenant.delete(path, If_None_Match=held), 412)
+    assert tag_of(tenant, path) == tag
+    assert change(tenant, path, If_None_Match='"99", "x"').status_code == 200
+    assert change(tenant, path, If_None_Match=tag, If_Match="*").status_code == 200
+    assert change(tenant, path, If_None_Match=tag, If_Match=tag_of(tenant, path)).status_code == 200
+
+
 @pytest.mark.parametrize("tag", STALE)
 def test_what_no_version_is_named_by_never_matches(tenant: Tenant, tag: str) -> None:
     path = place_of(tenant, "customer")
@@ -111,10 +128,14 @@ def test_what_no_version_is_named_by_never_matches(tenant: Tenant, tag: str) -> 
 
 @pytest.mark.parametrize("header", NO_TAG)
 def test_what_is_no_tag_is_400(tenant: Tenant, header: str) -> None:
+    """Plant the flaw by taking for a tag whatever looks like one somewhere."""
     path = place_of(tenant, "customer")
-    answer = change(tenant, path, If_Match=header)
-    refused(answer, 400, "wrong-format")
-    assert codes(answer) == {("If-Match", "wrong-format")}
+    for name in ("If_Match", "If_None_Match"):
+        refusals = [change(tenant, path, **{name: header})]
+        refusals += [tenant.get(path, If_None_Match=header)] if name == "If_None_Match" else []
+        for answer in refusals:
+            refused(answer, 400, "wrong-format")
+            assert codes(answer) == {(name.replace("_", "-"), "wrong-format")}
     assert tenant.get(path).json["version"] == 1
 
 
@@ -150,8 +171,11 @@ def test_a_draft_is_issued_by_who_has_seen_its_last_version(tenant: Tenant) -> N
 
 def test_an_upsert_looks_at_the_tag_of_what_is_there(tenant: Tenant) -> None:
     path = "/v1/customers/by-external-id/a"
-    assert tenant.put(path, {"name": "x"}).status_code == 201
+    for wanted in ("*", '"1"'):
+        refused(tenant.put(path, {"name": "x"}, If_None_Match='"1"', If_Match=wanted), 412)
+    assert tenant.put(path, {"name": "x"}, If_None_Match='"1"').status_code == 201
     refused(tenant.put(path, {"name": "y"}, If_Match='"7"'), 412)
+    refused(tenant.put(path, {"name": "y"}, If_None_Match='"1"'), 412)
     assert tenant.put(path, {"name": "y"}, If_Match='"1"').headers["ETag"] == '"2"'
 
 
@@ -218,7 +242,7 @@ def test_who_holds_the_version_is_told_so_without_a_body(tenant: Tenant, kind: s
         assert answer.headers["X-Request-Id"]
         assert "Origin" in answer.headers["Vary"]
         assert "Content-Type" not in answer.headers
-    for unknown in ('"x"', '"99"', tag.strip('"'), "", "x", f'"{tag[1:-1]}9"'):
+    for unknown in ('"x"', '"99"', f'"{tag[1:-1]}9"', '"", W/"x"'):
         answer = tenant.call(method, path, If_None_Match=unknown)
         assert answer.status_code == 200, unknown
         assert answer.headers["ETag"] == tag

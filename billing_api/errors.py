@@ -214,8 +214,9 @@ class HeadersTooLarge(BillingError):
 
 
 class InternalError(BillingError):
-    """A fault of the service itself; nothing was kept. Try again later, with the same Idempotency-Key; if it stays,
-    tell the operator the `request_id`, which finds it in the logs."""
+    """A fault of the service itself. Nothing was kept, unless it came to pass after all was done. Try again later, with
+    the same Idempotency-Key, which gives the first reply where there is one; without a key read first what stands
+    there. If it stays, tell the operator the `request_id`, which finds it in the logs."""
 
     status = 500
     code = "internal-error"
@@ -232,8 +233,9 @@ class TransferCodingUnknown(BillingError):
 
 
 class Unavailable(BillingError):
-    """The service cannot reach its database, or may not write to it just now. Nothing was kept; try again after
-    `Retry-After` seconds, with the same Idempotency-Key."""
+    """The service cannot reach its database, or may not write to it just now. Nothing was kept, unless `detail` says
+    that this is not known: then the answer of the database was lost. Try again after `Retry-After` seconds, with the
+    same Idempotency-Key, which gives the first reply where there is one; without a key read first what stands there."""
 
     status = 503
     code = "service-unavailable"

@@ -25,7 +25,7 @@ class Met:
         """What was met and is not named; each with its operation."""
         named, known = self.app.extensions["api"].reached(), {kind.code for kind in tree()}
         return [
-            f"{operation} answers with {code}, which `web.reachable` does not find"
+            f"{operation} answers with {code}, which neither `web.reachable` nor `web.declared` finds"
             for operation, code in sorted(self._met)
             if operation in named and code in known - named[operation]
         ]

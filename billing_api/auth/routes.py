@@ -8,7 +8,7 @@ from typing import Any
 from flask import current_app, g
 
 from billing_api.auth import refresh_tokens, service, sessions
-from billing_api.auth.models import Session, User
+from billing_api.auth.models import EmailRegistered, Session, User
 from billing_api.auth.schemas import (
     GrantOutput,
     LoginInput,
@@ -26,6 +26,7 @@ from billing_api.web import cookies, credentials, grants
 from billing_api.web.api import Blueprint
 from billing_api.web.auth import public, requires
 from billing_api.web.components import header
+from billing_api.web.cookies import CsrfTokenMismatch
 from billing_api.web.pagination import SortKey, page_of, paginate
 from billing_api.web.preconditions import etag, expected_version
 
@@ -38,7 +39,7 @@ SORT_KEYS = {"created_at": SortKey(Session.created_at, dt.datetime.fromisoformat
 
 
 @blueprint.route("/auth/sign-up", methods=["POST"])
-@public(403, 409)
+@public(403, EmailRegistered)
 @blueprint.arguments(SignUpInput())
 @blueprint.response(201, GrantOutput())
 def sign_up(values: dict[str, Any]) -> Any:
@@ -69,7 +70,7 @@ def login(values: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.route("/auth/refresh", methods=["POST"])
-@public(401, 403)
+@public(401, CsrfTokenMismatch)
 @blueprint.arguments(RefreshInput())
 @blueprint.response(200, GrantOutput())
 def refresh(values: dict[str, Any]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ blueprint = Blueprint(
     __name__,
     url_prefix="/v1",
     description="What is taken back of invoices, exact to the cent in any order.",
+    changes_issued=True,
 )
 
 SORT_KEYS = {

@@ -21,7 +21,11 @@ from billing_api.web.preconditions import expected_version
 from billing_api.web.references import refer
 
 blueprint = Blueprint(
-    "invoices", __name__, url_prefix="/v1/invoices", description="From a draft to a numbered, immutable document."
+    "invoices",
+    __name__,
+    url_prefix="/v1/invoices",
+    description="From a draft to a numbered, immutable document.",
+    changes_issued=True,
 )
 
 refer("invoice", Invoice)

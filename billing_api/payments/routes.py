@@ -28,7 +28,11 @@ from billing_api.web.pagination import SortKey, page_of, paginate
 from billing_api.web.preconditions import expected_version
 
 blueprint = Blueprint(
-    "payments", __name__, url_prefix="/v1", description="Money that comes in, is applied to invoices, and goes back."
+    "payments",
+    __name__,
+    url_prefix="/v1",
+    description="Money that comes in, is applied to invoices, and goes back.",
+    changes_issued=True,
 )
 
 PAYMENT_SORT_KEYS = {

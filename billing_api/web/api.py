@@ -13,8 +13,9 @@ from flask import Flask, Response, g, request
 from flask_smorest.utils import get_appcontext
 from werkzeug.routing import BaseConverter
 
-from billing_api.web import compression, csv, document, errors, unread
+from billing_api.web import compression, csv, document
 from billing_api.web.app import SAFE
+from billing_api.web.declared import Door, told
 from billing_api.web.fields import Kept, Schema
 from billing_api.web.finishing import finished
 from billing_api.web.parser import StrictParser, check_query, invalid
@@ -75,16 +76,10 @@ class Api(flask_smorest.Api):  # type: ignore[misc]  # flask-smorest ships no ty
         return finished(self.spec.to_dict(), self.reached())
 
     def reached(self) -> dict[str, frozenset[str]]:
-        """The codes of the refusals that each operation can answer with, by itself or because the edge, or the HTTP
-        server before it, does."""
-        edge = [
-            unread.answer,
-            errors.answer,
-            *(hook for hooks in self._app.before_request_funcs.values() for hook in hooks),
-        ]
-        return reachable(
-            {name: [view, *edge] for blueprint in self._described for name, view in blueprint.views.items()}
-        )
+        """The codes of the refusals that each operation can answer with, by itself or because the edge does."""
+        doors = {name: door for blueprint in self._described for name, door in blueprint.doors.items()}
+        read = reachable({name: door.view for name, door in doors.items()})
+        return {name: told(door, read[name]) for name, door in doors.items()}
 
     def _register_error_handlers(self) -> None:
         # web.errors answers every exception; smorest's own shape would stand beside it.
@@ -97,9 +92,13 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest
 
     ARGUMENTS_PARSER = StrictParser()
 
-    def __init__(self, name: str, import_name: str, *, description: str, **kwargs: Any) -> None:
+    def __init__(
+        self, name: str, import_name: str, *, description: str, changes_issued: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(name, import_name, description=description, **kwargs)
-        self.views: dict[str, View] = {}
+        self.changes_issued = changes_issued
+        """Whether its writes are to documents that the database keeps as they were issued."""
+        self.doors: dict[str, Door] = {}
         self._prepare_doc_cbks.append(self._prepare_edge_doc)
 
     def route(self, rule: str, *, largest_body: int | None = None, **options: Any) -> Callable[[View], View]:
@@ -126,8 +125,8 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest
                 return view(*args, **kwargs)
 
             described = {"edge": document.operation(self.name, view, path, method)}
-            self.views[described["edge"]["operationId"]] = strict
             strict._apidoc = {**getattr(view, "_apidoc", {}), **described}  # type: ignore[attr-defined]  # smorest's own
+            self.doors[described["edge"]["operationId"]] = Door(strict, path, method, self.changes_issued)
             register(rule, **options)(strict)
             return strict
 

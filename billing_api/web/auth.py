@@ -8,13 +8,13 @@ from flask import g, request
 
 from billing_api import database
 from billing_api.domain.access import NO_ROLE, SCOPES, Principal, role_of
-from billing_api.errors import BillingError, Forbidden
+from billing_api.errors import BillingError
 from billing_api.unit_of_work import Actor, unit
 from billing_api.web import rate_limits
 from billing_api.web.app import SAFE
 from billing_api.web.credentials import authenticate
 from billing_api.web.idempotency import once
-from billing_api.web.reach import insist
+from billing_api.web.reach import InsufficientScope, SecondFactorEnrolmentRequired, insist
 
 View = Callable[..., Any]
 
@@ -49,8 +49,9 @@ def requires(
     return decorator
 
 
-def public(*refusals: int) -> Callable[[View], View]:
-    """Open a view to everybody, and name the refusals that it knows. Said aloud, so that no door is left open."""
+def public(*refusals: int | type[BillingError]) -> Callable[[View], View]:
+    """Open a view to everybody, and name the refusals that it knows: their statuses, or themselves where nothing that
+    the view calls names them. Said aloud, so that no door is left open."""
 
     def decorator(view: View) -> View:
         return _marked(view, is_public=True, refusals=refusals)
@@ -70,7 +71,7 @@ def admit(principal: Principal, *scopes: str, asks_first: bool = True) -> None:
     database.enter(principal.organization_id, actor, guard=_assertion(principal))
     try:
         insist(principal, scopes)
-    except Forbidden:
+    except (InsufficientScope, SecondFactorEnrolmentRequired):
         database.announce()
         raise
     if request.method not in SAFE and asks_first:

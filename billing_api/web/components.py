@@ -1,6 +1,6 @@
 """What many operations of the OpenAPI document share: the problem, the headers, the parameters of the edge."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from billing_api.errors import tree
@@ -207,11 +207,13 @@ _NO_DAY = {"pointer": "/issue_date", "code": "not-a-date", "detail": "There is n
 _REQUIRED = {"pointer": "/lines/0/quantity", "code": "required", "detail": "This member is required."}
 _UNKNOWN = {"pointer": "/colour", "code": "unknown-member", "detail": "There is no such member here."}
 _LIMIT = {"parameter": "limit", "code": "out-of-range", "detail": "Between 1 and 100."}
+_COLOUR = {"parameter": "colour", "code": "unknown-parameter", "detail": "There is no such parameter here."}
 _SELLER = {"pointer": "/seller/legal_name", "code": "required", "detail": "Give the organization its legal_name."}
 _EXAMPLES: dict[int, dict[str, tuple[str, list[dict[str, str]]]]] = {
     400: {
         "malformed-request": ("The body is not JSON: line 3, column 17.", []),
         "out-of-range": ("Between 1 and 100.", [_LIMIT]),
+        "unknown-parameter": ("There is no such parameter here.", [_COLOUR]),
     },
     422: {
         "validation-failed": ("3 faults in the body.", [_NO_DAY, _REQUIRED, _UNKNOWN]),
@@ -245,9 +247,8 @@ def by_status() -> dict[int, dict[str, str]]:
     return found
 
 
-def response(status: int, titles: Mapping[str, str]) -> dict[str, Any]:
-    """The response of these refusals, which have this status: an example for each, and for what faults tell there."""
-    taken_over = {code for code in _EXAMPLES.get(status, {}) if code in FAULT_CODES}
+def response(status: int, titles: Mapping[str, str], faults: Iterable[str] = ()) -> dict[str, Any]:
+    """The response of these refusals, which have this status: an example for each, and for these faults' own codes."""
     return {
         "description": "; ".join(title for _, title in sorted(titles.items())) + ".",
         "headers": {name: header(name) for name in ("X-Request-Id", *OF_LIMITS)}
@@ -255,9 +256,7 @@ def response(status: int, titles: Mapping[str, str]) -> dict[str, Any]:
         "content": {
             PROBLEM_JSON: {
                 "schema": {"$ref": "#/components/schemas/Problem"},
-                "examples": {
-                    code: {"$ref": f"#/components/examples/{code}"} for code in sorted(titles.keys() | taken_over)
-                },
+                "examples": {code: {"$ref": f"#/components/examples/{code}"} for code in sorted({*titles, *faults})},
             }
         },
     }

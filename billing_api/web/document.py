@@ -186,13 +186,19 @@ def _takes_if_match(view: Callable[..., Any], path: str, method: str) -> bool:
     return follows if said is None else said
 
 
-def _stores_replies(view: Callable[..., Any], method: str) -> bool:
+def stores_replies(view: Callable[..., Any], method: str) -> bool:
+    """Whether it honours an Idempotency-Key."""
     return method == "POST" and takes_dry_run(view, method)
 
 
 def takes_body(view: Callable[..., Any]) -> bool:
     """Whether a schema reads the body of this operation."""
     return not {"json", "form"}.isdisjoint(_arguments(view)) or hasattr(view, "patched_schema")
+
+
+def body_schema(view: Callable[..., Any]) -> Any:
+    """What reads its body; a merge patch is read by what it patches."""
+    return getattr(view, "patched_schema", None) or _arguments(view).get("json", {}).get("schema")
 
 
 def _arguments(view: Callable[..., Any]) -> dict[str, Any]:
@@ -209,7 +215,7 @@ def _parameters(view: Callable[..., Any], path: str, method: str) -> Iterator[st
         yield "IfNoneMatch"
     if takes_dry_run(view, method):
         yield "DryRun"
-    if _stores_replies(view, method):
+    if stores_replies(view, method):
         yield "IdempotencyKey"
     if _takes_if_match(view, path, method):
         yield "IfMatch"
@@ -220,7 +226,7 @@ def _parameters(view: Callable[..., Any], path: str, method: str) -> Iterator[st
 def _refused(view: Callable[..., Any], path: str, method: str) -> Iterator[int]:
     """The statuses of refusal that this operation can answer with."""
     yield from (400, 500)
-    yield from getattr(view, "refusals", ())
+    yield from (one if isinstance(one, int) else one.status for one in getattr(view, "refusals", ()))
     if hasattr(view, "tells"):
         # OAuth 2 knows few statuses: whatever is wrong with a request is 400.
         yield from (429, 503)
@@ -236,7 +242,7 @@ def _refused(view: Callable[..., Any], path: str, method: str) -> Iterator[int]:
         yield 404
     if "json" in _arguments(view) or hasattr(view, "patched_schema"):
         yield from (413, 415, 422)
-    if _stores_replies(view, method):
+    if stores_replies(view, method):
         # The key may be at work, or be another request's.
         yield from (409, 422)
     if _takes_if_match(view, path, method):
@@ -280,7 +286,7 @@ def _headers(view: Callable[..., Any], method: str, status: int) -> Iterator[str
         yield "Link"
     if takes_dry_run(view, method):
         yield "Dry-Run"
-    if _stores_replies(view, method):
+    if stores_replies(view, method):
         yield "Idempotency-Replayed"
     if method == "PATCH":
         yield "Accept-Patch"

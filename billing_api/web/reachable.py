@@ -2,32 +2,30 @@
 
 What a function can reach is read from its compiled code: the global names in it, what it takes from the modules of the
 house that it names, and what it encloses. So a view tells of more than it can ever raise where a function is shared,
-and of nothing less; whatever is registered (a hook, a constraint) is found where the register is read.
+and of nothing less; what another resource has registered is found where the register is read. What the edge and the
+constraints of rows add follows from how a door is kept: `web.declared`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import CodeType, FunctionType, GenericAlias, ModuleType, UnionType
 from typing import Any, get_args
 
-import sqlalchemy as sa
-
-from billing_api.database import db, refusals_of_constraints
+from billing_api.database import refusals_of_constraints
 from billing_api.errors import BillingError, tree
 
 _HOUSE = "billing_api."
 
 
-def reachable(starts: Mapping[str, Sequence[Callable[..., Any]]]) -> dict[str, frozenset[str]]:
-    """For each name the codes of all refusals that its functions can end in, with those of faults that bear the name of
+def reachable(starts: Mapping[str, Callable[..., Any]]) -> dict[str, frozenset[str]]:
+    """For each name the codes of all refusals that its function can end in, with those of faults that bear the name of
     a refusal."""
     named, known = {kind.code for kind in tree()}, dict[int, list[Any]]()
-    return {name: frozenset(_codes(functions, named, known)) for name, functions in starts.items()}
+    return {name: frozenset(_codes(function, named, known)) for name, function in starts.items()}
 
 
-def _codes(starts: Sequence[Callable[..., Any]], named: set[str], known: dict[int, list[Any]]) -> Iterator[str]:
+def _codes(start: Callable[..., Any], named: set[str], known: dict[int, list[Any]]) -> Iterator[str]:
     """What can be reached from here; what was looked through once is `known` by its id."""
-    seen, left = set[int](), list[Any](starts)
+    seen, left = set[int](), list[Any]([start])
     while left:
         thing = left.pop()
         if isinstance(thing, type) and issubclass(thing, BillingError):
@@ -56,7 +54,6 @@ def _named_by(thing: Any) -> Iterator[Any]:
         for kind in thing.__mro__:
             if kind.__module__.startswith(_HOUSE):
                 yield from vars(kind).values()
-        yield from _refused_by_table(getattr(thing, "__table__", None))
     else:
         yield from _held_by(thing)
 
@@ -65,7 +62,7 @@ def _held_by(thing: Any) -> Iterable[Any]:
     if isinstance(thing, GenericAlias | UnionType):
         return get_args(thing)
     if isinstance(thing, dict):
-        # Which constraints can be broken is told by the table.
+        # Which constraints can be broken is told by the rows that are written.
         return thing.values() if thing is not refusals_of_constraints() else ()
     return thing if isinstance(thing, list | tuple | set | frozenset) else ()
 
@@ -91,27 +88,3 @@ def _spoken_of(function: FunctionType) -> Iterator[Any]:
     for module in found:
         if isinstance(module, ModuleType) and module.__name__.startswith(_HOUSE):
             yield from (getattr(module, name) for name in names if hasattr(module, name))
-
-
-def _refused_by_table(table: sa.Table | None) -> Iterator[Callable[[], BillingError]]:
-    """What the database refuses of the rows of a table: by its own constraints, and for what refers to them."""
-    if table is None:
-        return
-    names = {*map(_name, table.constraints), *map(_name, table.indexes), *_referring()[table.name]}
-    for name, refusal in refusals_of_constraints().items():
-        if name in names:
-            yield refusal
-
-
-def _name(rule: sa.Constraint | sa.Index) -> str:
-    return str(rule.name)
-
-
-@cache
-def _referring() -> dict[str, set[str]]:
-    """The names of the foreign keys that refer to each table."""
-    found: dict[str, set[str]] = {name: set() for name in db.metadata.tables}
-    for table in db.metadata.tables.values():
-        for key in table.foreign_key_constraints:
-            found[key.referred_table.name].add(str(key.name))
-    return found

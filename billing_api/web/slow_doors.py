@@ -48,10 +48,11 @@ def is_slow(words: bytes) -> bool:
     if not end:
         return any(method.startswith(line) or line.startswith(method) for method in _METHODS)
     method, _, rest = line.partition(" ")
-    return _is_door(method, _path(rest.partition(" ")[0]))
+    return is_door(method, _path(rest.partition(" ")[0]))
 
 
-def _is_door(method: str, path: str) -> bool:
+def is_door(method: str, path: str) -> bool:
+    """Whether a password is hashed behind this method at this path."""
     asked = f"{method} {path}"
     return asked.startswith(_DOORS) and not _QUICK.fullmatch(asked)
 
@@ -68,5 +69,5 @@ def _path(target: str) -> str:
 
 
 def _refuse_late() -> None:
-    if _is_door(request.method, request.path) and clock.now() - arrived_at() > PATIENCE:
+    if is_door(request.method, request.path) and clock.now() - arrived_at() > PATIENCE:
         raise TooManyWaiting(retry_after=5)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from billing_api.errors import tree
+from billing_api.web.answers import REFUSALS
 from billing_api.web.errors import PROBLEM_JSON
 from billing_api.web.fault_codes import FAULT_CODES
 
@@ -56,11 +57,14 @@ PROBLEM = {
             "description": "Every fault at once; empty where there is no place to name.",
             "items": {"$ref": "#/components/schemas/Fault"},
         },
-        "current_status": {"type": "string", "description": "With `invalid-transition`: the document's status."},
+        "current_status": {
+            "type": "string",
+            "description": "Where a status forbids it, as with `invalid-transition`: the document's.",
+        },
         "allowed": {
             "type": "array",
             "items": {"type": "string"},
-            "description": "With `invalid-transition`: what can be done instead.",
+            "description": "Beside `current_status`: what can be done instead.",
         },
         "drafts": {
             "type": "array",
@@ -73,6 +77,17 @@ PROBLEM = {
             "type": "string",
             "format": "uri-reference",
             "description": "With `total-mismatch`: where every step to the total is explained.",
+        },
+        "number": {"type": "string", "description": "With `number-taken`: the number that another document has."},
+        "next_value": {"type": "integer", "description": "With `series-in-use`: the value that comes next."},
+        "last_issue_date": {
+            "type": "string",
+            "format": "date",
+            "description": "With `issue-date-before-last-number`: when the last number was given.",
+        },
+        "amount_available": {
+            "type": "string",
+            "description": "With `payment-is-applied`: what of the payment can be refunded.",
         },
     },
 }
@@ -183,10 +198,10 @@ TABLE = {
         "type": "string",
         "description": (
             "RFC 4180 in UTF-8, asked for by `Accept: text/csv`: a row of names, then one for each item, or for each "
-            "of the rows that it consists of. Members of "
-            "objects stand under their path (`billing_address.city`), lists and objects of free names as JSON in one "
-            "cell; `links`, and what only `include` adds, are left out. A text in which a spreadsheet might see a "
-            "formula has an apostrophe before it. Pages are the same as in JSON: follow `Link`."
+            "of the rows that it consists of. Members of objects stand under their path (`billing_address.city`), "
+            "lists and objects of free names as JSON in one cell; `links`, and what only `include` adds, are left out. "
+            "A text in which a spreadsheet might see a formula has an apostrophe before it. Pages are the same as in "
+            "JSON: follow `Link`."
         ),
     }
 }
@@ -202,26 +217,6 @@ PROBLEM_CODE = {
 }
 
 NOT_MODIFIED = "The version that the client holds still stands."
-
-_NO_DAY = {"pointer": "/issue_date", "code": "not-a-date", "detail": "There is no such day."}
-_REQUIRED = {"pointer": "/lines/0/quantity", "code": "required", "detail": "This member is required."}
-_UNKNOWN = {"pointer": "/colour", "code": "unknown-member", "detail": "There is no such member here."}
-_LIMIT = {"parameter": "limit", "code": "out-of-range", "detail": "Between 1 and 100."}
-_COLOUR = {"parameter": "colour", "code": "unknown-parameter", "detail": "There is no such parameter here."}
-_SELLER = {"pointer": "/seller/legal_name", "code": "required", "detail": "Give the organization its legal_name."}
-_EXAMPLES: dict[int, dict[str, tuple[str, list[dict[str, str]]]]] = {
-    400: {
-        "malformed-request": ("The body is not JSON: line 3, column 17.", []),
-        "out-of-range": ("Between 1 and 100.", [_LIMIT]),
-        "unknown-parameter": ("There is no such parameter here.", [_COLOUR]),
-    },
-    422: {
-        "validation-failed": ("3 faults in the body.", [_NO_DAY, _REQUIRED, _UNKNOWN]),
-        "unknown-member": ("There is no such member here.", [_UNKNOWN]),
-        "invoice-not-ready": ("1 thing to add or mend.", [_SELLER]),
-    },
-}
-"""The detail and the faults with which a code comes, and codes of faults that a problem takes over."""
 
 
 def header(name: str) -> dict[str, str]:
@@ -256,22 +251,19 @@ def response(status: int, titles: Mapping[str, str], faults: Iterable[str] = ())
         "content": {
             PROBLEM_JSON: {
                 "schema": {"$ref": "#/components/schemas/Problem"},
-                "examples": {code: {"$ref": f"#/components/examples/{code}"} for code in sorted({*titles, *faults})},
+                "examples": {
+                    # One that is answered in another form, or not yet shown, has none.
+                    code: {"$ref": f"#/components/examples/{code}"}
+                    for code in sorted({*titles, *faults} & REFUSALS.keys())
+                },
             }
         },
     }
 
 
 def examples() -> dict[str, dict[str, Any]]:
-    """An example for every code of a refusal, and for codes of faults that a problem takes over."""
-    told = [(status, code, title) for status, titles in by_status().items() for code, title in titles.items()]
-    told += [
-        (status, code, FAULT_CODES[code].title)
-        for status, shown in _EXAMPLES.items()
-        for code in shown
-        if code in FAULT_CODES
-    ]
-    return {code: _example(status, code, title) for status, code, title in sorted(told)}
+    """What the service answers with each code of a refusal, and with those of faults that a problem takes over."""
+    return {code: {"summary": problem["title"], "value": problem} for code, problem in sorted(REFUSALS.items())}
 
 
 def codes() -> list[str]:
@@ -281,18 +273,3 @@ def codes() -> list[str]:
 
 def _header(name: str, status: int) -> dict[str, Any]:
     return {**HEADERS[name], "required": True} if (name, status) in _ALWAYS else header(name)
-
-
-def _example(status: int, code: str, title: str) -> dict[str, Any]:
-    detail, faults = _EXAMPLES.get(status, {}).get(code, (f"{title}.", []))
-    problem = {
-        "type": f"/problems/{code}",
-        "title": title,
-        "status": status,
-        "code": code,
-        "detail": detail,
-        "instance": "/v1/invoices",
-        "request_id": "019a9c3e-6a34-7c22-9a58-3f7a4b1c2d3e",
-        "errors": faults,
-    }
-    return {"summary": title, "value": problem}

@@ -32,6 +32,8 @@ def test_every_refusal_is_a_problem_with_an_example_for_each_of_its_codes(operat
             if not shown.keys() & codes[status] or shown.keys() - FAULT_CODES.keys() - codes[status]:
                 yield f"{status}: {sorted(shown)}"
             yield from (code for code, value in shown.items() if (value["code"], value["status"]) != (code, status))
+            named = one.document["components"]["schemas"]["Problem"]["properties"].keys()
+            yield from (f"{code}: what its members are" for code in shown if shown[code].keys() - named)
             if status == 422 and not shown["validation-failed"]["errors"]:
                 yield "422: an example with its faults"
         headers = {401: "WWW-Authenticate", 403: "WWW-Authenticate", 409: "Retry-After", 503: "Retry-After"}

@@ -11,6 +11,7 @@ from tests.factories import PASSWORD, Tenant
 from tests.problems.scene import Scene, Way, asking, lying
 
 CUSTOMERS = "/v1/customers"
+ABSENT = "019a9c3e-6a34-7c22-9a58-3f7a4b1c2d3e"
 
 
 def reused_key(scene: Scene) -> TestResponse:
@@ -79,7 +80,7 @@ WAYS: dict[str, Way] = {
     "malformed-request": lying("{"),
     "method-not-allowed": asking("PUT", "/v1/me"),
     "not-acceptable": asking("GET", "/v1/me", Accept="application/xml"),
-    "not-found": asking("GET", "/v1/nothing"),
+    "not-found": asking("GET", f"{CUSTOMERS}/{ABSENT}"),
     "payload-too-large": lying(" " * 2_000_000),
     "precondition-failed": stale,
     "precondition-required": unguarded,

@@ -144,8 +144,9 @@ def series(**values: Any) -> Way:
 
 
 def series_in_use(scene: Scene) -> TestResponse:
-    scene.tenant.invoice()
-    return change(scene.tenant, next_value=1)
+    tenant = scene.alone()
+    tenant.invoice()
+    return change(tenant, next_value=1)
 
 
 def number_taken(scene: Scene) -> TestResponse:

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from werkzeug.test import TestResponse
 
 from billing_api.embedded import Addresses
 from billing_api.errors import tree
+from billing_api.web.answers import REFUSALS
 from billing_api.web.components import codes
 from billing_api.web.fault_codes import FAULT_CODES
 from config import Config
@@ -29,13 +31,15 @@ from tests.problems import (
     of_resources,
     of_the_wire,
 )
-from tests.problems.scene import Scene, Way
+from tests.problems.scene import Scene, Way, asking
+from tests.problems.stable import stable, without_numbers
 from tests.web.refusals import problem_of
 
 ROOMS = (of_requests, of_members, of_documents, of_resources, of_money, of_people, of_the_wire, of_failures)
 WAYS: dict[str, Way] = {code: way for room in ROOMS for code, way in room.WAYS.items()}
 OF_OAUTH = {"invalid-client", "invalid-scope", "unsupported-grant-type"}
 """Met at one door alone, which tells them in the form of RFC 6749."""
+NONE: dict[str, Any] = {"detail": "", "errors": []}
 REMEDIES = re.compile(
     r"(?:^|[.:;,] |\b(?:and|or|then|it|else|before|otherwise) )`?(add|ask|apply|archive|begin|call|change|check|choose|"
     r"compare|copy|correct|create|credit|delete|finalize|find|give|issue|keep|leave|log in|lower|make|mend|name|pay|"
@@ -72,6 +76,29 @@ def scene(
     served: Callable[[], LiveService],
 ) -> Scene:
     return Scene(app, shared, config, addresses, monkeypatch, tmp_path, served)
+
+
+SHOWN = {kind.code for kind in tree() if kind.__doc__} - OF_OAUTH - of_files.WAYS.keys() - {"method-not-allowed"}
+"""What is shown at an operation; where a method is not allowed there is none."""
+OF_FAULTS: dict[str, Way] = {
+    "out-of-range": asking("GET", "/v1/customers?limit=0"),
+    "unknown-member": WAYS["unknown-member"],
+    "unknown-parameter": WAYS["unknown-parameter"],
+}
+"""What the document shows of problems that take their code over from their faults."""
+
+
+@pytest.mark.parametrize("code", sorted(SHOWN | OF_FAULTS.keys()))
+def test_the_document_shows_what_the_service_answers_with_this_code(scene: Scene, code: str) -> None:
+    """Plant the flaw by leaving a member out of a refusal, or by another pointer or word in it."""
+    met = stable(problem_of({**WAYS, **OF_FAULTS}[code](scene)))
+    assert met["code"] == code
+    entry = json.dumps({code: met}, indent=2, ensure_ascii=False)
+    assert without_numbers(REFUSALS.get(code, NONE)) == without_numbers(met), f"in web/refusals.json: {entry}"
+
+
+def test_the_document_shows_no_refusal_that_is_not_met() -> None:
+    assert list(REFUSALS) == sorted(SHOWN | OF_FAULTS.keys())
 
 
 @pytest.mark.parametrize("code", codes())

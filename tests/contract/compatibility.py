@@ -3,12 +3,16 @@
 A client may send whatever the old document let it send, and be told nothing that the old one did not foresee. So what
 is asked may only get wider, and what is told only narrower. Two things are told to every reader and break nobody: an
 answer may get more members and headers, and an operation more ways to refuse. A new word in an enumeration of an answer
-does break, for a program that branches on it knows no such branch. Words, examples and links are no part of this.
+does break, for a program that branches on it knows no such branch.
+
+The code of a refusal may come to an operation or leave it, which is listed; one that leaves the whole document breaks
+the programs that branch on it. A link that goes, or leads elsewhere, is listed and breaks nobody: it is a hint for
+readers and tools at an operation that stands for itself. Words and other examples are no part of this.
 """
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,6 +66,10 @@ class _Comparison:
         yield from (Change(name, "a new operation", False) for name in after.keys() - before.keys())
         for name in sorted(before.keys() & after.keys()):
             yield from self._operation(name, before[name], after[name])
+        codes = [{*_codes(self.old, before.values())}, {*_codes(self.new, after.values())}]
+        yield from (
+            Change(f"code {code}", "no operation refuses with it any more", True) for code in codes[0] - codes[1]
+        )
         schemes = [document.get("components", {}).get("securitySchemes", {}) for document in (self.old, self.new)]
         for name in schemes[0].keys() & schemes[1].keys():
             given = [{key: one[name][key] for key in one[name].keys() - NO_RULE} for one in schemes]
@@ -133,6 +141,14 @@ class _Comparison:
                 yield from _required(f"{place} {name}", given, other, asked=False)
                 yield from self.schema(f"{place} {name}", given.get("schema", {}), other.get("schema", {}), asked=False)
         yield from self._content(place, old, new, asked=False)
+        for code, given, other in _pairs(_refusals(old), _refusals(new)):
+            if given is None or other is None:
+                yield Change(place, f"{code} {'goes' if given is not None else 'may come'}", False)
+        for name, given, other in _pairs(old.get("links", {}), new.get("links", {})):
+            links = [one and {key: one[key] for key in one.keys() - NO_RULE} for one in (given, other)]
+            if links[0] != links[1]:
+                what = "is gone" if other is None else "is new" if given is None else "leads elsewhere"
+                yield Change(place, f"the link {name} {what}", False)
 
     def _content(self, place: str, old: Node, new: Node, *, asked: bool) -> Iterator[Change]:
         for kind, given, other in _pairs(old.get("content", {}), new.get("content", {})):
@@ -236,6 +252,18 @@ def _operations(document: Node) -> Iterator[tuple[str, Node]]:
                     f"{method.upper()} {path}",
                     {**own, "parameters": item.get("parameters", []) + own.get("parameters", [])},
                 )
+
+
+def _refusals(answer: Node) -> Node:
+    """The codes that an answer says it can refuse with: each has its example."""
+    found: Node = answer.get("content", {}).get("application/problem+json", {}).get("examples", {})
+    return found
+
+
+def _codes(document: Node, operations: Iterable[Node]) -> Iterator[str]:
+    for operation in operations:
+        for answer in operation["responses"].values():
+            yield from _refusals(resolved(document, answer))
 
 
 def _by_place(document: Node, parameters: list[Node]) -> Node:

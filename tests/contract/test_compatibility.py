@@ -1,7 +1,8 @@
 """No release breaks the programs that were written for the one before it, unless it says so.
 
 `docs/released/openapi.json` is the document of the last release. To release is to renew it, after the version was
-raised: `cp docs/openapi.json docs/released/openapi.json`, and to empty `docs/released/accepted-breaks.json`.
+raised: `cp docs/openapi.json docs/released/openapi.json`, to add its `sha256sum` to `docs/released/digests.json`, and
+to empty `docs/released/accepted-breaks.json`.
 """
 
 import json
@@ -73,7 +74,11 @@ SMALL: dict[str, Any] = {
                 "security": [{"token": ["read"]}, {"key": ["read"]}],
                 "x-required-scope": "read",
                 "parameters": [{"$ref": "#/components/parameters/Limit"}],
-                "responses": {"200": {"$ref": "#/components/responses/Things"}, "404": {"description": "None."}},
+                "responses": {
+                    "200": {"$ref": "#/components/responses/Things"},
+                    "404": {"description": "None."},
+                    "410": {"$ref": "#/components/responses/Gone"},
+                },
             },
             "post": {
                 "operationId": "create",
@@ -86,24 +91,32 @@ SMALL: dict[str, Any] = {
                 },
                 "responses": {
                     "201": {
+                        "links": {"search": {"operationId": "search", "parameters": {"header.X-Mode": "$request"}}},
                         "headers": {"Location": {"required": True, "schema": {"type": "string"}}},
                         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Told"}}},
                     }
                 },
             },
         },
-        "/old": {"get": {"operationId": "old", "responses": {"204": {"description": "Done."}}}},
+        "/old": {
+            "get": {
+                "operationId": "old",
+                "responses": {"204": {"description": "Done."}, "410": {"$ref": "#/components/responses/Lost"}},
+            }
+        },
     },
     "components": {
         "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}, "key": {"type": "apiKey", "name": "K"}},
         "parameters": {"Limit": {"name": "limit", "in": "query", "schema": {"type": "integer", "maximum": 9}}},
         "responses": {
+            "Gone": {"content": {"application/problem+json": {"examples": {"moved": {}, "burnt": {}}}}},
+            "Lost": {"content": {"application/problem+json": {"examples": {"burnt": {}}}}},
             "Things": {
                 "content": {
                     "application/json": {"schema": {"type": "array", "items": {"$ref": "#/components/schemas/Told"}}},
                     "text/csv": {"schema": {"type": "string"}},
                 }
-            }
+            },
         },
         "schemas": {
             "Word": {"type": "string", "enum": ["one", "two"]},
@@ -137,6 +150,7 @@ SMALL: dict[str, Any] = {
 """A document with all that a contract can have in it, which refers to itself."""
 GET, POST = "paths /things get", "paths /things post"
 ASKED, TOLD = "components schemas Asked properties", "components schemas Told properties"
+REFUSED = "components responses Gone content application/problem+json examples"
 TEXT = {"type": "string"}
 
 PLANTED: list[tuple[str, Any, bool]] = [
@@ -231,6 +245,16 @@ PLANTED: list[tuple[str, Any, bool]] = [
     (f"{POST} responses 201 headers Location", GONE, BREAKS),
     (f"{POST} responses 201 headers Location required", False, BREAKS),
     (f"{POST} responses 201 headers ETag", {"schema": TEXT}, FITS),
+    # What is refused: a code may leave an operation, but not the document.
+    (f"{REFUSED} burnt", GONE, FITS),
+    (f"{REFUSED} stolen", {}, FITS),
+    (f"{REFUSED} moved", GONE, BREAKS),
+    (REFUSED, {"transferred": {}, "burnt": {}}, BREAKS),
+    # Links.
+    (f"{POST} responses 201 links search", GONE, FITS),
+    (f"{POST} responses 201 links search operationId", "old", FITS),
+    (f"{POST} responses 201 links search parameters", {}, FITS),
+    (f"{POST} responses 201 links old", {"operationId": "old"}, FITS),
     # What is asked in one place and told in another.
     ("components schemas Word enum", ["one"], BREAKS),
     ("components schemas Word enum", ["one", "two", "three"], BREAKS),

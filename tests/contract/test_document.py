@@ -62,8 +62,7 @@ def test_the_document_and_the_url_map_name_the_same_operations(
     said = {
         (method.upper(), path) for path, item in document["paths"].items() for method in item.keys() - {"parameters"}
     }
-    assert len(operations) >= 29
-    assert {(one.method, one.path) for one in operations} == said
+    assert sorted((one.method, one.path) for one in operations) == sorted(said)
 
 
 def test_every_operation_says_what_it_is_and_whom_it_is_for(

@@ -245,6 +245,15 @@ class Unavailable(BillingError):
         super().__init__(detail, headers={"Retry-After": str(retry_after)})
 
 
+class HeldByAnother(Unavailable):
+    """Another request holds what this one needs, such as the counter that gives the numbers while many invoices are
+    issued at once, and held it for longer than a request waits. Nothing was kept. Try again after `Retry-After`
+    seconds."""
+
+    code = "held-by-another"
+    title = "Another request holds what this one needs"
+
+
 def tree(root: type[BillingError] = BillingError) -> Iterator[type[BillingError]]:
     """Every kind of refusal that is loaded and has a name of its own, depth first; the root is left out."""
     for kind in root.__subclasses__():

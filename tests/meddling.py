@@ -18,6 +18,7 @@ from billing_api.database import db
 from billing_api.postgres_cluster import connect
 from tests.factories import Tenant
 from tests.live_service import Reply
+from tests.met import paused
 from tests.money_races import Call
 from tests.service_processes import eventually
 
@@ -80,7 +81,8 @@ def keeps_waiting(onlooker: Any, first: sa.Connection) -> bool:
 
 @contextmanager
 def rewriting(app: Flask, pattern: str, replacement: str) -> Iterator[list[str]]:
-    """The application with each statement changed on its way to the database; yields those that were."""
+    """The application with each statement changed on its way to the database; yields those that were. What it refuses
+    meanwhile it would not refuse by itself."""
     changed: list[str] = []
 
     def rewrite(_conn: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> tuple[str, Any]:
@@ -89,7 +91,7 @@ def rewriting(app: Flask, pattern: str, replacement: str) -> Iterator[list[str]]
             changed.append(written)
         return written, parameters
 
-    with listening(app, "before_cursor_execute", rewrite, retval=True):
+    with listening(app, "before_cursor_execute", rewrite, retval=True), paused(app):
         yield changed
     assert changed, f"no statement has {pattern}"
 

@@ -1,10 +1,14 @@
 """Which refusals were met at which operation: what the document does not name for it is told when all is done."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Self
 
 from flask import Flask, Response, request, request_finished
 
 from billing_api.errors import tree
+
+_PAUSED = "refusals are not noted"
 
 
 class Met:
@@ -31,6 +35,22 @@ class Met:
         ]
 
     def _note(self, _: Flask, response: Response, **__: Any) -> None:
-        if response.mimetype == "application/problem+json" and request.endpoint is not None:
+        if _PAUSED in self.app.extensions or request.endpoint is None:
+            return
+        if response.mimetype == "application/problem+json":
             operation = request.endpoint.replace(".", "_").replace("-", "_")
             self._met.add((operation, (response.get_json(silent=True) or {}).get("code", "")))
+
+
+@contextmanager
+def paused(app: Flask) -> Iterator[None]:
+    """For as long as somebody meddles with the application nothing is noted."""
+    before = app.extensions.get(_PAUSED, 0)
+    app.extensions[_PAUSED] = before + 1
+    try:
+        yield
+    finally:
+        if before:
+            app.extensions[_PAUSED] = before
+        else:
+            del app.extensions[_PAUSED]

@@ -42,6 +42,7 @@ def finalize_all(live: LiveService, tenant: Tenant, ids: list[str], threads: int
             if id is None:
                 return
             reply = live.insist("POST", f"/v1/invoices/{id}/finalize", None, tenant.headers)
+            assert reply.status == 200, reply.content
             with lock:
                 seen[reply.status] += 1
                 received[id] = reply.json["number"]

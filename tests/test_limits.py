@@ -97,7 +97,7 @@ def test_a_wait_for_a_lock_is_ended(hurried: Flask, tenant: Tenant, addresses: A
     with connected(addresses.owner) as cursor:
         cursor.execute("BEGIN; SELECT FROM customers WHERE id = %s FOR UPDATE", [customer["id"]])
         answer = there.patch(path, {"phone": "1"})
-        assert answer.status_code == 503, answer.text
+        assert (answer.status_code, answer.json["code"]) == (503, "held-by-another"), answer.text
         assert "Retry-After" in answer.headers
         assert there.get(path).status_code == 200
         cursor.execute("ROLLBACK")

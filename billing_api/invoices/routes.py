@@ -92,7 +92,8 @@ def create_bulk(query: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
     Up to 1,000, in 16 MiB; drafts, and such with `finalize`. Each is taken or refused by itself, as a POST of it would
     be, and a refused one takes no number; `results` says what became of each, in order. With `atomic=true` all are
     taken or none: then the refusals are the answer, with pointers such as `/items/3/customer_id`. From the first that
-    is finalized on, nobody else gets a number until all are done; who waits for too long is told to come again (503).
+    is finalized on, nobody else gets a number until all are done; who waits for too long is told to come again (503
+    `held-by-another`).
     """
     return run(body["items"], InvoiceInput(), service.create_several, atomic=query["atomic"])
 

@@ -15,6 +15,7 @@ from billing_api.errors import (
     BillingError,
     Conflict,
     Fault,
+    HeldByAnother,
     InternalError,
     Invalid,
     Malformed,
@@ -54,11 +55,12 @@ _BY_STATUS: dict[int, type[BillingError]] = {
     )
 }
 
-_DEADLOCK, _SERIALIZATION, _SESSION_ENDED, _DOCUMENT_FROZEN = "40P01", "40001", "BA401", "BA409"
+_DEADLOCK, _SERIALIZATION, _LOCK_NOT_AVAILABLE = "40P01", "40001", "55P03"
+_SESSION_ENDED, _DOCUMENT_FROZEN = "BA401", "BA409"
 _OF_OTHERS = frozenset({"23503", "23505"})
 """Foreign keys and uniqueness: what another row forbids. Any other constraint that breaks is a fault of the program."""
-_AWAY = ("08", "53", "57", "58", "25006", "55P03", "40")
-"""SQLSTATEs that mean: not now. Connection, resources, operator, system, read-only, lock not available, rollback."""
+_AWAY = ("08", "53", "57", "58", "25006", "40")
+"""SQLSTATEs that mean: not now. Connection, resources, operator, system, read-only, rollback."""
 
 _ENDED = {
     "access_token": "The session of the access token has ended or has another reach now. Refresh it, or log in.",
@@ -197,6 +199,8 @@ def _of_database(error: DBAPIError) -> BillingError:
         return Unauthenticated(_ENDED[_credential()])
     if state == _DOCUMENT_FROZEN:
         return DocumentIsFrozen()
+    if state == _LOCK_NOT_AVAILABLE:
+        return HeldByAnother()
     if state.startswith("22"):
         unforeseen_data.inc()
         return Invalid("A value is out of range.")

@@ -66,7 +66,7 @@ def test_blanks_around_a_key_make_no_other_customer_and_no_other_invoice(
     def taken(kind: Kind, key: str, **values: Any) -> tuple[int, int, int]:
         return take(write(tmp_path / f"x.{suffix}", [{kind.key: key, **values}]), kind).counts
 
-    assert [taken(of_customers(), key, name="A") for key in (" C-8\u00a0", "C-8", "\tC-8")] == [
+    assert [taken(of_customers(), key, name="A") for key in (" C-8\u00a0", "C-8", "\u2003C-8")] == [
         (1, 0, 0),
         *2 * [(0, 1, 0)],
     ]

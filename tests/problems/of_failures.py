@@ -72,6 +72,18 @@ def held_key(scene: Scene) -> TestResponse:
         return scene.tenant.post(CUSTOMERS, {"name": "A"}, Idempotency_Key="held")
 
 
+def held_counter(scene: Scene) -> TestResponse:
+    """Somebody else is given numbers, and keeps the counter."""
+    customer = scene.tenant.customer()["id"]
+    scene.tenant.invoice(customer_id=customer)
+    draft = scene.tenant.draft(customer_id=customer)["links"]["self"]
+    of_tenant = "SELECT last_value FROM number_counters WHERE organization_id = %s FOR UPDATE"
+    with closing(connect(scene.addresses.owner)) as holder, holder.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute(of_tenant, [str(scene.tenant.organization_id)])
+        return scene.tenant.post(f"{draft}/finalize")
+
+
 def frozen(scene: Scene) -> TestResponse:
     """A program that forgets the rule, as far as the database."""
     path, _ = issued(scene.tenant)
@@ -98,6 +110,7 @@ def waited_too_long(scene: Scene) -> TestResponse:
 
 WAYS: dict[str, Way] = {
     "document-is-frozen": frozen,
+    "held-by-another": held_counter,
     "idempotency-key-in-progress": held_key,
     "internal-error": broken,
     "overtaken": overtaken,

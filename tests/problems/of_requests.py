@@ -37,9 +37,10 @@ def without_csrf_token(scene: Scene) -> TestResponse:
 
 def two_conflicts(scene: Scene) -> TestResponse:
     """Of several kinds, so that the whole has no other name."""
-    scene.tenant.customer(email="conflict@example.com", external_id="conflict")
+    tenant = scene.alone()
+    tenant.customer(email="conflict@example.com", external_id="conflict")
     items = [{"name": "A", "email": "conflict@example.com"}, {"name": "B", "external_id": "conflict"}]
-    return scene.tenant.post(f"{CUSTOMERS}/bulk?atomic=true", {"items": items})
+    return tenant.post(f"{CUSTOMERS}/bulk?atomic=true", {"items": items})
 
 
 def elsewhere(scene: Scene, ask: Any, **settings: Any) -> TestResponse:

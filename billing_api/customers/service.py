@@ -146,21 +146,15 @@ def upsert(
     if not external_id:
         raise NotFound()
     row = {**_row(values), "external_id": external_id}
-    # Such as stand there from before can still be replaced.
-    is_one_line = not any(unicodedata.category(character) in _CONTROLS for character in external_id)
-    may_create = not expected and is_one_line
-    while True:
-        made = _insert(row) if may_create else None
-        if made is not None:
-            return made, True
-        customer = _locked(external_id)
-        # Where the row that was in the way has been deleted since, there is room for a new one.
-        if customer is not None or not may_create:
-            break
-    if customer is None and not is_one_line:
-        raise NotFound()
-    if customer is None or (expected is not None and customer.version not in expected):
+    may_create = not expected and _is_one_line(external_id)
+    customer, is_new = _made_or_locked(row, may_create=may_create)
+    if customer is None:
+        raise PreconditionFailed() if _is_one_line(external_id) else NotFound()
+    if is_new:
+        return customer, True
+    if expected is not None and customer.version not in expected:
         raise PreconditionFailed()
+    # A key from before may have control characters, and what bears it can still be replaced.
     return _apply(customer, lambda _: {**values, "external_id": external_id}), False
 
 
@@ -215,6 +209,21 @@ def _apply(customer: Customer, change: Callable[[Customer], Mapping[str, Any]]) 
         record("customer.updated", customer, changed=[name.rstrip("_") for name in changed if name != "email_key"])
         db.session.flush()
     return customer
+
+
+def _made_or_locked(row: dict[str, Any], *, may_create: bool) -> tuple[Customer | None, bool]:
+    """The customer with the external id of this row, and whether it is new; None where it is not there."""
+    while True:
+        if may_create and (made := _insert(row)) is not None:
+            return made, True
+        customer = _locked(row["external_id"])
+        # Where the row that was in the way has been deleted since, there is room for a new one.
+        if customer is not None or not may_create:
+            return customer, False
+
+
+def _is_one_line(text: str) -> bool:
+    return not any(unicodedata.category(character) in _CONTROLS for character in text)
 
 
 def _refuse_taken(rows: Sequence[Mapping[str, Any]], but: uuid.UUID | None = None) -> None:

@@ -107,10 +107,7 @@ def operation(resource: str, view: Callable[..., Any], path: str, method: str) -
     if _is_conditional(view, method):
         headers = {name: header(name) for name in ("X-Request-Id", "ETag", *_counted(path))}
         described["responses"]["304"] = {"description": components.NOT_MODIFIED, "headers": headers}
-    # The HTTP server itself refuses these, in the form of all refusals also where the view has another.
-    described["responses"] |= {
-        str(code): refusal(code) for code in ((414, 431) if _has_free_text(view, path) else (431,))
-    }
+    described["responses"] |= _of_server(view, path)
     for place, kind in (("json", "application/json"), ("form", FORM)):
         if place in _arguments(view):
             described["requestBody"] = {"content": {kind: _examples(_arguments(view)[place]["schema"])}}
@@ -118,6 +115,11 @@ def operation(resource: str, view: Callable[..., Any], path: str, method: str) -
         body = {"schema": patched, PATCHED: True, **_examples(patched, "patches")}
         described["requestBody"] = {"required": True, "content": {MERGE_PATCH: body, "application/json": dict(body)}}
     return described
+
+
+def _of_server(view: Callable[..., Any], path: str) -> dict[str, Any]:
+    """What the HTTP server itself refuses with, in the form of all refusals also where the view has another."""
+    return {str(code): refusal(code) for code in ((414, 431) if _has_free_text(view, path) else (431,))}
 
 
 def _told(view: Callable[..., Any], status: int) -> dict[str, Any]:

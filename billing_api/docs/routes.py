@@ -28,14 +28,15 @@ binary float; more decimals than allowed are refused, never rounded away. Where 
 decimals of the currency, halves go away from zero.
 
 **Refusals** have one form, `application/problem+json` (RFC 9457), with all faults of a body at once, each with its JSON
-pointer. `code` is what programs branch on: that of a rule of its own, such as `invoice-not-ready`, or of the faults
+pointer: first those of its members, and of what they name; where all can be read, those of the figures and dates
+together. `code` is what programs branch on: that of a rule of its own, such as `invoice-not-ready`, or of the faults
 where all have one and the same, such as `unknown-member`, else `validation-failed`. `type` leads to a page that says
 what it means and what to do.
 Unknown members and unknown query parameters are refused.
 
 **Writing.** `PUT` replaces, `PATCH` is a merge patch (RFC 7396): null removes, lists are replaced whole. An
-`Idempotency-Key` makes a retry of a `POST` safe. `If-Match` guards against overwriting what others changed; every
-object has its `ETag`. `?dry_run=true` does everything and keeps nothing.
+`Idempotency-Key` makes a retry of a `POST` safe; what was refused is not kept under it. `If-Match` guards against
+overwriting what others changed; every object with a `version` has its `ETag`. `?dry_run=true` does everything and keeps nothing.
 
 **Lists** come in pages; `next_cursor`, or the `Link` header, leads on. From 1 kB on they are compressed for who sends
 `Accept-Encoding: gzip`. An object of another organization is absent: 404.

@@ -43,7 +43,8 @@ SORT_KEYS = {
 def search(filters: dict[str, Any]) -> dict[str, Any]:
     """List credit notes
 
-    Each with its lines. With `invoice_id`, those over one invoice.
+    Each with its lines. With `invoice_id`, those over one invoice. `sort=total` goes by minor units: give `currency`
+    with it.
     """
     return paginate(queries.search(filters), filters, SORT_KEYS, queries.sought(filters))
 

@@ -36,7 +36,8 @@ Unknown members and unknown query parameters are refused.
 
 **Writing.** `PUT` replaces, `PATCH` is a merge patch (RFC 7396): null removes, lists are replaced whole. An
 `Idempotency-Key` makes a retry of a `POST` safe; what was refused is not kept under it. `If-Match` guards against
-overwriting what others changed; every object with a `version` has its `ETag`. `?dry_run=true` does everything and keeps nothing.
+overwriting what others changed; every object with a `version` has its `ETag`. `?dry_run=true` does everything and keeps
+nothing.
 
 **Lists** come in pages; `next_cursor`, or the `Link` header, leads on. From 1 kB on they are compressed for who sends
 `Accept-Encoding: gzip`. An object of another organization is absent: 404.

@@ -46,7 +46,7 @@ SORT_KEYS = {
 def search(filters: dict[str, Any]) -> dict[str, Any]:
     """List invoices
 
-    Each with its lines, without `actions`.
+    Each with its lines, without `actions`. `sort=total` goes by minor units: give `currency` with it.
     """
     return paginate(queries.search(filters), filters, SORT_KEYS, queries.sought(filters))
 

@@ -232,10 +232,13 @@ def _sparing(view: View, schema: Any) -> View:
     @wraps(view)
     def sparing(*args: Any, **kwargs: Any) -> Any:
         result = view(*args, **kwargs)
-        if request.method not in SAFE or "include" in request.args:
+        if request.method not in SAFE:
             return result
         version = schema.fields["version"].get_value(result, "version")
-        return Response(status=304, headers={"ETag": etag(version)}) if is_known(version) else result
+        # Read also where it is not heeded: what is no list of tags is refused everywhere.
+        if not is_known(version) or "include" in request.args:
+            return result
+        return Response(status=304, headers={"ETag": etag(version)})
 
     return sparing
 

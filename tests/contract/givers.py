@@ -65,6 +65,11 @@ def give_stranger(case: Any) -> None:
     case.body = {"email": f"{uuid.uuid4()}@example.com"}
 
 
+def give_guest(case: Any) -> None:
+    """Somebody who is not there yet, to be invited."""
+    case.body = {"email": f"{uuid.uuid4()}@example.com", "role": "viewer"}
+
+
 def give_invited(case: Any) -> None:
     """The token of an invitation."""
     if ready()["invitations"]:
@@ -262,6 +267,7 @@ GIVEN = {
     "POST /v1/auth/token": give_client,
     "POST /v1/auth/sign-up": give_founder,
     "POST /v1/auth/password-reset": give_stranger,
+    "POST /v1/invitations": give_guest,
     "POST /v1/auth/accept-invitation": give_invited,
     "POST /v1/auth/password-reset/confirm": give_forgotten,
     "session_id": give_session,

@@ -74,6 +74,7 @@ def run(live: LiveService, app: Flask, folder: Path, *words: str) -> dict[str, A
     assert done.returncode == 0, done.stdout[-20_000:]
     found: dict[str, Any] = json.loads(report.read_text())
     print(found["test_cases"], found["running_time"])
+    assert not found["test_cases"]["errored"], found["errors"]
     return found
 
 

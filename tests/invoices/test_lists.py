@@ -9,6 +9,7 @@ from flask import Flask
 from billing_api import clock
 from tests.factories import Tenant, line, sign_up
 from tests.statements import recorded
+from tests.web.refusals import refused
 
 Facts = dict[str, dict[str, Any]]
 
@@ -217,3 +218,10 @@ def test_a_page_of_a_hundred_asks_no_more_often_than_a_page_of_one(tenant: Tenan
         assert answer.status_code == 200
         asked[len(answer.json["data"])] = len(seen)
     assert asked[100] == asked[1]
+
+
+def test_what_is_no_tag_is_400_also_beside_include_where_none_is_heeded(tenant: Tenant) -> None:
+    """Plant the flaw by looking at the header only where the answer can be 304."""
+    path = f"{tenant.draft()['links']['self']}?include=customer"
+    refused(tenant.get(path, If_None_Match="1"), 400, "wrong-format")
+    assert tenant.get(path, If_None_Match='"1"').status_code == 200

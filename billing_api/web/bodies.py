@@ -30,6 +30,7 @@ class Several(fields.List[Any]):
 
     def __init__(self, item: Any, maximum: int, minimum: int = 0, **kwargs: Any) -> None:
         bounds = Flaw("wrong-number-of-items", f"Between {minimum} and {maximum} items belong here.")
+        self.maximum = maximum
         self.length = ma.validate.Length(minimum or None, maximum, error=bounds)
         common = StrictField.default_error_messages
         messages: dict[str, Any] = {**common, "invalid": Flaw("not-a-list", "A list belongs here.")}
@@ -58,7 +59,7 @@ _VALUE = Text(500, 0)
 
 
 class Metadata(StrictField):
-    """Up to 50 texts under names of the client's own; neither is looked into."""
+    """Up to 50 texts under names of the client's own; lists find by them, and nothing else looks into them."""
 
     openapi = {
         "type": "object",

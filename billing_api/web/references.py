@@ -1,6 +1,7 @@
 """What a body refers to: where it is refused, the objects that are not there are told beside its other faults."""
 
 import uuid
+from collections import defaultdict
 from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import Any
@@ -31,7 +32,10 @@ def absent(schema: ma.Schema, body: Any) -> list[Fault]:
     """A fault for each reference that can be read in a refused body, up to a thousand, and leads to nothing. A
     statement for each kind, and none where nothing is referred to."""
     named = list(islice(_references(schema, body, ""), MOST_LOOKED_UP))
-    there = {kind: _there(kind, {id for one, _, id in named if one == kind}) for kind, _, _ in named}
+    wanted: dict[str, set[uuid.UUID]] = defaultdict(set)
+    for kind, _, id in named:
+        wanted[kind].add(id)
+    there = {kind: _there(kind, ids) for kind, ids in wanted.items()}
     return [
         Fault(f"{kind.replace(' ', '-')}-not-found", f"There is no such {kind}.", pointer)
         for kind, pointer, id in named
@@ -54,7 +58,7 @@ def _within(field: Any, value: Any, pointer: str) -> Iterator[Named]:
             return
     elif isinstance(field, fields.Nested):
         yield from _references(field.schema, value, pointer)
-    elif isinstance(field, Several) and isinstance(value, list):
+    elif isinstance(field, Several) and isinstance(value, list) and len(value) <= field.maximum:
         for index, one in enumerate(value):
             yield from _within(field.inner, one, f"{pointer}/{index}")
 

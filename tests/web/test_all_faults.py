@@ -2,10 +2,12 @@
 together. What is wrong with that which is there, such as an archived customer, and with the figures is told beside each
 other once every member can be read."""
 
+import uuid
 from typing import Any
 
 from tests import sharing
 from tests.factories import Tenant, line
+from tests.statements import recorded
 from tests.web.refusals import codes, refused
 
 tenant = sharing.tenant
@@ -215,3 +217,15 @@ def test_a_customer_is_told_of_both_keys_that_are_taken(tenant: Tenant) -> None:
     refused(tenant.post("/v1/customers", {**taken, "external_id": "B"}), 409, "customer-email-taken")
     refused(tenant.post("/v1/customers", {**taken, "email": None}), 409, "customer-external-id-taken")
     assert tenant.get(every).json["total_count"] == before
+
+
+def test_many_references_of_a_refused_body_cost_no_more_statements_than_one(tenant: Tenant) -> None:
+    """Plant the flaw by a statement for each reference."""
+    asked = []
+    for count in (1, 200):
+        lines = [line(product_id=str(uuid.uuid4()), quantity="x") for _ in range(count)]
+        with recorded(tenant.app) as seen:
+            answer = tenant.post("/v1/invoices", {"customer_id": str(uuid.uuid4()), "lines": lines})
+        assert sum(fault["code"] == "product-not-found" for fault in refused(answer, 422)["errors"]) > 0
+        asked.append(len(seen))
+    assert asked[0] == asked[1]

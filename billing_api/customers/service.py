@@ -68,9 +68,11 @@ def create_several(several: Sequence[Mapping[str, Any]]) -> list[Customer]:
     """
     rows = [{**_row(values), "id": uuid7()} for values in several]
     statement = postgresql.insert(Customer).on_conflict_do_nothing().returning(Customer)
-    made = {customer.id: customer for customer in db.session.scalars(statement, rows)}
+    # With its nulls each row has the same columns: else each that lacks another one would begin a statement.
+    alike = {"render_nulls": True}
+    made = {customer.id: customer for customer in db.session.scalars(statement, rows, execution_options=alike)}
     if len(made) < len(rows):
-        _refuse_taken(rows)
+        _refuse_taken([row for row in rows if row["id"] not in made])
         # What was in the way has been deleted since.
         raise Overtaken()
     customers = [made[row["id"]] for row in rows]

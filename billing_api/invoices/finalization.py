@@ -65,7 +65,7 @@ def issue(invoice: Invoice, parties: Parties, issue_date: dt.date | None, expect
     amounts = {"payable_amount": amount_text(invoice.payable_amount, invoice.currency)}
     record("invoice.finalized", invoice, number=invoice.number, currency=invoice.currency, **amounts)
     if invoice.status == "paid":
-        record("invoice.paid", invoice, number=invoice.number)
+        record("invoice.paid", invoice, number=invoice.number, was="draft")
 
 
 def blockers(invoice: Invoice, parties: Parties) -> list[Fault]:

@@ -49,9 +49,10 @@ class SearchQuery(PageQuery):
         100,
         metadata={
             "description": (
-                "Words to search for, such as `difference wor`: each is the beginning of one in the object's names and "
-                "numbers, or each in the names and e-mail addresses of its customer. Capitals, accents and "
-                "punctuation do not count; of more than eight words the longest do."
+                "Words to search for, such as `difference wor`: each is the beginning of one in the object's names, "
+                "numbers and e-mail addresses, or in a payment's reference; or each in the names and e-mail addresses "
+                "of its customer and of its contact. Capitals, accents and punctuation do not count; of more than "
+                "eight words the longest do."
             ),
         },
     )

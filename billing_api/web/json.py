@@ -94,7 +94,7 @@ def _plain(value: Any) -> int | str:
 def _one_form(value: Number) -> int | list[Any]:
     """A number of a point or an exponent as what all ways of writing it come to: the integer that it is, where that may
     be read as one, and else its digits and exponent behind NaN, which nothing that was read can hold."""
-    if value == value.to_integral_value() and value.adjusted() < _MAX_DIGITS:
+    if not value or (value == value.to_integral_value() and value.adjusted() < _MAX_DIGITS):
         return int(value)
     digits, exponent = f"{value:E}".split("E")
     return [math.nan, digits.rstrip("0").rstrip("."), exponent]

@@ -64,7 +64,7 @@ def test_each_fact_about_an_invoice_is_one_event(tenant: Tenant) -> None:
         ("invoice.deleted", [], {}),
         ("invoice.created", [], of_customer),
         ("invoice.finalized", [], {"number": at_once["number"], "currency": "EUR", "payable_amount": "0.00"}),
-        ("invoice.paid", [], {"number": at_once["number"]}),
+        ("invoice.paid", [], {"number": at_once["number"], "was": "draft"}),
     ]
     ids = [event["object"]["id"] for event in found]
     assert ids == [draft["id"]] * 3 + [doomed["id"]] * 2 + [at_once["id"]] * 3

@@ -56,7 +56,8 @@ def test_where_the_lock_is_never_had_what_was_kept_stays_and_is_passed_over_the_
     tenant: Tenant, take: Import, addresses: Addresses, path: Path
 ) -> None:
     each, batches = dataclasses.replace(of_invoices(), batch=1), iter(range(3))
-    told = r"from line 2 on, in 3 attempts: The service is unavailable. What was kept before stays \(1 imported\)"
+    why = "Another request holds what this one needs"
+    told = rf"from line 2 on, in 3 attempts: {why}\. What was kept before stays \(1 imported\)"
     with ExitStack() as stack:
 
         def lock_after_the_first() -> None:

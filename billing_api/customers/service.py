@@ -1,6 +1,5 @@
 """The life of a customer: created, changed, archived, and deleted while unused."""
 
-import unicodedata
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
@@ -13,6 +12,7 @@ from billing_api import clock
 from billing_api.customers.models import CUSTOMER_TRAITS, Customer
 from billing_api.database import Overtaken, db, find, on_violation, refusal_of
 from billing_api.domain.emails import fold
+from billing_api.domain.texts import is_one_line
 from billing_api.errors import Conflict, NotFound, PreconditionFailed
 from billing_api.events.service import record
 from billing_api.filtering import equal, filtered, flag, since
@@ -45,8 +45,6 @@ _FILTERS = {
 }
 
 
-_CONTROLS = {"Cc", "Zl", "Zp"}
-"""What breaks a line, or cannot be seen, by its category in Unicode."""
 _KEYS = {
     "email_key": "uq_customers_organization_id_email_key",
     "external_id": "uq_customers_organization_id_external_id",
@@ -148,10 +146,10 @@ def upsert(
     if not external_id:
         raise NotFound()
     row = {**_row(values), "external_id": external_id}
-    may_create = not expected and _is_one_line(external_id)
+    may_create = not expected and is_one_line(external_id)
     customer, is_new = _made_or_locked(row, may_create=may_create)
     if customer is None:
-        raise PreconditionFailed() if _is_one_line(external_id) else NotFound()
+        raise PreconditionFailed() if is_one_line(external_id) else NotFound()
     if is_new:
         return customer, True
     if expected is not None and customer.version not in expected:
@@ -222,10 +220,6 @@ def _made_or_locked(row: dict[str, Any], *, may_create: bool) -> tuple[Customer 
         # Where the row that was in the way has been deleted since, there is room for a new one.
         if customer is not None or not may_create:
             return customer, False
-
-
-def _is_one_line(text: str) -> bool:
-    return not any(unicodedata.category(character) in _CONTROLS for character in text)
 
 
 def _refuse_taken(rows: Sequence[Mapping[str, Any]], but: uuid.UUID | None = None) -> None:

@@ -15,6 +15,7 @@ import marshmallow as ma
 from email_validator import EmailNotValidError, validate_email
 from marshmallow import fields
 
+from billing_api.domain.texts import CONTROLS, LINE_ENDS, is_one_line
 from billing_api.web.json import Number
 
 
@@ -88,8 +89,6 @@ LINKS = {
 }
 """What the links of an object are in the OpenAPI document."""
 
-_CONTROLS = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
-
 
 class Kept(str):
     """A text that stands in what is patched, from a time at which more was let in: it is not judged by that again."""
@@ -143,14 +142,14 @@ class Text(StrictField):
 class OneLine(Text):
     """A name, a number, a reference: what stands in one line wherever it is shown, without tabs and other controls."""
 
-    refused = rf"{_CONTROLS}\t\n\r\u2028\u2029"
+    refused = LINE_ENDS
     allowed = "One line"
 
 
 class Prose(Text):
     """A text for people, of as many lines as it needs: with line breaks and tabs, and without other controls."""
 
-    refused = _CONTROLS
+    refused = CONTROLS
     allowed = "Text"
 
 
@@ -158,7 +157,9 @@ class Key(OneLine):
     """A text by which another system knows something: blanks at its edges are no part of it, and are not kept."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        return super()._deserialize(value, attr, data, **kwargs).strip()
+        # Before its length is judged. What is nothing but blanks, or has a tab at its edge, stays, to be refused.
+        cut = value.strip() if isinstance(value, str) and is_one_line(value) else ""
+        return super()._deserialize(cut or value, attr, data, **kwargs).strip()
 
 
 class Choice(StrictField):

@@ -91,3 +91,7 @@ def test_blanks_at_its_edges_are_no_part_of_an_external_id(tenant: Tenant) -> No
     assert (again.status_code, again.json["id"], again.json["external_id"]) == (200, made["id"], "C 1")
     refused(tenant.post(CUSTOMERS, {"name": "z", "external_id": "C 1 "}), 409, "customer-external-id-taken")
     assert tenant.get(f"{CUSTOMERS}?external_id={quote(' C 1')}").json["data"] == [again.json]
+    longest = tenant.post(CUSTOMERS, {"name": "x", "external_id": f" {'k' * 255} "})
+    assert (longest.status_code, longest.json["external_id"]) == (201, "k" * 255)
+    for key, code in (("k" * 256, "wrong-length"), (" ", "blank"), ("k\t", "control-character")):
+        assert codes(tenant.post(CUSTOMERS, {"name": "x", "external_id": key})) == {("/external_id", code)}

@@ -55,8 +55,8 @@ _BY_STATUS: dict[int, type[BillingError]] = {
     )
 }
 
-_DEADLOCK, _SERIALIZATION, _LOCK_NOT_AVAILABLE = "40P01", "40001", "55P03"
-_SESSION_ENDED, _DOCUMENT_FROZEN = "BA401", "BA409"
+LOCK_NOT_AVAILABLE = "55P03"
+_DEADLOCK, _SERIALIZATION, _SESSION_ENDED, _DOCUMENT_FROZEN = "40P01", "40001", "BA401", "BA409"
 _OF_OTHERS = frozenset({"23503", "23505"})
 """Foreign keys and uniqueness: what another row forbids. Any other constraint that breaks is a fault of the program."""
 _AWAY = ("08", "53", "57", "58", "25006", "40")
@@ -199,7 +199,7 @@ def _of_database(error: DBAPIError) -> BillingError:
         return Unauthenticated(_ENDED[_credential()])
     if state == _DOCUMENT_FROZEN:
         return DocumentIsFrozen()
-    if state == _LOCK_NOT_AVAILABLE:
+    if state == LOCK_NOT_AVAILABLE:
         return HeldByAnother()
     if state.startswith("22"):
         unforeseen_data.inc()

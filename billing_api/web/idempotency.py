@@ -26,14 +26,13 @@ from billing_api import clock
 from billing_api.database import Instant, Model, db
 from billing_api.errors import Conflict, Fault, Invalid, Malformed
 from billing_api.unit_of_work import unit
-from billing_api.web.errors import sqlstate
+from billing_api.web.errors import LOCK_NOT_AVAILABLE, sqlstate
 from billing_api.web.json import canonical
 from billing_api.web.parser import body_of
 from billing_api.web.reach import InsufficientScope
 
 KEPT = dt.timedelta(hours=72)
 _FORM = re.compile(r"[\x21-\x7e]{1,255}")
-_LOCK_NOT_AVAILABLE = "55P03"
 _REPLAYED = ("Content-Type", "Location", "ETag")
 _REAPED_AT_ONCE = 5
 
@@ -144,7 +143,7 @@ def _claim(key: str) -> StoredReply | None:
     try:
         db.session.execute(sa.select(sa.func.pg_advisory_xact_lock(int.from_bytes(digest[:8], signed=True))))
     except DBAPIError as error:
-        if sqlstate(error) == _LOCK_NOT_AVAILABLE:
+        if sqlstate(error) == LOCK_NOT_AVAILABLE:
             raise IdempotencyKeyInProgress(headers={"Retry-After": "1"}) from None
         raise
     stored = db.session.get(StoredReply, owner)

@@ -31,7 +31,7 @@ class UnreadableRequest(Malformed):
     title = "The request cannot be read as HTTP"
 
 
-REFUSALS: dict[int, type[BillingError]] = {
+BY_STATUS: dict[int, type[BillingError]] = {
     kind.status: kind
     for kind in (
         UnreadableRequest,
@@ -50,7 +50,7 @@ def answer(status: int, error: Exception) -> bytes:
 
     Nothing of the request is told: neither its path nor an id that it came with was read.
     """
-    refusal, request_id = REFUSALS[status](), str(uuid7())
+    refusal, request_id = BY_STATUS[status](), str(uuid7())
     observation.note_unread(status, request_id, error)
     body = orjson.dumps(members_of(refusal, instance="", request_id=request_id))
     headers = {

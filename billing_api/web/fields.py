@@ -16,6 +16,7 @@ from email_validator import EmailNotValidError, validate_email
 from marshmallow import fields
 
 from billing_api.domain.texts import CONTROLS, LINE_ENDS, is_one_line
+from billing_api.web.dumping import Dumped
 from billing_api.web.json import Number
 
 
@@ -49,7 +50,7 @@ def refuse(code: str, text: str, below: str = "") -> ma.ValidationError:
     return ma.ValidationError([Flaw(code, text, below)])
 
 
-class Schema(ma.Schema):
+class Schema(Dumped):
     """The root of all schemas: unknown members are refused, members stand in the order written."""
 
     error_messages = {

@@ -58,26 +58,25 @@ class Way:
     def has(self, row: Any, key: str, value: str) -> sa.ColumnElement[bool]:
         """Whether a row of such objects, with its `id` or the column, has this trait; of a word, the beginning."""
         id = row.id if self.reference is None else getattr(row, self.reference.key)
-        traits = self.traits.alias()
-        found = sa.select(traits.c.object_id).where(traits.c.object_id == id, *_is(traits, key, value))
+        traits = self.traits.c
+        found = sa.select(traits.object_id).where(traits.object_id == id, *_is(self.traits, key, value))
         # With an offset it is looked up for each row; without, the database may hash all that begins so, for a few.
         return found.offset(0).exists()
 
     def all_with(self, first: tuple[str, str], more: Sequence[tuple[str, str]], reach: Place) -> sa.Select[Any]:
         """When each object that has these traits was created, and its id, as far as they are in reach."""
-        traits = self.traits.alias()
-        terms = [*_is(traits, *first), *(self._beside(traits, key, value) for key, value in more)]
-        created_at, id = traits.c.created_at, traits.c.object_id
+        terms = [*_is(self.traits, *first), *(self._beside(key, value) for key, value in more)]
+        created_at, id = self.traits.c.created_at, self.traits.c.object_id
         if self.reference is not None:
             model = self.reference.class_
-            terms += [model.organization_id == unit().tenant, self.reference == traits.c.object_id, *self.among]
+            terms += [model.organization_id == unit().tenant, self.reference == self.traits.c.object_id, *self.among]
             created_at, id = model.created_at, model.id
         columns = (created_at.label("created_at"), id.label("object_id"))
         return sa.select(*columns).where(*terms, reach(created_at, id))
 
-    def _beside(self, traits: sa.FromClause, key: str, value: str) -> sa.ColumnElement[bool]:
+    def _beside(self, key: str, value: str) -> sa.ColumnElement[bool]:
         other = self.traits.alias()
-        return sa.exists().where(other.c.object_id == traits.c.object_id, *_is(other, key, value))
+        return sa.exists().where(other.c.object_id == self.traits.c.object_id, *_is(other, key, value))
 
 
 @dataclass(frozen=True, slots=True)

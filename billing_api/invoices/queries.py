@@ -15,8 +15,10 @@ from billing_api.customers.models import CUSTOMER_TRAITS
 from billing_api.database import db
 from billing_api.domain import money
 from billing_api.filtering import Condition, equal, filtered, one_of, since, until
+from billing_api.invoices.breakdown import InvoiceTaxGroup
 from billing_api.invoices.models import INVOICE_TRAITS, Invoice
-from billing_api.invoices.parts import InvoiceLine, InvoiceLineTax
+from billing_api.invoices.parts import InvoiceAdjustment, InvoiceLine, InvoiceLineTax
+from billing_api.reading import Shape
 from billing_api.traits import Search, Way, look_for
 from billing_api.unit_of_work import unit
 
@@ -34,6 +36,14 @@ _FILTERS: dict[str, Condition] = {
     "updated_since": since(Invoice.updated_at),
     "overdue": lambda is_asked: _overdue(is_asked),
 }
+WHOLE = Shape(
+    Invoice,
+    "invoice_id",
+    lines=Shape(InvoiceLine, "invoice_id", taxes=Shape(InvoiceLineTax)),
+    adjustments=Shape(InvoiceAdjustment),
+    tax_breakdown=Shape(InvoiceTaxGroup),
+)
+"""An invoice to be shown, with all that `parts` brings."""
 
 
 def parts() -> tuple[ExecutableOption, ...]:
@@ -66,8 +76,8 @@ def drafts_of(customer_id: uuid.UUID, most: int) -> Sequence[uuid.UUID]:
 
 
 def search(filters: Mapping[str, Any]) -> sa.Select[Invoice]:
-    """The query for the invoices that match, each with its parts. Plain columns only, for the sake of the indexes."""
-    query = sa.select(Invoice).where(Invoice.organization_id == unit().tenant).options(*parts())
+    """The query for the invoices that match. Plain columns only, for the sake of the indexes."""
+    query = sa.select(Invoice).where(Invoice.organization_id == unit().tenant)
     return filtered(query, filters, _FILTERS).where(*within(Invoice.total, filters))
 
 

@@ -48,7 +48,7 @@ def search(filters: dict[str, Any]) -> dict[str, Any]:
 
     Each with its lines, without `actions`. `sort=total` goes by minor units: give `currency` with it.
     """
-    return paginate(queries.search(filters), filters, SORT_KEYS, queries.sought(filters))
+    return paginate(queries.search(filters), filters, SORT_KEYS, queries.sought(filters), queries.WHOLE)
 
 
 @blueprint.route("/preview", methods=["POST"])

@@ -15,6 +15,7 @@ from marshmallow import fields, validate
 
 from billing_api.database import db
 from billing_api.errors import Fault, Malformed
+from billing_api.reading import Shape
 from billing_api.traits import Search
 from billing_api.unit_of_work import unit
 from billing_api.web.fields import Choice, FlagText, IntegerText, Schema, Text
@@ -73,10 +74,14 @@ def page_of(item: Schema, name: str) -> ma.Schema:
 
 
 def paginate(
-    query: sa.Select[Any], arguments: Mapping[str, Any], keys: Mapping[str, SortKey], search: Search | None = None
+    query: sa.Select[Any],
+    arguments: Mapping[str, Any],
+    keys: Mapping[str, SortKey],
+    search: Search | None = None,
+    shape: Shape | None = None,
 ) -> dict[str, Any]:
     """One page of the query, or of what the search finds among it, in the order asked for; ties are broken by id, so
-    that no row is met twice or missed.
+    that no row is met twice or missed. With a shape its items are plain objects.
 
     Raises:
         CursorMalformed: the cursor was changed, or belongs to another list, filter, order or organization.
@@ -90,16 +95,18 @@ def paginate(
         found = sa.func.array(_found(search, page, key, model, limit + 1, is_down).scalar_subquery())
         page = query.where(key.id_of(model) == sa.any_(found))
     page = page.order_by(*((part.desc() if is_down else part.asc()) for part in (key.expression, key.id_of(model))))
-    rows = db.session.execute(page.add_columns(key.expression).limit(limit + 1)).unique().all()
-    items = [row[0] for row in rows[:limit]]
+    page = page.with_only_columns(shape.table if shape else model, key.expression).limit(limit + 1)
+    result = db.session.execute(page)
+    rows = result.all() if shape else result.unique().all()
+    items = shape.objects(rows[:limit]) if shape else [row[0] for row in rows[:limit]]
     more = len(rows) > limit
-    cursor = _seal(rows[limit - 1][1], items[-1].id, _binding(arguments)) if more else None
-    result: dict[str, Any] = {"data": items, "has_more": more, "next_cursor": cursor}
+    cursor = _seal(rows[limit - 1][-1], items[-1].id, _binding(arguments)) if more else None
+    shown: dict[str, Any] = {"data": items, "has_more": more, "next_cursor": cursor}
     if arguments["include_total"]:
         all_of_them = search.narrow(query, model) if search else query
-        result["total_count"] = db.session.scalar(sa.select(sa.func.count()).select_from(all_of_them.subquery()))
+        shown["total_count"] = db.session.scalar(sa.select(sa.func.count()).select_from(all_of_them.subquery()))
     _link(cursor, "cursor")
-    return result
+    return shown
 
 
 def _behind(

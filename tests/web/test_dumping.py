@@ -88,7 +88,7 @@ class Bare:
         Whole(None),
         Bare("x", None, Named("y")),
     ],
-    ids=repr,
+    ids=["nothing", "mapping", "mapping of nulls", "object", "object of nulls", "object with slots"],
 )
 def test_the_values_are_those_that_marshmallow_finds(obj: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     found = Outer().dump(obj), Outer(many=True).dump([obj, obj])

@@ -5,26 +5,24 @@ has seven thousand values, and half of its dump was spent on asking.
 """
 
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any
 
 import marshmallow as ma
 
 
-class Dumped(ma.Schema):
+class DirectSchema(ma.Schema):
     """A schema that takes its values out of a mapping, or the attributes of an object, at once; what stands in neither,
-    because it is computed, or missing, is left to marshmallow. No field makes anything of None."""
+    because it is computed, or missing, is left to marshmallow. None stays None: no field is asked what it makes of it.
+    """
 
-    @cached_property
-    def _members(self) -> list[tuple[str, str, str | None, Any]]:
-        """Of each field that is dumped its name, its key in the answer, under which name its value stands, and itself.
-
-        A value that is computed, or stands in an object within, has no such name.
-        """
-        return [
+    def _init_fields(self) -> None:
+        # Also called for a copy that shows less, whose fields are others.
+        super()._init_fields()
+        self._members = [
             (
                 name,
                 name if field.data_key is None else field.data_key,
+                # A value that is computed, or stands in an object within, has no place in the object itself.
                 place if field._CHECK_ATTRIBUTE and "." not in place else None,
                 field,
             )
@@ -36,7 +34,7 @@ class Dumped(ma.Schema):
         if many and obj is not None:
             return [self._serialize(one) for one in obj]
         is_mapping = isinstance(obj, Mapping)
-        # What a row of the database has, its class would hand out by a function for each.
+        # What a row of the session has, its class would hand out by a function for each.
         values = obj if is_mapping else getattr(obj, "__dict__", {})
         dumped = self.dict_class()
         for name, key, place, field in self._members:

@@ -16,7 +16,7 @@ from email_validator import EmailNotValidError, validate_email
 from marshmallow import fields
 
 from billing_api.domain.texts import CONTROLS, LINE_ENDS, is_one_line
-from billing_api.web.dumping import Dumped
+from billing_api.web.dumping import DirectSchema
 from billing_api.web.json import Number
 
 
@@ -50,7 +50,7 @@ def refuse(code: str, text: str, below: str = "") -> ma.ValidationError:
     return ma.ValidationError([Flaw(code, text, below)])
 
 
-class Schema(Dumped):
+class Schema(DirectSchema):
     """The root of all schemas: unknown members are refused, members stand in the order written."""
 
     error_messages = {
@@ -158,7 +158,7 @@ class Key(OneLine):
     """A text by which another system knows something: blanks at its edges are no part of it, and are not kept."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        # Before its length is judged. What is nothing but blanks, or has a tab at its edge, stays, to be refused.
+        # Before its length is judged; nothing but blanks stays, to be refused. Afterwards, for what is `Kept`.
         cut = value.strip() if isinstance(value, str) and is_one_line(value) else ""
         return super()._deserialize(cut or value, attr, data, **kwargs).strip()
 

@@ -39,6 +39,8 @@ _FILTERS: dict[str, Condition] = {
 WHOLE = Shape(
     Invoice,
     "invoice_id",
+    # As long as the body that it came in, and never shown.
+    unread={"request", "taxes_credited"},
     lines=Shape(InvoiceLine, "invoice_id", taxes=Shape(InvoiceLineTax)),
     adjustments=Shape(InvoiceAdjustment),
     tax_breakdown=Shape(InvoiceTaxGroup),

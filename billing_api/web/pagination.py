@@ -95,7 +95,7 @@ def paginate(
         found = sa.func.array(_found(search, page, key, model, limit + 1, is_down).scalar_subquery())
         page = query.where(key.id_of(model) == sa.any_(found))
     page = page.order_by(*((part.desc() if is_down else part.asc()) for part in (key.expression, key.id_of(model))))
-    page = page.with_only_columns(shape.table if shape else model, key.expression).limit(limit + 1)
+    page = page.with_only_columns(*(shape.columns if shape else [model]), key.expression).limit(limit + 1)
     result = db.session.execute(page)
     rows = result.all() if shape else result.unique().all()
     items = shape.objects(rows[:limit]) if shape else [row[0] for row in rows[:limit]]

@@ -28,8 +28,8 @@ LIMIT = 50
 MOST_READ = 300
 MOST_SEARCHED = 15_000
 """Of a search that is common, or rare; what it looks at is some rows of the list, and what it gathers."""
-MOST_SCATTERED = 50_000
-"""Five thousand rows of the list, and ten traits of each and of its customer."""
+MOST_SCATTERED = min(50_000, ROWS // 2)
+"""Of a million, five thousand rows of the list, and ten traits of each and of its customer."""
 
 CUSTOMERS = """
 INSERT INTO customers ({columns}) SELECT {columns} FROM (

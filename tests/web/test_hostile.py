@@ -6,6 +6,7 @@ id of its request; and the database never has to refuse a value that a schema le
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -75,6 +76,8 @@ class Target:
     """Who may be logged out; after a logout of the tenant all else would meet a closed door."""
     customer: str
     invoice: str
+    slowest: tuple[float, str] = (0, "")
+    """How many seconds the slowest answer took, and what it answered."""
 
     def send(self, operation: Operation, attack: Attack) -> TestResponse:
         known = {"customer_id": self.customer, "invoice_id": self.invoice, "external_id": "x", "code": "not-found"}
@@ -84,12 +87,16 @@ class Target:
         who = self.visitor if operation.rule.endswith("/logout") else self.tenant
         # Nothing that succeeds may change the target for the attacks after it.
         query = "dry_run=true" if not attack.query and operation.can_be_tried else attack.query
-        return self.tenant.client.open(
+        started = time.perf_counter()
+        answer = self.tenant.client.open(
             f"{path}?{query}" if query else path,
             method=operation.method,
             data=attack.body if operation.method != "GET" else None,
             headers={"Content-Type": attack.content_type, **who.headers, **attack.headers},
         )
+        taken = time.perf_counter() - started
+        self.slowest = max(self.slowest, (taken, f"{operation.method} {operation.rule}: {attack.name}"))
+        return answer
 
 
 tenant = sharing.tenant
@@ -168,6 +175,7 @@ def test_no_attack_upsets_any_operation(app: Flask, target: Target, share: int) 
         for attack in aimed[number % share :: share]:
             check(operation, attack.name, target.send(operation, attack))
             count += 1
+    print(f"{count} attacks, the slowest answer after {target.slowest[0]:.2f} s: {target.slowest[1]}")
     assert count * share > 15_000
 
 
@@ -181,6 +189,7 @@ def test_no_value_in_any_member_upsets_any_operation(app: Flask, target: Target,
         for member, (name, value) in pairs[number % share :: share]:
             body = json.dumps({**rest, member: value}).encode()
             check(operation, f"{member} = {name}", target.send(operation, Attack(name, body)))
+    print(f"The slowest answer came after {target.slowest[0]:.2f} s: {target.slowest[1]}")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ import uuid
 from typing import Any
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from tests.contract.plainly import without_catalogue
 
@@ -22,11 +24,15 @@ OF_ISSUED = {
 }  # fmt: skip
 """What is done with an issued invoice."""
 
+_patient = requests.Session()
+"""Asks again when it is told to, as of a door at which too many log in."""
+_patient.mount("http://", HTTPAdapter(max_retries=Retry(8, status_forcelist={429, 503}, allowed_methods=None)))
+
 
 def post(base_url: str, path: str, body: Any, token: str = "") -> Any:
     """A request of our own to the service under test, which must be granted."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    answer = requests.post(f"{base_url}{path}", json=body, headers=headers, timeout=30)
+    answer = _patient.post(f"{base_url}{path}", json=body, headers=headers, timeout=30)
     answer.raise_for_status()
     return answer.json()
 

@@ -1,6 +1,8 @@
 """What schemathesis must be told about this service: who calls, and rules of business."""
 
 import itertools
+import os
+import re
 import uuid
 from typing import Any
 from zoneinfo import available_timezones
@@ -16,6 +18,7 @@ from tests.contract.givers import (
     give_buyer,
     give_customer,
     give_example,
+    give_session,
     logged_in,
     newcomer,
 )
@@ -110,6 +113,7 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
         case.query.pop("dry_run", None)
     mind_paths(case)
     mind_demands(case)
+    mind_doors(case)
     if not is_positive(case):
         return
     case.headers.pop("If-Match", None)
@@ -174,6 +178,17 @@ def mind_paths(case: Any) -> None:
             case.path_parameters[name] = str(uuid.uuid4())
     if case.method != "GET" and case.path_parameters.get("customer_id") == buyer(case.operation.base_url)[1]:
         give_customer(case)
+    ended = case.path_parameters.get("session_id", "") if case.method == "DELETE" else ""
+    if re.fullmatch("[0-9a-f-]{36}", ended):
+        # It may be the one that speaks for all others.
+        give_session(case)
+
+
+def mind_doors(case: Any) -> None:
+    """Ten wrong passwords close an address, and that of the owner stands in answers."""
+    is_known = isinstance(case.body, dict) and case.body.get("email") in (os.environ[OWNER], os.environ[OTHER])
+    if case.operation.label == "POST /v1/auth/login" and is_known:
+        case.body["email"] = f"{uuid.uuid4()}@example.com"
 
 
 def mind_demands(case: Any) -> None:

@@ -58,8 +58,7 @@ class Shape:
         """The objects of rows that begin with the `columns`, with their parts. Each has the attributes of the model,
         and what it computes of them; what was not read raises LookupError."""
         wholes = self._made(rows)
-        if wholes:
-            self._bring(wholes, [whole.id for whole in wholes])
+        self._bring(wholes, [whole.id for whole in wholes])
         return wholes
 
     @cached_property
@@ -103,7 +102,8 @@ class Shape:
 
     def _bring(self, owners: Sequence[Any], ids: Sequence[uuid.UUID]) -> None:
         by_id = {owner.id: owner for owner in owners}
-        for part in self._parts:
+        # Who is not there has no parts, and none need be asked for.
+        for part in self._parts if owners else ():
             for owner in owners:
                 setattr(owner, part.name, [])
             rows = db.session.execute(part.query, {"organization_id": unit().tenant, "ids": ids})

@@ -95,13 +95,9 @@ def paginate(
         found = sa.func.array(_found(search, page, key, model, limit + 1, is_down).scalar_subquery())
         page = query.where(key.id_of(model) == sa.any_(found))
     page = page.order_by(*((part.desc() if is_down else part.asc()) for part in (key.expression, key.id_of(model))))
-    page = page.with_only_columns(*(shape.columns if shape else [model]), key.expression).limit(limit + 1)
-    result = db.session.execute(page)
-    rows = result.all() if shape else result.unique().all()
-    items = shape.objects(rows[:limit]) if shape else [row[0] for row in rows[:limit]]
-    more = len(rows) > limit
-    cursor = _seal(rows[limit - 1][-1], items[-1].id, _binding(arguments)) if more else None
-    shown: dict[str, Any] = {"data": items, "has_more": more, "next_cursor": cursor}
+    items, last = _read(page, model, key, limit, shape)
+    cursor = None if last is None else _seal(last, items[-1].id, _binding(arguments))
+    shown: dict[str, Any] = {"data": items, "has_more": cursor is not None, "next_cursor": cursor}
     if arguments["include_total"]:
         all_of_them = search.narrow(query, model) if search else query
         shown["total_count"] = db.session.scalar(sa.select(sa.func.count()).select_from(all_of_them.subquery()))
@@ -128,6 +124,15 @@ def _found(search: Search, page: sa.Select[Any], key: SortKey, model: Any, limit
     rows = sa.select(key.id_of(model), key.expression.label("place"), *references).where(is_on_page)
     by_creation = key.expression.key == "created_at"
     return search.first(rows, limit, is_down=is_down, by_creation=by_creation)
+
+
+def _read(page: sa.Select[Any], model: Any, key: SortKey, limit: int, shape: Shape | None) -> tuple[Sequence[Any], Any]:
+    """The first items of these, and what the last of them is sorted by; None where no more come after it."""
+    columns = shape.columns if shape else [model]
+    result = db.session.execute(page.with_only_columns(*columns, key.expression).limit(limit + 1))
+    rows = result.all() if shape else result.unique().all()
+    items = shape.objects(rows[:limit]) if shape else [row[0] for row in rows[:limit]]
+    return items, rows[limit - 1][-1] if len(rows) > limit else None
 
 
 def sequence_page(rows: Sequence[Any], has_more: bool) -> dict[str, Any]:

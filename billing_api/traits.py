@@ -58,6 +58,7 @@ class Way:
     def has(self, row: Any, key: str, value: str) -> sa.ColumnElement[bool]:
         """Whether a row of such objects, with its `id` or the column, has this trait; of a word, the beginning."""
         id = row.id if self.reference is None else getattr(row, self.reference.key)
+        # The table itself, which no query around this one reads: an alias is made of its columns for each request.
         traits = self.traits.c
         found = sa.select(traits.object_id).where(traits.object_id == id, *_is(self.traits, key, value))
         # With an offset it is looked up for each row; without, the database may hash all that begins so, for a few.

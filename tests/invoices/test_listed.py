@@ -13,6 +13,7 @@ from billing_api.invoices.queries import WHOLE
 from billing_api.invoices.schemas import InvoiceOutput
 from billing_api.reading import Shape
 from tests.factories import Tenant, line, sign_up
+from tests.statements import recorded
 
 INVOICES = "/v1/invoices"
 
@@ -62,7 +63,20 @@ def test_what_is_listed_is_what_is_read_one_by_one(tenant: Tenant) -> None:
     assert {one["tax_currency"] for one in listed} == {None, "GBP"}
     for shown in listed:
         whole = tenant.get(f"{INVOICES}/{shown['id']}").json
+        assert "actions" in whole
         assert shown == {name: value for name, value in whole.items() if name != "actions"}
+
+
+def test_who_has_no_lines_is_not_asked_for_their_taxes(tenant: Tenant) -> None:
+    def statements() -> list[str]:
+        with recorded(tenant.app) as seen:
+            assert tenant.get(INVOICES).status_code == 200
+        return [text for text, _ in seen if "FROM invoice_line_taxes" in text]
+
+    tenant.draft(lines=[])
+    assert statements() == []
+    tenant.draft()
+    assert len(statements()) == 1
 
 
 def test_what_was_not_read_fails_and_is_not_left_out(app: Flask) -> None:

@@ -42,7 +42,7 @@ class Faults:
 def serving_with_faults(config: Config, folder: Path) -> Iterator[tuple[LiveService, Faults]]:
     """The service as it runs for real, and where to say how it is to fail."""
     faults = Faults(folder / "faults")
-    with serving(config, folder / "log", BILLING_FAULTS=str(faults.folder)) as service:
+    with serving(config, folder / "log", BILLING_FAULTS=str(faults.folder), BILLING_LOG_LEVEL="info") as service:
         yield service, faults
 
 

@@ -62,6 +62,7 @@ class LiveService:
 
     process: "subprocess.Popen[bytes]"
     port: int
+    log: Path
 
     def __post_init__(self) -> None:
         self._local = threading.local()
@@ -134,6 +135,13 @@ class LiveService:
         masters = {pid for pid, parent in parents.items() if parent == self.process.pid and _is_gunicorn(pid)}
         return {pid for pid, parent in parents.items() if parent in masters}
 
+    def done(self, route: str, organization_id: object) -> int:
+        """How often it has done there what this organization asked for, whether or not anybody read the answer; to be
+        asked of a service whose log level is `info`."""
+        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+        asked = [line for line in lines if line.get("organization_id") == str(organization_id)]
+        return sum(line["route"] == route and line["status"] < 300 for line in asked if line["event"] == "request")
+
     def is_listening(self) -> bool:
         probe = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
         with contextlib.closing(probe), contextlib.suppress(OSError):
@@ -185,7 +193,7 @@ def serving(config: Config, log: Path, **settings: str) -> Iterator[LiveService]
     try:
         assert eventually(lambda: STARTED in log.read_text() or process.poll() is not None, 60)
         assert process.poll() is None, log.read_text()
-        service = LiveService(process, port)
+        service = LiveService(process, port, log)
         yield service
         service.hang_up()
     finally:

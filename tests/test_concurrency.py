@@ -272,4 +272,4 @@ def test_a_dead_workers_request_leaves_its_key_free(live: LiveService, tenant: T
 
 def test_the_client_of_these_tests_sees_when_it_is_cut_off(live: LiveService) -> None:
     with pytest.raises((OSError, http.client.HTTPException)):
-        LiveService(live.process, 1).send("GET", "/health/live")
+        LiveService(live.process, 1, live.log).send("GET", "/health/live")

@@ -78,7 +78,7 @@ def proxying(name: str, behind: int, folder: Path) -> Iterator[LiveService]:
     command = [str(installed(name)), *(argument.format_map(places) for argument in arguments)]
     with (folder / "output").open("wb") as output:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-    proxy = LiveService(process, port)
+    proxy = LiveService(process, port, folder / "output")
     try:
         assert eventually(lambda: proxy.is_listening() or process.poll() is not None, 10)
         assert process.poll() is None, (folder / "output").read_text()

@@ -12,6 +12,7 @@ position; a negative amount splits as the mirror of the positive one; weights co
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from math import lcm
 
 import iso4217
@@ -84,13 +85,16 @@ def to_minor(value: Decimal, unit: Currency) -> int:
 
 def to_text(minor: int, decimals: int) -> str:
     """Minor units as text in major units, with exactly `decimals` decimals: `"1190.00"`, `"-0.05"`, `"1190"`."""
-    sign = "-" if minor < 0 else ""
-    major, fraction = divmod(abs(minor), 10**decimals)
-    return f"{sign}{major}.{fraction:0{decimals}d}" if decimals else f"{sign}{major}"
+    if not decimals:
+        return str(minor)
+    digits = str(abs(minor)).rjust(decimals + 1, "0")
+    return f"{'-' if minor < 0 else ''}{digits[:-decimals]}.{digits[-decimals:]}"
 
 
+@lru_cache(maxsize=4096)
 def amount_text(minor: int, code: str) -> str:
-    """An amount in the minor units of the currency with this code as text, with exactly the currency's decimals."""
+    """An amount in the minor units of the currency with this code as text, with exactly the currency's decimals. Kept,
+    because most amounts of a list are a few: nothing above all."""
     return to_text(minor, currency(code).decimals)
 
 

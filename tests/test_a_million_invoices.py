@@ -28,8 +28,6 @@ LIMIT = 50
 MOST_READ = 300
 MOST_SEARCHED = 15_000
 """Of a search that is common, or rare; what it looks at is some rows of the list, and what it gathers."""
-MOST_SCATTERED = min(50_000, ROWS // 2)
-"""Of a million, five thousand rows of the list, and ten traits of each and of its customer."""
 
 CUSTOMERS = """
 INSERT INTO customers ({columns}) SELECT {columns} FROM (
@@ -151,12 +149,8 @@ def test_a_search_looks_at_few_rows_of_them(owner: Tenant) -> None:
 
 
 def most_read(query: str) -> float:
-    if query in CONCENTRATED:
-        return 2.5 * ROWS
-    return MOST_SCATTERED if query in SCATTERED else MOST_SEARCHED
+    return 2.5 * ROWS if query in CONCENTRATED else MOST_SEARCHED
 
 
 CONCENTRATED = {"q=2020"}
 """What many have, and none of the newest: it is gathered from their traits, each once."""
-SCATTERED = {"q=E-17", "metadata.shop=south&q=mail7"}
-"""What one or two of a hundred have, among the newest, too: fifty of them stand among the first five thousand."""

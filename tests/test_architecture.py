@@ -42,7 +42,7 @@ STAGES = {
 """At which stage a file of a resource stands; one that grew too long is split within its stage."""
 FOUNDATION = (
     "circuit_breaker", "clock", "database", "errors", "extensions", "fault_points", "filtering", "keys",
-    "opaque_tokens", "reading", "sealing", "sliding_window", "tenancy", "traits", "unit_of_work",
+    "opaque_tokens", "reading", "sealing", "searching", "sliding_window", "tenancy", "traits", "unit_of_work",
 )  # fmt: skip
 """What rooms stand on; all other files at the top start the service, know every room, and are known by none."""
 FORMS = (
@@ -55,16 +55,18 @@ MAY_KNOW = {
     "domain": {"domain", "errors"},
     "models": {"database", "traits", "domain", "errors", "clock", "models"},
     "service": {
-        "database", "filtering", "reading", "traits", "unit_of_work", "opaque_tokens", "sealing", "sliding_window",
+        "database", "filtering", "reading", "searching", "unit_of_work", "opaque_tokens", "sealing", "sliding_window",
         "domain", "errors", "clock", "models", "service",
     },
     "schemas": {"domain", "schemas", *FORMS},
     "routes": {"errors", "web", "own service", "own models", "schemas"},
     "web": {
-        "database", "reading", "traits", "unit_of_work", "extensions", "domain", "errors", "clock", "fault_points",
+        "database", "reading", "searching", "unit_of_work", "extensions", "domain", "errors", "clock", "fault_points",
         "keys", "web",
     },
-    "foundation": {"circuit_breaker", "clock", "database", "config", "errors", "fault_points", "unit_of_work"},
+    "foundation": {
+        "circuit_breaker", "clock", "database", "config", "errors", "fault_points", "traits", "unit_of_work",
+    },
 }  # fmt: skip
 """Routes name their own models as types and as columns to sort by; they hold no query."""
 NEVER = {

@@ -13,7 +13,7 @@ from billing_api.errors import Conflict, Invalid
 from billing_api.events.service import record
 from billing_api.filtering import equal, filtered, flag, since
 from billing_api.organizations import service as organizations
-from billing_api.traits import Search, Way, look_for
+from billing_api.searching import Search, Way, look_for
 from billing_api.unit_of_work import unit
 
 
@@ -33,6 +33,7 @@ _FILTERS = {
     "tax_rate_id": equal(Product.tax_rate_id),
     "updated_since": since(Product.updated_at),
 }
+_WAYS = (Way(PRODUCT_TRAITS),)
 
 
 def create(values: Mapping[str, Any]) -> Product:
@@ -96,7 +97,7 @@ def search(filters: Mapping[str, Any]) -> sa.Select[Product]:
 
 def sought(filters: Mapping[str, Any]) -> Search | None:
     """What they search for: words of names, article numbers and external ids, and metadata."""
-    return look_for(filters, Way(PRODUCT_TRAITS))
+    return look_for(filters, _WAYS)
 
 
 def _row(values: Mapping[str, Any]) -> dict[str, Any]:

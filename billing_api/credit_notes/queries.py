@@ -12,7 +12,7 @@ from billing_api.customers.models import CUSTOMER_TRAITS
 from billing_api.filtering import either, equal, filtered, since, until
 from billing_api.invoices.queries import within
 from billing_api.ledger.models import Source
-from billing_api.traits import Search, Way, look_for
+from billing_api.searching import Search, Way, look_for
 from billing_api.unit_of_work import unit
 
 _FILTERS = {
@@ -25,6 +25,10 @@ _FILTERS = {
     "updated_since": since(CreditNote.updated_at),
     "status": either(available=CreditNote.amount_available > 0, used=CreditNote.amount_available == 0),
 }
+_WAYS = (
+    Way(CREDIT_NOTE_TRAITS),
+    Way(CUSTOMER_TRAITS, Source.customer_id, (Source.type == "credit_note",)),
+)
 
 
 def whole() -> tuple[ExecutableOption, ...]:
@@ -49,5 +53,4 @@ def search(filters: Mapping[str, Any]) -> sa.Select[CreditNote]:
 
 def sought(filters: Mapping[str, Any]) -> Search | None:
     """What they search for: words of numbers and of the names and addresses of customers, and metadata."""
-    of_customer = Way(CUSTOMER_TRAITS, Source.customer_id, (Source.type == "credit_note",))
-    return look_for(filters, Way(CREDIT_NOTE_TRAITS), of_customer)
+    return look_for(filters, _WAYS)

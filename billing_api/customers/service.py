@@ -16,7 +16,7 @@ from billing_api.domain.texts import is_one_line
 from billing_api.errors import Conflict, NotFound, PreconditionFailed
 from billing_api.events.service import record
 from billing_api.filtering import equal, filtered, flag, since
-from billing_api.traits import Search, Way, look_for
+from billing_api.searching import Search, Way, look_for
 from billing_api.unit_of_work import unit
 
 
@@ -43,6 +43,7 @@ _FILTERS = {
     "external_id": equal(Customer.external_id),
     "updated_since": since(Customer.updated_at),
 }
+_WAYS = (Way(CUSTOMER_TRAITS),)
 
 
 _KEYS = {
@@ -187,7 +188,7 @@ def show_beside(rows: Sequence[Any]) -> None:
 
 def sought(filters: Mapping[str, Any]) -> Search | None:
     """What they search for: words of names, e-mail addresses and external ids, and metadata."""
-    return look_for(filters, Way(CUSTOMER_TRAITS))
+    return look_for(filters, _WAYS)
 
 
 def _locked(external_id: str) -> Customer | None:

@@ -19,7 +19,7 @@ from billing_api.invoices.breakdown import InvoiceTaxGroup
 from billing_api.invoices.models import INVOICE_TRAITS, Invoice
 from billing_api.invoices.parts import InvoiceAdjustment, InvoiceLine, InvoiceLineTax
 from billing_api.reading import Shape
-from billing_api.traits import Search, Way, look_for
+from billing_api.searching import Search, Way, look_for
 from billing_api.unit_of_work import unit
 
 DUE = Invoice.payable_amount - Invoice.amount_paid - Invoice.amount_credited
@@ -36,6 +36,7 @@ _FILTERS: dict[str, Condition] = {
     "updated_since": since(Invoice.updated_at),
     "overdue": lambda is_asked: _overdue(is_asked),
 }
+_WAYS = (Way(INVOICE_TRAITS), Way(CUSTOMER_TRAITS, Invoice.customer_id))
 WHOLE = Shape(
     Invoice,
     "invoice_id",
@@ -85,7 +86,7 @@ def search(filters: Mapping[str, Any]) -> sa.Select[Invoice]:
 
 def sought(filters: Mapping[str, Any]) -> Search | None:
     """What they search for: words of numbers and of the names and addresses of customers, and metadata."""
-    return look_for(filters, Way(INVOICE_TRAITS), Way(CUSTOMER_TRAITS, Invoice.customer_id))
+    return look_for(filters, _WAYS)
 
 
 def within(total: sa.ColumnElement[int] | Mapped[int], filters: Mapping[str, Any]) -> list[sa.ColumnElement[bool]]:

@@ -11,7 +11,7 @@ from billing_api.customers.models import CUSTOMER_TRAITS
 from billing_api.filtering import either, equal, filtered, since, until
 from billing_api.ledger.models import Allocation, Source
 from billing_api.payments.models import PAYMENT_TRAITS, Payment
-from billing_api.traits import Search, Way, look_for
+from billing_api.searching import Search, Way, look_for
 from billing_api.unit_of_work import unit
 
 _FILTERS = {
@@ -23,6 +23,10 @@ _FILTERS = {
     "status": either(received=Payment.reversed_at.is_(None), reversed=Payment.reversed_at.is_not(None)),
     "invoice_id": lambda id: Payment.id.in_(_applied_to(id)),
 }
+_WAYS = (
+    Way(PAYMENT_TRAITS),
+    Way(CUSTOMER_TRAITS, Source.customer_id, (Source.type == "payment",)),
+)
 
 
 def search(filters: Mapping[str, Any]) -> sa.Select[Payment]:
@@ -37,8 +41,7 @@ def search(filters: Mapping[str, Any]) -> sa.Select[Payment]:
 
 def sought(filters: Mapping[str, Any]) -> Search | None:
     """What they search for: words of references and of the names and addresses of customers, and metadata."""
-    of_customer = Way(CUSTOMER_TRAITS, Source.customer_id, (Source.type == "payment",))
-    return look_for(filters, Way(PAYMENT_TRAITS), of_customer)
+    return look_for(filters, _WAYS)
 
 
 def _applied_to(invoice_id: uuid.UUID) -> sa.Select[uuid.UUID]:

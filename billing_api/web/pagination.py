@@ -16,7 +16,7 @@ from marshmallow import fields, validate
 from billing_api.database import db
 from billing_api.errors import Fault, Malformed
 from billing_api.reading import Shape
-from billing_api.traits import Search
+from billing_api.searching import Search
 from billing_api.unit_of_work import unit
 from billing_api.web.fields import Choice, FlagText, IntegerText, Schema, Text
 
@@ -92,15 +92,17 @@ def paginate(
     page = _behind(query, arguments, key, model, is_down)
     if search:
         # As an array, which is made first: reckoned in, what is gathered would make every way to the page look alike.
-        found = sa.func.array(_found(search, page, key, model, limit + 1, is_down).scalar_subquery())
+        found = sa.func.array(_found(search, page, key, model, is_down).scalar_subquery())
         page = query.where(key.id_of(model) == sa.any_(found))
     page = page.order_by(*((part.desc() if is_down else part.asc()) for part in (key.expression, key.id_of(model))))
-    items, last = _read(page, model, key, limit, shape)
+    sought = search.parameters(limit + 1) if search else {}
+    items, last = _read(page, sought, model, key, limit, shape)
     cursor = None if last is None else _seal(last, items[-1].id, _binding(arguments))
     shown: dict[str, Any] = {"data": items, "has_more": cursor is not None, "next_cursor": cursor}
     if arguments["include_total"]:
         all_of_them = search.narrow(query, model) if search else query
-        shown["total_count"] = db.session.scalar(sa.select(sa.func.count()).select_from(all_of_them.subquery()))
+        count = sa.select(sa.func.count()).select_from(all_of_them.subquery())
+        shown["total_count"] = db.session.scalar(count, sought)
     _link(cursor, "cursor")
     return shown
 
@@ -117,19 +119,20 @@ def _behind(
     return query.where(columns < last if is_down else columns > last)
 
 
-def _found(search: Search, page: sa.Select[Any], key: SortKey, model: Any, limit: int, is_down: bool) -> sa.Select[Any]:
+def _found(search: Search, page: sa.Select[Any], key: SortKey, model: Any, is_down: bool) -> sa.Select[Any]:
     """The ids of what the search finds on a page, and one more."""
-    references = [getattr(model, way.reference.key) for way in search.ways if way.reference is not None]
+    references = [getattr(model, name) for name in search.references]
     is_on_page: Any = page.whereclause
     rows = sa.select(key.id_of(model), key.expression.label("place"), *references).where(is_on_page)
-    by_creation = key.expression.key == "created_at"
-    return search.first(rows, limit, is_down=is_down, by_creation=by_creation)
+    return search.first(rows, is_down=is_down, by_creation=key.expression.key == "created_at")
 
 
-def _read(page: sa.Select[Any], model: Any, key: SortKey, limit: int, shape: Shape | None) -> tuple[Sequence[Any], Any]:
+def _read(
+    page: sa.Select[Any], sought: Mapping[str, Any], model: Any, key: SortKey, limit: int, shape: Shape | None
+) -> tuple[Sequence[Any], Any]:
     """The first items of these, and what the last of them is sorted by; None where no more come after it."""
     columns = shape.columns if shape else [model]
-    result = db.session.execute(page.with_only_columns(*columns, key.expression).limit(limit + 1))
+    result = db.session.execute(page.with_only_columns(*columns, key.expression).limit(limit + 1), sought)
     rows = result.all() if shape else result.unique().all()
     items = shape.objects(rows[:limit]) if shape else [row[0] for row in rows[:limit]]
     return items, rows[limit - 1][-1] if len(rows) > limit else None

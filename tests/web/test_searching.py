@@ -7,6 +7,7 @@ import psycopg2
 import pytest
 from psycopg2 import sql
 
+from billing_api import searching
 from billing_api.embedded import Addresses
 from tests.factories import Tenant, created
 from tests.schema import TRAITS, connected
@@ -135,7 +136,7 @@ def test_pages_of_a_search_hold_each_that_is_found_once_and_in_order(
     """Those among the first rows, among the next ones, and those that are gathered behind them. Plant the flaw by
     gathering what is not behind them, too: some are there twice."""
     for name, value in zip(("_SAMPLE", "_SOME", "_DEEP"), reach, strict=True):
-        monkeypatch.setattr(f"billing_api.traits.{name}", value)
+        monkeypatch.setattr(f"billing_api.searching.{name}", value)
     buyers = [tenant.customer(name=name)["id"] for name in ("Red Works", "Blue Works", "Red House")]
     for n, (buyer, size) in enumerate(itertools.product(buyers, ("S", "M", "S"))):
         lines = [{"description": "Work", "quantity": str(n * 7 % 5 + 1), "unit_price": "10.00", "tax_rate": "19"}]
@@ -164,6 +165,15 @@ def test_a_search_finds_nothing_of_another_organization(tenant: Tenant, other: T
     for query in ({"q": "shared"}, {"q": mine["number"]}, {"metadata.a": "b"}):
         assert mine["id"] in found(tenant, "/v1/invoices", **query)
         assert theirs["id"] not in found(tenant, "/v1/invoices", **query)
+
+
+def test_the_statement_of_a_search_is_made_once_for_all_words(tenant: Tenant) -> None:
+    """Plant the flaw by naming the ways in the function that searches: they are others each time."""
+    for resource in ("customers", "products", "invoices", "payments", "credit-notes"):
+        found(tenant, f"/v1/{resource}", q="red works", **{"metadata.a": "b"})
+        made = searching._first.cache_info().misses
+        found(tenant, f"/v1/{resource}", q="blue house", limit="2", **{"metadata.c": "d"})
+        assert searching._first.cache_info().misses == made, resource
 
 
 def test_a_cursor_is_good_for_its_search_alone(tenant: Tenant) -> None:

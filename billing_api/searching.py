@@ -21,6 +21,9 @@ _SAMPLE, _SOME = 300, 3
 _DEEP = 5_000
 """So many rows are looked at in the order of the list before all that match are gathered."""
 
+_KEPT = 64
+"""So many statements are kept, of 0.1 to 1.5 MB each: the more is looked for at once, the larger."""
+
 _Q = TypeVar("_Q", bound=sa.GenerativeSelect)
 _Place = Callable[[Any, Any], sa.ColumnElement[bool]]
 """Whether what has this place in the order, and this id, comes into question."""
@@ -29,6 +32,7 @@ _Trait = Callable[[sa.FromClause], list[sa.ColumnElement[bool]]]
 
 _LINE = "line"
 """What the rows of a list are called in the statement of a search."""
+# Parameters, named as nothing that SQLAlchemy names by itself: those all end in `_` and a number.
 _TENANT = sa.bindparam("organization_id", type_=sa.Uuid)
 _FIRST_ONES, _ENOUGH, _LAST_ONES, _MOST = (
     sa.bindparam(name, type_=sa.Integer) for name in ("sample", "some", "deep", "most")
@@ -47,6 +51,7 @@ class Way:
     def has(self, row: Any, trait: _Trait) -> sa.ColumnElement[bool]:
         """Whether a row of such objects, with its `id` or the column, has this trait."""
         id = row.id if self.reference is None else getattr(row, self.reference.key)
+        # The table itself, without an alias: no query around this one may read it.
         found = sa.select(self.traits.c.object_id).where(self.traits.c.object_id == id, *trait(self.traits))
         # With an offset it is looked up for each row; without, the database may hash all that begins so, for a few.
         return found.offset(0).exists()
@@ -140,13 +145,13 @@ class _Pattern:
         return line.sort(query, *at)
 
     def _words(self) -> list[_Trait]:
-        return [partial(_is_word, f"word_{number}") for number in range(self.words)]
+        return [partial(_is_word, f"word{number}") for number in range(self.words)]
 
     def _pieces(self) -> list[_Trait]:
-        return [partial(_is_piece, f"key_{number}", f"value_{number}") for number in range(self.pieces)]
+        return [partial(_is_piece, f"key{number}", f"value{number}") for number in range(self.pieces)]
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=_KEPT)
 def _first(pattern: _Pattern, line: _Line, by_creation: bool) -> sa.Select[Any]:
     """The ids of the first rows of a line that are looked for; kept, because to write this anew for each request took
     longer than the database takes for most searches.
@@ -173,6 +178,13 @@ def _first(pattern: _Pattern, line: _Line, by_creation: bool) -> sa.Select[Any]:
     return sa.select(both.limit(_MOST).subquery().c.id)
 
 
+@lru_cache(maxsize=_KEPT)
+def _all(pattern: _Pattern) -> sa.Subquery:
+    """The ids of all that are looked for; where metadata are, also such as lack the words."""
+    gathered: sa.Subquery = pattern.gathered(_everywhere).subquery()
+    return gathered
+
+
 @dataclass(frozen=True, slots=True)
 class Search:
     """What is looked for; its queries are run with its `parameters`."""
@@ -192,7 +204,7 @@ class Search:
 
     def narrow(self, query: sa.Select[Any], model: Any) -> sa.Select[Any]:
         """The query for those alone that are looked for, in whatever order."""
-        found = self.pattern.gathered(_everywhere).subquery()
+        found = _all(self.pattern)
         query = query.where(model.id.in_(sa.select(found.c.object_id)))
         return query.where(self.pattern.holds(model)) if self.pattern.words and self.pattern.pieces else query
 
@@ -212,10 +224,10 @@ def look_for(filters: Mapping[str, Any], ways: tuple[Way, ...]) -> Search | None
     # What is nothing but punctuation counts where there is nothing else, and stands in no row.
     words = {word for word in given if any(map(str.isalnum, word))} or given
     longest = sorted(words, key=lambda word: (-len(word), word))[:_MOST_WORDS]
-    found_by = {f"word_{number}": word for number, word in enumerate(longest)}
+    found_by = {f"word{number}": word for number, word in enumerate(longest)}
     pieces = filters.get("metadata", {})
     for number, (key, value) in enumerate(pieces.items()):
-        found_by |= {f"key_{number}": key, f"value_{number}": value}
+        found_by |= {f"key{number}": key, f"value{number}": value}
     return Search(_Pattern(ways, len(longest), len(pieces)), found_by)
 
 

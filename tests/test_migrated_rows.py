@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.script import ScriptDirectory
@@ -14,7 +15,7 @@ from billing_api.importing import Job, of_invoices, run
 from billing_api.intake import Record
 from config import Config
 from tests.factories import sign_up
-from tests.schema import TRAITS, application, connected, scratch
+from tests.schema import TRAITS, application, as_superuser, connected, scratch
 from tests.test_migrations import SCRIPTS
 
 Database = tuple[Flask, Addresses]
@@ -114,6 +115,35 @@ def test_nobody_is_found_by_a_contact_where_the_step_was_taken_back(used: Databa
             cursor.execute("UPDATE customers SET contact = jsonb_build_object('name', %s)", [contact])
         cursor.execute(query, [customer["id"]])
         assert cursor.fetchall() == [("ada works",), ("works",)]
+
+
+def test_an_index_that_an_interrupted_step_has_finished_stays_and_one_that_it_has_begun_is_built_again(
+    used: Database,
+) -> None:
+    """Plant the flaw by dropping each index before it is built, or by building only those that are not there."""
+    app, there = used
+    names = [f"ix_{table}_organization_id_object_id_key_value" for table in sorted(TRAITS)[:2]]
+    query = (
+        "SELECT relname, relfilenode, indisvalid FROM pg_index JOIN pg_class c ON c.oid = indexrelid "
+        "WHERE relname = ANY(%s)"
+    )
+
+    def found(cursor: Any) -> dict[str, tuple[int, bool]]:
+        cursor.execute(query, [names])
+        return {name: (file, is_valid) for name, file, is_valid in cursor.fetchall()}
+
+    with app.app_context(), as_superuser(there) as cursor:
+        downgrade(revision="0044")
+        assert found(cursor) == {}
+        for name in names:
+            table = name.removeprefix("ix_").removesuffix("_organization_id_object_id_key_value")
+            cursor.execute(f"CREATE INDEX {name} ON {table} (organization_id, object_id, key, value)")
+        cursor.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = %s::regclass", [names[0]])
+        before = found(cursor)
+        upgrade()
+        after = found(cursor)
+    assert [is_valid for _, is_valid in after.values()] == [True, True]
+    assert [after[name] == before[name] for name in names] == [False, True]
 
 
 def test_invoices_that_were_imported_before_count_as_sent(used: Database) -> None:

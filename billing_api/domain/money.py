@@ -85,13 +85,11 @@ def to_minor(value: Decimal, unit: Currency) -> int:
 
 def to_text(minor: int, decimals: int) -> str:
     """Minor units as text in major units, with exactly `decimals` decimals: `"1190.00"`, `"-0.05"`, `"1190"`."""
-    if not decimals:
-        return str(minor)
-    digits = str(abs(minor)).rjust(decimals + 1, "0")
-    return f"{'-' if minor < 0 else ''}{digits[:-decimals]}.{digits[-decimals:]}"
+    sign, digits = "-" if minor < 0 else "", f"{abs(minor):d}".rjust(decimals + 1, "0")
+    return f"{sign}{digits[:-decimals]}.{digits[-decimals:]}" if decimals else f"{sign}{digits}"
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=4096, typed=True)
 def amount_text(minor: int, code: str) -> str:
     """An amount in the minor units of the currency with this code as text, with exactly the currency's decimals. Kept,
     because most amounts of a list are a few: nothing above all."""

@@ -79,7 +79,7 @@ def _conversion(field: fields.Field[Any]) -> tuple[str, Any]:
     if isinstance(field, fields.List) and way is fields.List._serialize and (dump := _dump_of(field.inner)):
         return "[None if each is None else {}(each) for each in value]", dump
     otherwise = "{}(value, {}, one)"
-    kind = _AS_THEY_ARE.get(type(field))
+    kind = None if getattr(field, "as_string", False) else _AS_THEY_ARE.get(type(field))
     return f"value if type(value) is {kind.__name__} else {otherwise}" if kind else otherwise, field._serialize
 
 
@@ -88,5 +88,5 @@ def _dump_of(field: fields.Field[Any]) -> Callable[[Any], Any] | None:
     if type(field) is not fields.Nested or field.many or field.schema.many:
         return None
     schema = field.schema
-    has_hooks = schema._hooks[PRE_DUMP] or schema._hooks[POST_DUMP]
-    return schema._serialize if isinstance(schema, DirectSchema) and not has_hooks else schema.dump
+    is_plain = type(schema).dump is ma.Schema.dump and not schema._hooks[PRE_DUMP] and not schema._hooks[POST_DUMP]
+    return schema._serialize if is_plain else schema.dump

@@ -89,22 +89,29 @@ def paginate(
     limit, word = arguments["limit"], arguments["sort"]
     model = query.column_descriptions[0]["entity"]
     key, is_down = keys[word.removeprefix("-")], word.startswith("-")
-    page = _behind(query, arguments, key, model, is_down)
-    if search:
-        # As an array, which is made first: reckoned in, what is gathered would make every way to the page look alike.
-        found = sa.func.array(_found(search, page, key, model, is_down).scalar_subquery())
-        page = query.where(key.id_of(model) == sa.any_(found))
-    page = page.order_by(*((part.desc() if is_down else part.asc()) for part in (key.expression, key.id_of(model))))
+    page = _ordered(query, arguments, key, model, is_down, search)
     sought = search.parameters(limit + 1) if search else {}
     items, last = _read(page, sought, model, key, limit, shape)
     cursor = None if last is None else _seal(last, items[-1].id, _binding(arguments))
     shown: dict[str, Any] = {"data": items, "has_more": cursor is not None, "next_cursor": cursor}
     if arguments["include_total"]:
-        all_of_them = search.narrow(query, model) if search else query
-        count = sa.select(sa.func.count()).select_from(all_of_them.subquery())
+        every = search.narrow(query, model) if search else query
+        count = sa.select(sa.func.count()).select_from(every.subquery())
         shown["total_count"] = db.session.scalar(count, sought)
     _link(cursor, "cursor")
     return shown
+
+
+def _ordered(
+    query: sa.Select[Any], arguments: Mapping[str, Any], key: SortKey, model: Any, is_down: bool, search: Search | None
+) -> sa.Select[Any]:
+    """The rows from which the page is taken, in their order."""
+    page = _behind(query, arguments, key, model, is_down)
+    if search:
+        # As an array, which is made first: reckoned in, what is gathered would make every way to the page look alike.
+        found = sa.func.array(_found(search, page, key, model, is_down).scalar_subquery())
+        page = query.where(key.id_of(model) == sa.any_(found))
+    return page.order_by(*((part.desc() if is_down else part.asc()) for part in (key.expression, key.id_of(model))))
 
 
 def _behind(

@@ -3,6 +3,7 @@
 import ast
 from decimal import Decimal, localcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from billing_api.domain.money import (
     UnknownCurrency,
     WeightsSumToZero,
     add,
+    amount_text,
     currency,
     percent_of,
     rounded,
@@ -57,6 +59,15 @@ def test_amounts_are_written_with_exactly_the_decimals_of_the_currency(
 ) -> None:
     assert to_text(minor, decimals) == expected
     assert to_minor(Decimal(expected), Currency(code="TST", decimals=decimals)) == minor
+
+
+@pytest.mark.parametrize("amount", [1190.0, Decimal(1190), Decimal("1.19E+3")])
+@pytest.mark.parametrize("code", ["EUR", "JPY"])
+def test_nothing_but_a_whole_number_is_an_amount(amount: Any, code: str) -> None:
+    """Also where the same whole number was asked for before, and is known."""
+    assert amount_text(1190, code)
+    with pytest.raises((TypeError, ValueError)):
+        amount_text(amount, code)
 
 
 def test_an_amount_is_never_rounded_on_the_way_in() -> None:

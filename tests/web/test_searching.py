@@ -14,6 +14,8 @@ from tests.schema import TRAITS, connected
 from tests.web.refusals import codes, refused
 from tests.web.test_pagination import ids, pages
 
+RESOURCES = ["customers", "products", "invoices", "payments", "credit-notes"]
+
 
 def found(tenant: Tenant, path: str, **query: str) -> list[str]:
     answer = tenant.client.get(path, query_string=query, headers=tenant.headers)
@@ -140,7 +142,7 @@ def test_pages_of_a_search_hold_each_that_is_found_once_and_in_order(
     buyers = [tenant.customer(name=name)["id"] for name in ("Red Works", "Blue Works", "Red House")]
     for n, (buyer, size) in enumerate(itertools.product(buyers, ("S", "M", "S"))):
         lines = [{"description": "Work", "quantity": str(n * 7 % 5 + 1), "unit_price": "10.00", "tax_rate": "19"}]
-        tenant.draft(customer_id=buyer, metadata={"size": size}, lines=lines)
+        tenant.draft(customer_id=buyer, metadata={"size": size, "kind": "AB"[n % 2]}, lines=lines)
     every = tenant.get(f"/v1/invoices?sort={sort}").json["data"]
     for query, holds in {
         "q=red": lambda one: one["customer_id"] != buyers[1],
@@ -148,6 +150,9 @@ def test_pages_of_a_search_hold_each_that_is_found_once_and_in_order(
         "q=red+works": lambda one: one["customer_id"] == buyers[0],
         "metadata.size=S": lambda one: one["metadata"]["size"] == "S",
         "q=red&metadata.size=M": lambda one: one["customer_id"] != buyers[1] and one["metadata"]["size"] == "M",
+        "q=red&metadata.size=S&metadata.kind=A": lambda one: (
+            one["customer_id"] != buyers[1] and one["metadata"] == {"size": "S", "kind": "A"}
+        ),
         f"q=red&customer_id={buyers[2]}": lambda one: one["customer_id"] == buyers[2],
         "q=nobody": lambda one: False,
     }.items():
@@ -167,9 +172,19 @@ def test_a_search_finds_nothing_of_another_organization(tenant: Tenant, other: T
         assert theirs["id"] not in found(tenant, "/v1/invoices", **query)
 
 
+@pytest.mark.parametrize("resource", RESOURCES)
+@pytest.mark.parametrize(("words", "pieces"), [(0, 2), (0, 12), (1, 0), (1, 2), (1, 12), (8, 1), (8, 2), (8, 12)])
+def test_much_can_be_looked_for_at_once(tenant: Tenant, resource: str, words: int, pieces: int) -> None:
+    """Plant the flaw by a parameter named as what SQLAlchemy names by itself, `key_1`."""
+    query = {f"metadata.name-{number}": "value" for number in range(pieces)}
+    if words:
+        query["q"] = " ".join(f"word{number}" for number in range(words))
+    assert found(tenant, f"/v1/{resource}", include_total="true", **query) == []
+
+
 def test_the_statement_of_a_search_is_made_once_for_all_words(tenant: Tenant) -> None:
     """Plant the flaw by naming the ways in the function that searches: they are others each time."""
-    for resource in ("customers", "products", "invoices", "payments", "credit-notes"):
+    for resource in RESOURCES:
         found(tenant, f"/v1/{resource}", q="red works", **{"metadata.a": "b"})
         made = searching._first.cache_info().misses
         found(tenant, f"/v1/{resource}", q="blue house", limit="2", **{"metadata.c": "d"})

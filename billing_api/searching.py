@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute
 
-from billing_api.traits import WORD
 from billing_api.unit_of_work import unit
 
+_WORD = ""
+"""The key of a trait that is a word; the name of a piece of metadata has a character at least."""
 _MOST_WORDS = 8
 _SAMPLE, _SOME = 300, 3
 """Of so many rows at the head of a list so many must match for the next ones to be looked at, too."""
@@ -232,7 +233,7 @@ def look_for(filters: Mapping[str, Any], ways: tuple[Way, ...]) -> Search | None
 
 
 def _is_word(word: str, traits: sa.FromClause) -> list[sa.ColumnElement[bool]]:
-    return [*_is(WORD, traits), traits.c.value.op("^@")(sa.func.search_fold(sa.bindparam(word, type_=sa.Text)))]
+    return [*_is(_WORD, traits), traits.c.value.op("^@")(sa.func.search_fold(sa.bindparam(word, type_=sa.Text)))]
 
 
 def _is_piece(key: str, value: str, traits: sa.FromClause) -> list[sa.ColumnElement[bool]]:

@@ -10,8 +10,6 @@ import sqlalchemy as sa
 
 from billing_api.database import Model
 
-WORD = ""
-"""The key of a trait that is a word; the name of a piece of metadata has a character at least."""
 _OF_ONE = ("organization_id", "object_id", "key", "value")
 """By these it is seen whether an object has a trait."""
 

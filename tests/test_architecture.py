@@ -64,9 +64,7 @@ MAY_KNOW = {
         "database", "reading", "searching", "unit_of_work", "extensions", "domain", "errors", "clock", "fault_points",
         "keys", "web",
     },
-    "foundation": {
-        "circuit_breaker", "clock", "database", "config", "errors", "fault_points", "traits", "unit_of_work",
-    },
+    "foundation": {"circuit_breaker", "clock", "database", "config", "errors", "fault_points", "unit_of_work"},
 }  # fmt: skip
 """Routes name their own models as types and as columns to sort by; they hold no query."""
 NEVER = {

@@ -6,11 +6,14 @@ is not known before, so one statement tries the first for a while, and then the 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cache, partial
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine.interfaces import BindTyping
 from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.sql.visitors import replacement_traverse
 
 from billing_api.unit_of_work import unit
 
@@ -21,9 +24,6 @@ _SAMPLE, _SOME = 300, 3
 """Of so many rows at the head of a list so many must match for the next ones to be looked at, too."""
 _DEEP = 5_000
 """So many rows are looked at in the order of the list before all that match are gathered."""
-
-_KEPT = 64
-"""So many statements are kept, of 0.1 to 1.5 MB each: the more is looked for at once, the larger."""
 
 _Q = TypeVar("_Q", bound=sa.GenerativeSelect)
 _Place = Callable[[Any, Any], sa.ColumnElement[bool]]
@@ -38,6 +38,12 @@ _TENANT = sa.bindparam("organization_id", type_=sa.Uuid)
 _FIRST_ONES, _ENOUGH, _LAST_ONES, _MOST = (
     sa.bindparam(name, type_=sa.Integer) for name in ("sample", "some", "deep", "most")
 )
+_NAMES, _VALUES = (sa.bindparam(name, type_=postgresql.ARRAY(sa.Text)) for name in ("names", "values"))
+_NAME, _VALUE = (sa.bindparam(name, type_=sa.Text) for name in ("name", "value"))
+"""Of metadata, all pieces; and the first of them."""
+_DIALECT = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+# A cast behind a parameter is written where the text is used.
+_DIALECT.bind_typing = BindTyping.NONE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +62,15 @@ class Way:
         found = sa.select(self.traits.c.object_id).where(self.traits.c.object_id == id, *trait(self.traits))
         # With an offset it is looked up for each row; without, the database may hash all that begins so, for a few.
         return found.offset(0).exists()
+
+    def has_all_metadata(self, id: Any) -> sa.ColumnElement[bool]:
+        """Whether the object of this id has all pieces, however many there are: none is wanted that it has not."""
+        traits = self.traits.alias()
+        wanted = sa.func.unnest(_NAMES, _VALUES).table_valued("name", "value").render_derived("wanted")
+        is_it = (traits.c.key == wanted.c.name, traits.c.value == wanted.c.value)
+        of_object = (traits.c.organization_id == _TENANT, traits.c.object_id == id)
+        found = sa.select(traits.c.object_id).where(*of_object, *is_it).offset(0).correlate_except(traits)
+        return ~sa.select(wanted.c.name).where(~found.exists()).offset(0).correlate_except(wanted).exists()
 
     def all_with(self, first: _Trait, more: list[_Trait], reach: _Place) -> sa.Select[Any]:
         """When each object that has these traits was created, and its id, as far as they are in reach."""
@@ -112,11 +127,11 @@ class _Pattern:
 
     ways: tuple[Way, ...]
     words: int
-    pieces: int
+    has_metadata: bool
 
     def holds(self, row: Any) -> sa.ColumnElement[bool]:
         """Whether this row is looked for, a model or rows that were read from one."""
-        own = [self.ways[0].has(row, piece) for piece in self._pieces()]
+        own = [self.ways[0].has_all_metadata(row.id)] if self.has_metadata else []
         if not self.words:
             return sa.and_(*own)
         ways = [sa.and_(*[way.has(row, word) for word in self._words()]) for way in self.ways]
@@ -124,9 +139,10 @@ class _Pattern:
 
     def gathered(self, reach: _Place) -> Any:
         """All that have the metadata; without any, all that have the words."""
-        if self.pieces:
-            first, *more = self._pieces()
-            return self.ways[0].all_with(first, more, reach)
+        if self.has_metadata:
+            way = self.ways[0]
+            of_first = way.all_with(_is_first_piece, [], reach)
+            return of_first.where(way.has_all_metadata(way.traits.c.object_id))
         first, *more = self._words()
         found = [way.all_with(first, more, reach) for way in self.ways]
         # Several words of one object may begin alike.
@@ -140,7 +156,7 @@ class _Pattern:
         its_row = sa.select(rows).where(rows.c.id == gathered.c.object_id, is_behind(rows.c.place, rows.c.id))
         one = its_row.limit(1).lateral()
         query = sa.select(one.c.id).select_from(gathered.join(one, sa.true()))
-        if self.words and self.pieces:
+        if self.words and self.has_metadata:
             query = query.where(self.holds(one.c))
         at = (gathered.c.created_at, gathered.c.object_id) if by_creation else (one.c.place, one.c.id)
         return line.sort(query, *at)
@@ -148,14 +164,11 @@ class _Pattern:
     def _words(self) -> list[_Trait]:
         return [partial(_is_word, f"word{number}") for number in range(self.words)]
 
-    def _pieces(self) -> list[_Trait]:
-        return [partial(_is_piece, f"key{number}", f"value{number}") for number in range(self.pieces)]
 
-
-@lru_cache(maxsize=_KEPT)
-def _first(pattern: _Pattern, line: _Line, by_creation: bool) -> sa.Select[Any]:
-    """The ids of the first rows of a line that are looked for; kept, because to write this anew for each request took
-    longer than the database takes for most searches.
+@cache
+def _first(pattern: _Pattern, line: _Line, by_creation: bool) -> sa.TextualSelect:
+    """The ids of the first rows of a line that are looked for. Kept, because to make this anew for each request took
+    longer than the database takes for most searches, and as text, which SQLAlchemy need not look through.
 
     What many objects have is found among the first rows; what few have, by gathering them all. The branches run in
     turn, and only where one yields too few is the next begun, so that either costs little.
@@ -176,10 +189,24 @@ def _first(pattern: _Pattern, line: _Line, by_creation: bool) -> sa.Select[Any]:
         line.sort(among_next, more.c.place, more.c.id).limit(_MOST),
         pattern.far(line, is_behind, by_creation).limit(_MOST),
     )
-    return sa.select(both.limit(_MOST).subquery().c.id)
+    return _written(sa.select(both.limit(_MOST).subquery().c.id))
 
 
-@lru_cache(maxsize=_KEPT)
+def _written(query: sa.Select[Any]) -> sa.TextualSelect:
+    """The query as text; all that is no parameter of a search stands in it."""
+
+    def in_words(part: Any, **_: Any) -> Any:
+        if not isinstance(part, sa.BindParameter) or not part.unique:
+            return None
+        return sa.literal_column(str(part.compile(dialect=_DIALECT, compile_kwargs={"literal_binds": True})))
+
+    plain: Any = replacement_traverse(query, {}, in_words)  # type: ignore[call-overload]  # it takes any clause
+    compiled = plain.compile(dialect=_DIALECT)
+    parameters = [sa.bindparam(name, type_=one.type) for name, one in compiled.binds.items()]
+    return sa.text(str(compiled)).bindparams(*parameters).columns(sa.column("id", sa.Uuid))
+
+
+@cache
 def _all(pattern: _Pattern) -> sa.Subquery:
     """The ids of all that are looked for; where metadata are, also such as lack the words."""
     gathered: sa.Subquery = pattern.gathered(_everywhere).subquery()
@@ -207,9 +234,9 @@ class Search:
         """The query for those alone that are looked for, in whatever order."""
         found = _all(self.pattern)
         query = query.where(model.id.in_(sa.select(found.c.object_id)))
-        return query.where(self.pattern.holds(model)) if self.pattern.words and self.pattern.pieces else query
+        return query.where(self.pattern.holds(model)) if self.pattern.words and self.pattern.has_metadata else query
 
-    def first(self, rows: sa.Select[Any], *, is_down: bool, by_creation: bool) -> sa.Select[Any]:
+    def first(self, rows: sa.Select[Any], *, is_down: bool, by_creation: bool) -> sa.TextualSelect:
         """The ids of the first of these rows that are looked for. Each has its `id`, its `place`, and the `references`;
         `by_creation` says that the place is `created_at`."""
         line = rows.cte(_LINE).prefix_with("NOT MATERIALIZED")
@@ -225,19 +252,19 @@ def look_for(filters: Mapping[str, Any], ways: tuple[Way, ...]) -> Search | None
     # What is nothing but punctuation counts where there is nothing else, and stands in no row.
     words = {word for word in given if any(map(str.isalnum, word))} or given
     longest = sorted(words, key=lambda word: (-len(word), word))[:_MOST_WORDS]
-    found_by = {f"word{number}": word for number, word in enumerate(longest)}
-    pieces = filters.get("metadata", {})
-    for number, (key, value) in enumerate(pieces.items()):
-        found_by |= {f"key{number}": key, f"value{number}": value}
-    return Search(_Pattern(ways, len(longest), len(pieces)), found_by)
+    found_by: dict[str, Any] = {f"word{number}": word for number, word in enumerate(longest)}
+    if pieces := filters.get("metadata"):
+        names, values = [*pieces], [*pieces.values()]
+        found_by |= {"name": names[0], "value": values[0], "names": names, "values": values}
+    return Search(_Pattern(ways, len(longest), bool(pieces)), found_by)
 
 
 def _is_word(word: str, traits: sa.FromClause) -> list[sa.ColumnElement[bool]]:
     return [*_is(_WORD, traits), traits.c.value.op("^@")(sa.func.search_fold(sa.bindparam(word, type_=sa.Text)))]
 
 
-def _is_piece(key: str, value: str, traits: sa.FromClause) -> list[sa.ColumnElement[bool]]:
-    return [*_is(sa.bindparam(key, type_=sa.Text), traits), traits.c.value == sa.bindparam(value, type_=sa.Text)]
+def _is_first_piece(traits: sa.FromClause) -> list[sa.ColumnElement[bool]]:
+    return [*_is(_NAME, traits), traits.c.value == _VALUE]
 
 
 def _is(key: Any, traits: sa.FromClause) -> list[sa.ColumnElement[bool]]:

@@ -51,8 +51,8 @@ class SearchQuery(PageQuery):
             "description": (
                 "Words to search for, such as `difference wor`: each is the beginning of one in the object's names, "
                 "numbers and e-mail addresses, or in a payment's reference; or each in the names and e-mail addresses "
-                "of its customer and of its contact. Capitals, accents and punctuation do not count; of more than "
-                "eight words the longest do."
+                "of its customer and of its contact. Capitals and accents do not count, and punctuation parts words as "
+                "a blank does. Of more than eight words the longest count, and of each name the first sixteen."
             ),
         },
     )

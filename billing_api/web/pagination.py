@@ -126,7 +126,7 @@ def _behind(
     return query.where(columns < last if is_down else columns > last)
 
 
-def _found(search: Search, page: sa.Select[Any], key: SortKey, model: Any, is_down: bool) -> sa.Select[Any]:
+def _found(search: Search, page: sa.Select[Any], key: SortKey, model: Any, is_down: bool) -> sa.TextualSelect:
     """The ids of what the search finds on a page, and one more."""
     references = [getattr(model, name) for name in search.references]
     is_on_page: Any = page.whereclause

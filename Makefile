@@ -13,7 +13,7 @@ ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: run setup test stress coverage lint format lock clean help
+.PHONY: run setup test stress bench coverage lint format lock clean help
 
 run: .venv/.runtime ## start the service with a private PostgreSQL (PORT, INSTANCE, WORKERS can be set)
 	@exec $(BIN)/billing-api serve --die-with-parent=$$PPID
@@ -25,6 +25,9 @@ test: .venv/.dev ## run the tests, all but the slow ones (ARGS="-k money" reache
 
 stress: .venv/.dev ## run the slow tests, at full numbers
 	@STRESS=1 $(BIN)/pytest -m slow $(ARGS)
+
+bench: .venv/.dev ## measure how fast the service is (ARGS="--help" says what can be asked)
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 coverage: .venv/.dev ## run the tests and say which lines they did not reach
 	@$(PYTEST) -m "not slow" --cov --cov-report=term-missing:skip-covered $(ARGS)

@@ -138,7 +138,9 @@ class LiveService:
     def done(self, route: str, organization_id: object) -> int:
         """How often it has done there what this organization asked for, whether or not anybody read the answer; to be
         asked of a service whose log level is `info`."""
-        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+        # What stands behind the last line break is still being written.
+        said = self.log.read_text().rpartition("\n")[0].splitlines()
+        lines = [json.loads(line) for line in said if line.startswith("{")]
         asked = [line for line in lines if line.get("organization_id") == str(organization_id)]
         return sum(line["route"] == route and line["status"] < 300 for line in asked if line["event"] == "request")
 

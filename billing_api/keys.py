@@ -12,7 +12,7 @@ from pathlib import Path
 
 import structlog
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from billing_api import clock
 from config import Config, ConfigError
@@ -57,11 +57,6 @@ class Keys:
         started = [kid for kid in self.signing if starts_at(kid) <= clock.now()]
         # Where all are yet to come there is one whose time comes first.
         return max(started, key=_age) if started else min(self.signing, key=_age)
-
-    def public(self, kid: str) -> Ed25519PublicKey | None:
-        """The key that verifies what the private key of this name has signed."""
-        private = self.signing.get(kid)
-        return private.public_key() if private else None
 
 
 def starts_at(kid: str) -> dt.datetime:

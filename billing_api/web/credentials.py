@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import g, request
@@ -93,7 +93,7 @@ def _by_cookie() -> Principal:
     return principal
 
 
-def _principal(claims: dict[str, Any]) -> Principal:
+def _principal(claims: Mapping[str, Any]) -> Principal:
     is_service = claims["client_id"] != CLIENT_ID
     try:
         principal = Principal(

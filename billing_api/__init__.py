@@ -23,9 +23,10 @@ from billing_api.auth.routes import blueprint as auth
 from billing_api.auth.second_factor_routes import blueprint as second_factor
 from billing_api.catalog.product_routes import blueprint as products
 from billing_api.catalog.tax_rate_routes import blueprint as tax_rates
+from billing_api.connections import watch
 from billing_api.credit_notes.routes import blueprint as credit_notes
 from billing_api.customers.routes import blueprint as customers
-from billing_api.database import db, watch
+from billing_api.database import db
 from billing_api.deadline import limit_silence
 from billing_api.docs.routes import ABOUT, pages
 from billing_api.docs.routes import blueprint as docs

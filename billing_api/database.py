@@ -7,7 +7,7 @@ in transaction mode.
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -15,20 +15,15 @@ import psycopg2
 import sqlalchemy as sa
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
-from psycopg2.extensions import TRANSACTION_STATUS_IDLE
-from sqlalchemy import event, orm
-from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy import orm
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
-from billing_api import clock
-from billing_api.circuit_breaker import breaker
+from billing_api import clock, connections
 from billing_api.errors import BillingError, NotFound, PreconditionFailed, Unavailable
 from billing_api.fault_points import reach
-from billing_api.unit_of_work import SYSTEM, Actor, UnitOfWork, current, preamble, unit
-
-MOST_VALUES = 2**19
-"""As many go in one statement that inserts rows, which is more than any document has."""
+from billing_api.unit_of_work import SYSTEM, Actor, UnitOfWork, current, unit
 
 
 class Silence(psycopg2.OperationalError):
@@ -58,13 +53,10 @@ class Base(DeclarativeBase):
 
 
 class TenantSession(FlaskSession):
-    """A session that turns to the database only while that can be heard."""
+    """A session that speaks through the connection of its unit of work."""
 
     def get_bind(self, *args: Any, **kwargs: Any) -> Any:
-        here = unit()
-        if here.is_limited and not here.is_answered and not breaker.lets_through():
-            raise Unavailable()
-        return super().get_bind(*args, **kwargs)
+        return connections.bound(db.engine) if unit().is_limited else super().get_bind(*args, **kwargs)
 
 
 db = SQLAlchemy(model_class=Base, session_options={"class_": TenantSession, "expire_on_commit": False})
@@ -133,14 +125,13 @@ def transaction(
     token = current.set(here)
     try:
         yield here
-        _finish(db.session())
+        _finish(here)
     except BillingError as error:
         if error.keeps:
-            _commit(db.session())
+            _commit()
         raise
     finally:
-        # Closing rolls back whatever was not committed and gives the connection back.
-        db.session.remove()
+        _leave(here)
         current.reset(token)
 
 
@@ -156,30 +147,51 @@ def savepoint() -> Iterator[None]:
         db.session.flush()
 
 
-def _finish(session: orm.Session) -> None:
-    if not session.in_transaction() and not session.new:
+def _finish(here: UnitOfWork) -> None:
+    # What a read has changed is a fault of the program: sent, it is refused; unsent, it would be lost in silence.
+    _flush()
+    if here.connection is None or here.is_read_only:
         return
-    if unit().is_read_only:
-        # What a read has changed is a fault of the program: sent, it is refused; unsent, it would be lost in silence.
-        session.flush()
-    elif unit().is_dry_run:
-        session.flush()
-        session.execute(sa.text("SET CONSTRAINTS ALL IMMEDIATE"))
-        session.rollback()
+    if here.is_dry_run:
+        db.session.execute(sa.text("SET CONSTRAINTS ALL IMMEDIATE"))
+        db.session.rollback()
     else:
-        _commit(session)
+        _commit()
 
 
-def _commit(session: orm.Session) -> None:
+def _flush() -> None:
+    if db.session.registry.has():
+        db.session.flush()
+
+
+def _commit() -> None:
     """Commit; where the connection breaks meanwhile, nobody can tell whether it was done, so it is not done again."""
     reach("before_commit")
     try:
-        session.commit()
+        if db.session.registry.has():
+            db.session.commit()
+        connections.commit(db.engine)
     except DBAPIError as error:
         if error.connection_invalidated:
             raise Unavailable("The database went away; whether this was kept is not known.") from error
         raise
     reach("after_commit")
+
+
+def _leave(here: UnitOfWork) -> None:
+    """Forget what was not kept, and give the connection back."""
+    try:
+        if db.session.registry.has():
+            db.session.remove()
+    finally:
+        if here.connection is not None:
+            here.connection.close()
+
+
+def ask(text: str, values: Mapping[str, Any], *, alone: bool = False) -> Sequence[Any]:
+    """The rows of a statement that is kept as text, without all that a session does for it; one that is all that a
+    request reads is asked `alone`. Raises what a session would."""
+    return connections.ask(db.engine, text, values, alone=alone)
 
 
 def enter(organization_id: uuid.UUID, actor: Actor = SYSTEM, *, guard: str = "") -> None:
@@ -256,45 +268,7 @@ def refusals_of_constraints() -> Mapping[str, Callable[[], BillingError]]:
     return _violations
 
 
-def watch(engine: sa.Engine) -> None:
-    """Let each unit of work announce its tenant and limits through this engine; reads begin in the same message."""
-    event.listen(engine, "checkout", _choose_mode)
-    event.listen(engine, "reset", _end_snapshot)
-    event.listen(engine, "before_cursor_execute", _announce, retval=True)
-    # Values are written into the text of a statement here, so no protocol counts them; and rows that must balance when
-    # a statement ends, as the postings of the ledger, cannot be dealt out to several.
-    engine.dialect.insertmanyvalues_max_parameters = MOST_VALUES
-
-
 def forget_connections() -> None:
     """Drop the pool without closing its sockets: they belong to the process that forked this one."""
     for engine in db.engines.values():
         engine.dispose(close=False)
-
-
-def _choose_mode(connection: Any, _record: object, _proxy: object) -> None:
-    # Not through SQLAlchemy's isolation levels: those are set back when a connection is returned, which asks the
-    # database, and where that cannot be reached the place in the pool is lost for ever.
-    if connection.closed:
-        raise DisconnectionError()
-    connection.autocommit = unit().is_read_only
-
-
-def _end_snapshot(connection: Any, _record: object, _state: object) -> None:
-    # psycopg2 does not know of a transaction that was begun in the text of a statement.
-    if connection.autocommit and connection.info.transaction_status != TRANSACTION_STATUS_IDLE:
-        connection.cursor().execute("ROLLBACK")
-
-
-def _announce(
-    connection: sa.Connection, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool
-) -> tuple[str, Any]:
-    here = unit()
-    if here.is_announced:
-        return statement, parameters
-    here.is_announced = True
-    prefix = preamble(here)
-    if executemany:
-        cursor.execute(prefix)
-        return statement, parameters
-    return prefix + statement, parameters

@@ -9,7 +9,9 @@ import uuid
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+import sqlalchemy as sa
 from flask import current_app
+from sqlalchemy.pool import PoolProxiedConnection
 
 from billing_api import clock
 
@@ -53,11 +55,17 @@ class UnitOfWork:
     """A statement that refuses a credential which no longer holds; sent with the tenant."""
     is_announced: bool = False
     is_begun: bool = False
-    """Whether a read has its snapshot."""
+    """Whether its transaction has begun."""
+    is_alone: bool = False
+    """Whether the statement at hand is a transaction of its own."""
     is_answered: bool = False
     """Whether the database has answered in this unit; what was begun is not broken off for others' silence."""
     is_limited: bool = True
     """Whether a wait for the database ends; outside of any unit, as in a migration, it does not."""
+    connection: PoolProxiedConnection | None = None
+    """What it was given of the pool; nothing before its first statement."""
+    bound: sa.Connection | None = None
+    """The same, as a session speaks through it."""
 
     @property
     def tenant(self) -> uuid.UUID:
@@ -93,13 +101,16 @@ def preamble(here: UnitOfWork) -> str:
         # One request, one core: others wait for theirs. And the branches of a search run one after the other.
         "max_parallel_workers_per_gather": 0,
     }
-    calls = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings.items())
-    return f"{_snapshot(here)}SELECT {calls}; {here.guard}"
+    limits = "".join(f"SET LOCAL {name} = '{value}'; " for name, value in settings.items())
+    return f"{_beginning(here)}{limits}{here.guard}"
 
 
-def _snapshot(here: UnitOfWork) -> str:
-    """The beginning of a read: all of its statements see one moment, so that no document is shown half changed."""
-    if not here.is_read_only or here.is_begun:
+def _beginning(here: UnitOfWork) -> str:
+    """The beginning of a transaction. All statements of a read see one moment, so that no document is shown half
+    changed; one that is alone, in a message with all of this, is a transaction anyway."""
+    if here.is_begun:
         return ""
+    if here.is_alone:
+        return "SET TRANSACTION READ ONLY; "
     here.is_begun = True
-    return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; "
+    return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; " if here.is_read_only else "BEGIN; "

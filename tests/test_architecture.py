@@ -41,7 +41,7 @@ STAGES = {
 }  # fmt: skip
 """At which stage a file of a resource stands; one that grew too long is split within its stage."""
 FOUNDATION = (
-    "circuit_breaker", "clock", "database", "errors", "extensions", "fault_points", "filtering", "keys",
+    "circuit_breaker", "clock", "connections", "database", "errors", "extensions", "fault_points", "filtering", "keys",
     "opaque_tokens", "reading", "sealing", "searching", "sliding_window", "tenancy", "traits", "unit_of_work",
 )  # fmt: skip
 """What rooms stand on; all other files at the top start the service, know every room, and are known by none."""
@@ -64,7 +64,9 @@ MAY_KNOW = {
         "database", "reading", "searching", "unit_of_work", "extensions", "domain", "errors", "clock", "fault_points",
         "keys", "web",
     },
-    "foundation": {"circuit_breaker", "clock", "database", "config", "errors", "fault_points", "unit_of_work"},
+    "foundation": {
+        "circuit_breaker", "clock", "config", "connections", "database", "errors", "fault_points", "unit_of_work",
+    },
 }  # fmt: skip
 """Routes name their own models as types and as columns to sort by; they hold no query."""
 NEVER = {
@@ -79,7 +81,7 @@ NEVER = {
 LONGEST_FILE, LONGEST_BODY = 300, 30
 VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "constants", "misc"}
 CLOCKS = {"now", "utcnow", "today", "time", "time_ns", "localtime", "gmtime"}
-TRANSACTIONS = {"billing_api.database", "billing_api.unit_of_work"}
+TRANSACTIONS = {"billing_api.connections", "billing_api.database", "billing_api.unit_of_work"}
 ENDINGS = {"commit", "rollback", "begin"}
 ENDING_WORDS = re.compile(r"(^|;)\s*(commit|rollback|abort|begin|start transaction)\b[\w\s]*(;|$)", re.IGNORECASE)
 """Statements that begin or end a transaction, wherever a text holds them."""

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from billing_api import create_app, database
+from billing_api import connections, create_app
 from billing_api.database import db
 from billing_api.embedded import Addresses
 from billing_api.processes import Account, end, spawn
@@ -168,8 +168,8 @@ def test_two_tenants_share_two_connections_and_never_meet(behind: Flask, pooled:
 def test_a_setting_that_outlives_its_transaction_is_noticed(
     behind: Flask, pooled: sa.URL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    local = database.preamble
-    monkeypatch.setattr(database, "preamble", lambda here: local(here).replace("', true)", "', false)"))
+    local = connections.preamble
+    monkeypatch.setattr(connections, "preamble", lambda here: local(here).replace("SET LOCAL", "SET"))
     tenant = sign_up(behind)
     assert tenant.get("/v1/customers").status_code == 200
     assert str(tenant.organization_id) in {found[0] for found in left_behind(pooled)}

@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from billing_api import create_app, database
+from billing_api import connections, create_app
 from billing_api.database import db
 from billing_api.embedded import Addresses
 from billing_api.web.slow_doors import THREADS as THREADS_FOR_LOGINS
@@ -116,8 +116,8 @@ def test_interleaved_tenants_never_meet_on_a_narrow_pool(narrow: Narrow, owners:
 
 def test_a_tenant_that_is_left_on_a_connection_is_noticed(narrow: Narrow, monkeypatch: pytest.MonkeyPatch) -> None:
     """As it were with settings of the session instead of those of the transaction."""
-    local = database.preamble
-    monkeypatch.setattr(database, "preamble", lambda here: local(here).replace("', true)", "', false)"))
+    local = connections.preamble
+    monkeypatch.setattr(connections, "preamble", lambda here: local(here).replace("SET LOCAL", "SET"))
     tenants = [sign_up(narrow.app, is_ready=False) for _ in range(2)]
     for tenant in tenants:
         assert tenant.get("/v1/me").status_code == 200

@@ -1,0 +1,146 @@
+"""The connection of a unit of work: taken from the pool for its first statement, told of its tenant and limits in the
+message of that statement, and given back as it was.
+
+Transactions begin and end in texts of ours. psycopg2 would send each beginning as a message of its own, and knows of
+none that ends with its message.
+"""
+
+import select
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import psycopg2
+import sqlalchemy as sa
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InvalidatePoolError
+from sqlalchemy.pool import PoolProxiedConnection
+
+from billing_api.circuit_breaker import breaker
+from billing_api.errors import Unavailable
+from billing_api.unit_of_work import UnitOfWork, preamble, unit
+
+MOST_VALUES = 2**19
+"""As many go in one statement that inserts rows, which is more than any document has."""
+
+
+def watch(engine: sa.Engine) -> None:
+    """Let each unit of work begin, and announce its tenant and limits, through this engine."""
+    event.listen(engine, "checkout", _look_over)
+    event.listen(engine, "reset", _end)
+    event.listen(engine, "before_cursor_execute", _announce, retval=True)
+    # Values are written into the text of a statement here, so no protocol counts them; and rows that must balance when
+    # a statement ends, as the postings of the ledger, cannot be dealt out to several.
+    engine.dialect.insertmanyvalues_max_parameters = MOST_VALUES
+
+
+def bound(engine: sa.Engine) -> sa.Connection:
+    """What a session sends its statements through in this unit of work.
+
+    Raises:
+        Unavailable: the database cannot be heard.
+        DBAPIError: there is no connection to be had.
+    """
+    here = unit()
+    connection = _taken(engine, here)
+    if here.bound is None:
+        here.bound = sa.Connection(engine, connection)
+    return here.bound
+
+
+def ask(engine: sa.Engine, text: str, values: Mapping[str, Any], *, alone: bool) -> Sequence[Any]:
+    """The rows of a statement in this unit of work, as the driver's own cursor gives them. One that is asked `alone`
+    begins and ends its transaction in its own message, unless another has been begun before.
+
+    Raises:
+        Unavailable: the database cannot be heard.
+        DBAPIError: it refuses, or the connection broke; the same that a session would raise.
+    """
+    here = unit()
+    cursor = _taken(engine, here).cursor()
+    here.is_alone = alone and not here.is_begun
+    try:
+        for listen in engine.dispatch.before_cursor_execute:
+            text, values = listen(here.connection, cursor, text, values, None, False)
+        cursor.execute(text, values)
+        return cursor.fetchall()
+    except psycopg2.Error as error:
+        raise _told(engine, error, here.connection) from error
+    finally:
+        if here.is_alone:
+            here.is_alone = here.is_announced = False
+
+
+def commit(engine: sa.Engine) -> None:
+    """End the transaction of this unit of work, if one was begun.
+
+    Raises:
+        DBAPIError: the database refuses, or the connection broke.
+        RuntimeError: it had been undone already, by a fault that somebody has passed over.
+    """
+    here = unit()
+    if here.connection is None or not here.is_begun:
+        return
+    cursor = here.connection.cursor()
+    try:
+        cursor.execute("COMMIT")
+    except psycopg2.Error as error:
+        raise _told(engine, error, here.connection) from error
+    if cursor.statusmessage != "COMMIT":
+        raise RuntimeError("a transaction that had failed was to be kept")
+
+
+def _taken(engine: sa.Engine, here: UnitOfWork) -> PoolProxiedConnection:
+    if not here.is_answered and not breaker.lets_through():
+        raise Unavailable()
+    if here.connection is None:
+        try:
+            here.connection = engine.raw_connection()
+        except psycopg2.Error as error:
+            raise _told(engine, error, None) from error
+    return here.connection
+
+
+def _told(engine: sa.Engine, error: psycopg2.Error, connection: PoolProxiedConnection | None) -> DBAPIError:
+    """The error as SQLAlchemy tells it; a connection that broke is not used again."""
+    is_lost = engine.dialect.is_disconnect(error, connection, None)  # type: ignore[arg-type]  # one of its errors
+    if is_lost and connection is not None:
+        connection.invalidate(error)
+    told = DBAPIError.instance(
+        None, None, error, psycopg2.Error, hide_parameters=True, connection_invalidated=is_lost, dialect=engine.dialect
+    )
+    return cast(DBAPIError, told)
+
+
+def _look_over(connection: Any, _record: object, _proxy: object) -> None:
+    if connection.closed:
+        raise DisconnectionError()
+    # The database says nothing to whom it has been asked nothing by, but for the last word to a connection that it
+    # ends, as it then does to all.
+    ended = select.poll()
+    ended.register(connection.fileno(), select.POLLIN)
+    if ended.poll(0):
+        raise InvalidatePoolError()
+    # Outside of a unit of work, as in a migration, SQLAlchemy begins and ends the transactions. Not through its
+    # isolation levels: those are set back when a connection is returned, which asks the database, and where that cannot
+    # be reached the place in the pool is lost for ever.
+    connection.autocommit = unit().is_limited
+
+
+def _end(connection: Any, _record: object, _state: object) -> None:
+    if connection.autocommit and connection.info.transaction_status != TRANSACTION_STATUS_IDLE:
+        connection.cursor().execute("ROLLBACK")
+
+
+def _announce(
+    _connection: object, cursor: Any, statement: str, parameters: Any, _context: object, executemany: bool
+) -> tuple[str, Any]:
+    here = unit()
+    if here.is_announced:
+        return statement, parameters
+    here.is_announced = True
+    prefix = preamble(here)
+    if executemany:
+        cursor.execute(prefix)
+        return statement, parameters
+    return prefix + statement, parameters

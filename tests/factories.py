@@ -6,7 +6,7 @@ import itertools
 import json
 import re
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -266,3 +266,9 @@ def created(answer: TestResponse) -> dict[str, Any]:
 def told(answer: TestResponse) -> tuple[int, str]:
     """The status of an answer, and the code of a refusal."""
     return answer.status_code, (answer.json or {}).get("code", "")
+
+
+def renewed(tenant: Tenant) -> Tenant:
+    """The tenant with a token that is good at this hour."""
+    grant = refresh(tenant.client, tenant.refresh_token).json
+    return replace(tenant, access_token=grant["access_token"], refresh_token=grant["refresh_token"])

@@ -5,6 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from billing_api.database import touch
 from billing_api.domain.creditable import ChargeAlone, Creditable, LineShare, assemble
 from billing_api.domain.credits import Credit, CreditCharge, CreditLine, credit, credit_rest
 from billing_api.domain.groups import Group, GroupComponent
@@ -89,7 +90,8 @@ def choose(invoice: Invoice, body: Mapping[str, Any]) -> tuple[Credit, Creditabl
 
 
 def keep(invoice: Invoice, made: Credit, after: Creditable) -> None:
-    """Write down on a locked invoice what a credit has taken of it."""
+    """Write down on a locked invoice what a credit has taken of it, were it of its parts alone."""
+    touch(invoice)
     for line, left in zip(invoice.lines, after.lines, strict=True):
         line.credited_quantity = subtract(left.quantity, left.remaining_quantity)
         line.credited_amount = left.amount - left.remaining_amount

@@ -8,6 +8,7 @@ from billing_api.embedded import Addresses
 from tests.factories import Tenant, line
 from tests.reports.deeds import pay
 from tests.schema import connected
+from tests.traits import fill_traits
 
 FOLLOWING = ("id", "invoice_id", "line_id", "source_id", "entry_id", "object_id", "document_id")
 """Columns that lead to what is copied too; the customer, the series and the organization are shared."""
@@ -57,6 +58,7 @@ def crowd(tenant: Tenant, there: Addresses, count: int, *, is_paid: bool = False
             cursor.execute(COLUMNS, [table])
             if columns := [name for (name,) in cursor]:
                 cursor.execute(_copy(table, columns, which).as_string(cursor), given)
+        fill_traits(cursor)
         for statement in COUNTED:
             cursor.execute(statement, {**given, "id": _id(tenant)})
         cursor.execute("ANALYZE")

@@ -43,7 +43,17 @@ from billing_api.payments.routes import blueprint as payments
 from billing_api.reports.routes import blueprint as reports
 from billing_api.role_check import watch_role
 from billing_api.users.routes import blueprint as users
-from billing_api.web import compression, document, errors, headers, observation, rate_limits, slow_doors, tokens
+from billing_api.web import (
+    compression,
+    document,
+    errors,
+    headers,
+    observation,
+    rate_limits,
+    slow_doors,
+    tokens,
+    written,
+)
 from billing_api.web.api import Api
 from billing_api.web.app import BillingApi
 from billing_api.web.json import write
@@ -84,6 +94,7 @@ def create_app(config: Config) -> Flask:
     headers.init_app(app)
     compression.init_app(app)
     slow_doors.init_app(app)
+    written.init_app(app)
     rate_limits.init_app(app)
     errors.init_app(app)
     _bind_resources(app)

@@ -6,7 +6,9 @@ none that ends with its message.
 """
 
 import select
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any, cast
 
 import psycopg2
@@ -22,6 +24,20 @@ from billing_api.unit_of_work import UnitOfWork, preamble, unit
 
 MOST_VALUES = 2**19
 """As many go in one statement that inserts rows, which is more than any document has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A query that was compiled once: its text, and the values that stand in it."""
+
+    text: str
+    constants: Mapping[str, Any]
+
+
+def compiled(engine: sa.Engine, query: sa.Select[Any]) -> Statement:
+    """The statement of a query, whose parameters are named when it is asked."""
+    made = query.compile(engine)
+    return Statement(str(made), {name: value for name, value in made.params.items() if value is not None})
 
 
 def watch(engine: sa.Engine) -> None:
@@ -48,7 +64,7 @@ def bound(engine: sa.Engine) -> sa.Connection:
     return here.bound
 
 
-def ask(engine: sa.Engine, text: str, values: Mapping[str, Any], *, alone: bool) -> Sequence[Any]:
+def ask(engine: sa.Engine, statement: Statement, values: Mapping[str, Any], *, alone: bool) -> Sequence[Any]:
     """The rows of a statement in this unit of work, as the driver's own cursor gives them. One that is asked `alone`
     begins and ends its transaction in its own message, unless another has been begun before.
 
@@ -57,15 +73,27 @@ def ask(engine: sa.Engine, text: str, values: Mapping[str, Any], *, alone: bool)
         DBAPIError: it refuses, or the connection broke; the same that a session would raise.
     """
     here = unit()
-    cursor = _taken(engine, here).cursor()
-    here.is_alone = alone and not here.is_begun
+    connection = _taken(engine, here)
+    text, given = statement.text, {**statement.constants, **values}
+    with lonely() if alone else nullcontext():
+        try:
+            cursor = connection.cursor()
+            for listen in engine.dispatch.before_cursor_execute:
+                text, given = listen(connection, cursor, text, given, None, False)
+            cursor.execute(text, given)
+            return cursor.fetchall()
+        except psycopg2.Error as error:
+            raise _told(engine, error, connection) from error
+
+
+@contextmanager
+def lonely() -> Iterator[None]:
+    """Let the one statement that is sent here begin and end its transaction in its own message, unless this unit of
+    work has begun one before."""
+    here = unit()
+    here.is_alone = not here.is_begun
     try:
-        for listen in engine.dispatch.before_cursor_execute:
-            text, values = listen(here.connection, cursor, text, values, None, False)
-        cursor.execute(text, values)
-        return cursor.fetchall()
-    except psycopg2.Error as error:
-        raise _told(engine, error, here.connection) from error
+        yield
     finally:
         if here.is_alone:
             here.is_alone = here.is_announced = False
@@ -81,8 +109,8 @@ def commit(engine: sa.Engine) -> None:
     here = unit()
     if here.connection is None or not here.is_begun:
         return
-    cursor = here.connection.cursor()
     try:
+        cursor = here.connection.cursor()
         cursor.execute("COMMIT")
     except psycopg2.Error as error:
         raise _told(engine, error, here.connection) from error

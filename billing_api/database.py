@@ -21,6 +21,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
 from billing_api import clock, connections
+from billing_api.connections import Statement
 from billing_api.errors import BillingError, NotFound, PreconditionFailed, Unavailable
 from billing_api.fault_points import reach
 from billing_api.unit_of_work import SYSTEM, Actor, UnitOfWork, current, unit
@@ -188,10 +189,20 @@ def _leave(here: UnitOfWork) -> None:
             here.connection.close()
 
 
-def ask(text: str, values: Mapping[str, Any], *, alone: bool = False) -> Sequence[Any]:
-    """The rows of a statement that is kept as text, without all that a session does for it; one that is all that a
-    request reads is asked `alone`. Raises what a session would."""
-    return connections.ask(db.engine, text, values, alone=alone)
+def compiled(query: sa.Select[Any]) -> Statement:
+    """A query to be asked often, without all that a session does for it each time."""
+    return connections.compiled(db.engine, query)
+
+
+def ask(statement: Statement, values: Mapping[str, Any], *, alone: bool = False) -> Sequence[Any]:
+    """The rows of such a query; one that is all that a request reads is asked `alone`. Raises what a session would."""
+    return connections.ask(db.engine, statement, values, alone=alone)
+
+
+def look(query: sa.Select[Any], values: Mapping[str, Any]) -> Sequence[sa.Row[Any]]:
+    """The rows of a query that is asked alone. Raises what a session would."""
+    with connections.lonely():
+        return connections.bound(db.engine).execute(query, values).all()
 
 
 def enter(organization_id: uuid.UUID, actor: Actor = SYSTEM, *, guard: str = "") -> None:

@@ -14,7 +14,9 @@ from typing import Any, NoReturn
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from billing_api.database import db
+from billing_api.connections import Statement
+from billing_api.database import ask, compiled
+from billing_api.errors import NotFound
 from billing_api.unit_of_work import unit
 
 
@@ -30,13 +32,13 @@ class _Unread:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A relationship, `name`, whose rows name their owner in `reference`, and call it `back`, if anything. The `query`
-    has the rows of several wholes, by the `ids` of those."""
+    """A relationship, `name`, whose rows name their owner in `reference`, and call it `back`, if anything. The
+    `statement` has the rows of several wholes, by the `ids` of those."""
 
     name: str
     reference: str
     back: str | None
-    query: sa.Select[Any]
+    statement: Statement
     shape: "Shape"
 
 
@@ -54,12 +56,39 @@ class Shape:
         self.columns = [column for column in model.__table__.columns if column.key not in unread]
         self._model, self._key, self._within = model, key, within
 
+    def one(self, id: uuid.UUID) -> Any:
+        """The object with this id, as far as it is this tenant's; without parts it is all that the request reads.
+
+        Raises:
+            NotFound: there is none, or it is another tenant's.
+        """
+        rows = ask(self._by_id, {"organization_id": unit().tenant, "id": id}, alone=not self._within)
+        if not rows:
+            raise NotFound()
+        return self.objects(rows)[0]
+
+    def several(self, ids: Sequence[uuid.UUID]) -> list[Any]:
+        """The objects with these ids, as far as they are this tenant's, in any order."""
+        return self.objects(ask(self._by_ids, {"organization_id": unit().tenant, "ids": ids}))
+
     def objects(self, rows: Iterable[Sequence[Any]]) -> list[Any]:
         """The objects of rows that begin with the `columns`, with their parts. Each has the attributes of the model,
         and what it computes of them; what was not read raises LookupError."""
         wholes = self._made(rows)
         self._bring(wholes, [whole.id for whole in wholes])
         return wholes
+
+    @cached_property
+    def _by_id(self) -> Statement:
+        return self._statement(self._model.__table__.columns.id == sa.bindparam("id"))
+
+    @cached_property
+    def _by_ids(self) -> Statement:
+        return self._statement(_is_among(self._model.__table__.columns.id))
+
+    def _statement(self, condition: sa.ColumnElement[bool], *order: Any) -> Statement:
+        is_own = self._model.__table__.columns.organization_id == sa.bindparam("organization_id")
+        return compiled(sa.select(*self.columns).where(is_own, condition).order_by(*order))
 
     @cached_property
     def _names(self) -> list[str]:
@@ -86,10 +115,8 @@ class Shape:
             # The organization stands in every key; the other column says whose a part is.
             (theirs,) = (theirs for ours, theirs in relationship.local_remote_pairs if ours.key == "id")
             reference = relationship.mapper.get_property_by_column(theirs).key
-            is_of_wholes = columns[self._key] == sa.any_(sa.bindparam("ids", type_=ARRAY(sa.Uuid)))
-            is_own = columns.organization_id == sa.bindparam("organization_id")
-            query = sa.select(*shape.columns).where(is_own, is_of_wholes).order_by(*relationship.order_by)
-            parts.append(_Part(name, reference, relationship.back_populates, query, shape))
+            statement = shape._statement(_is_among(columns[self._key]), *relationship.order_by)
+            parts.append(_Part(name, reference, relationship.back_populates, statement, shape))
         return parts
 
     def _made(self, rows: Iterable[Sequence[Any]]) -> list[Any]:
@@ -106,7 +133,7 @@ class Shape:
         for part in self._parts if owners else ():
             for owner in owners:
                 setattr(owner, part.name, [])
-            rows = db.session.execute(part.query, {"organization_id": unit().tenant, "ids": ids})
+            rows = ask(part.statement, {"organization_id": unit().tenant, "ids": ids})
             found = part.shape._made(rows)
             for one in found:
                 owner = by_id[getattr(one, part.reference)]
@@ -114,3 +141,7 @@ class Shape:
                 if part.back:
                     setattr(one, part.back, owner)
             part.shape._bring(found, ids)
+
+
+def _is_among(column: sa.Column[Any]) -> sa.ColumnElement[bool]:
+    return column == sa.any_(sa.bindparam("ids", type_=ARRAY(sa.Uuid)))

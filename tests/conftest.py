@@ -22,6 +22,7 @@ from billing_api import create_app
 from billing_api.auth import passwords
 from billing_api.embedded import Addresses, throw_away
 from config import Config, driver_url
+from tests import kept
 from tests.factories import PASSWORD, Tenant, sign_up
 from tests.live_service import LiveService, serving
 from tests.met import Met
@@ -58,6 +59,19 @@ def _hasty_passwords() -> Iterator[None]:
         patch.setattr(passwords, "_judged", judge)
         patch.setattr(passwords, "_nobody", hasty.hash("the password of a user who does not exist"))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compared_with_what_is_kept() -> Iterator[None]:
+    with kept.compared():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _nothing_stale() -> Iterator[None]:
+    """No test sees what is not true any more."""
+    yield
+    assert kept.stale() == []
 
 
 @pytest.fixture(scope="session")

@@ -9,12 +9,15 @@ import sqlalchemy as sa
 from flask import Flask
 
 from billing_api.database import db, enter, transaction
+from billing_api.web.written import Shelf
 from tests.factories import Tenant
 
 
 @contextmanager
 def recorded(app: Flask) -> Iterator[list[tuple[str, Any]]]:
-    """Every statement that the application sends meanwhile, with its parameters."""
+    """Every statement that the application sends meanwhile, with its parameters; of what was written before, nothing
+    is kept."""
+    app.extensions["shelf"] = Shelf()
     seen: list[tuple[str, Any]] = []
 
     def note(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
@@ -27,6 +30,7 @@ def recorded(app: Flask) -> Iterator[list[tuple[str, Any]]]:
         yield seen
     finally:
         sa.event.remove(engine, "before_cursor_execute", note)
+        app.extensions["shelf"] = Shelf()
 
 
 def plan_of(tenant: Tenant, path: str, table: str) -> dict[str, Any]:

@@ -55,8 +55,8 @@ MAY_KNOW = {
     "domain": {"domain", "errors"},
     "models": {"database", "traits", "domain", "errors", "clock", "models"},
     "service": {
-        "database", "filtering", "reading", "searching", "unit_of_work", "opaque_tokens", "sealing", "sliding_window",
-        "domain", "errors", "clock", "models", "service",
+        "connections", "database", "filtering", "reading", "searching", "unit_of_work", "opaque_tokens", "sealing",
+        "sliding_window", "domain", "errors", "clock", "models", "service",
     },
     "schemas": {"domain", "schemas", *FORMS},
     "routes": {"errors", "web", "own service", "own models", "schemas"},

@@ -16,6 +16,7 @@ from billing_api.web.including import on_customers
 from billing_api.web.pagination import SortKey, page_of, paginate
 from billing_api.web.preconditions import expected_version
 from billing_api.web.references import refer
+from billing_api.web.written import Writer
 
 blueprint = Blueprint("customers", __name__, url_prefix="/v1/customers", description="Whom the organization sells to.")
 
@@ -26,19 +27,20 @@ SORT_KEYS = {
     "updated_at": SortKey(Customer.updated_at, dt.datetime.fromisoformat),
     "name": SortKey(Customer.name, str),
 }
+WRITER = Writer(CustomerOutput(), service.WHOLE.several)
 on_customers(service.show_beside)
 
 
 @blueprint.route("")
 @requires("customers:read")
 @blueprint.arguments(CustomerFilter(), location="query")
-@blueprint.response(200, page_of(CustomerOutput(), "CustomerPage"))
+@blueprint.response(200, page_of(WRITER.schema, "CustomerPage"))
 def search(filters: dict[str, Any]) -> dict[str, Any]:
     """List customers
 
     Archived ones are left out unless `archived` is `true` or `any`.
     """
-    return paginate(service.search(filters), filters, SORT_KEYS, service.sought(filters))
+    return paginate(service.search(filters), filters, SORT_KEYS, service.sought(filters), WRITER)
 
 
 @blueprint.route("", methods=["POST"])
@@ -71,7 +73,7 @@ def create_bulk(query: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
 @blueprint.route("/<uuid:customer_id>")
 @requires("customers:read")
 @blueprint.response(200, CustomerOutput())
-def read(customer_id: uuid.UUID) -> Customer:
+def read(customer_id: uuid.UUID) -> Any:
     """Read a customer
 
     Archived ones too.

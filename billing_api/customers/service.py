@@ -16,6 +16,7 @@ from billing_api.domain.texts import is_one_line
 from billing_api.errors import Conflict, NotFound, PreconditionFailed
 from billing_api.events.service import record
 from billing_api.filtering import equal, filtered, flag, since
+from billing_api.reading import Shape
 from billing_api.searching import Search, Way, look_for
 from billing_api.unit_of_work import unit
 
@@ -44,6 +45,8 @@ _FILTERS = {
     "updated_since": since(Customer.updated_at),
 }
 _WAYS = (Way(CUSTOMER_TRAITS),)
+WHOLE = Shape(Customer)
+"""A customer to be shown."""
 
 
 _KEYS = {
@@ -80,9 +83,9 @@ def create_several(several: Sequence[Mapping[str, Any]]) -> list[Customer]:
     return customers
 
 
-def read(id: uuid.UUID) -> Customer:
-    """A customer. Raises NotFound."""
-    return find(Customer, id)
+def read(id: uuid.UUID) -> Any:
+    """A customer, to be shown. Raises NotFound."""
+    return WHOLE.one(id)
 
 
 def look_up(id: uuid.UUID | None, *, keep: bool = False, freeze: bool = False) -> Customer | None:

@@ -1,5 +1,7 @@
 """Finding invoices: each whole, in a constant number of statements."""
 
+import datetime as dt
+import functools
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,19 +13,25 @@ from sqlalchemy.sql.base import ExecutableOption
 
 from billing_api import clock
 from billing_api.catalog import tax_rate_service as tax_rates
-from billing_api.customers.models import CUSTOMER_TRAITS
-from billing_api.database import db
+from billing_api.connections import Statement
+from billing_api.customers.models import CUSTOMER_TRAITS, Customer
+from billing_api.database import ask, compiled, db
 from billing_api.domain import money
+from billing_api.errors import NotFound
 from billing_api.filtering import Condition, equal, filtered, one_of, since, until
 from billing_api.invoices.breakdown import InvoiceTaxGroup
 from billing_api.invoices.models import INVOICE_TRAITS, Invoice
 from billing_api.invoices.parts import InvoiceAdjustment, InvoiceLine, InvoiceLineTax
+from billing_api.ledger.models import Source
+from billing_api.organizations.models import Organization
 from billing_api.reading import Shape
 from billing_api.searching import Search, Way, look_for
 from billing_api.unit_of_work import unit
 
 DUE = Invoice.payable_amount - Invoice.amount_paid - Invoice.amount_credited
 """What is still to be paid of an issued invoice, in minor units."""
+DUE_FACTS = (Invoice.due_date, Invoice.seller["time_zone"].astext)
+"""What `is_past_due` asks of an invoice."""
 _FILTERS: dict[str, Condition] = {
     "status": one_of(Invoice.status),
     "customer_id": equal(Invoice.customer_id),
@@ -120,6 +128,51 @@ def is_overdue() -> sa.ColumnElement[bool]:
         ),
     )
     return sa.and_(Invoice.status == "open", Invoice.due_date < max(days), is_past, DUE > 0)
+
+
+def state_of(id: uuid.UUID, *, alone: bool) -> Sequence[Any]:
+    """The version of an invoice, and what else tells what can be done with it: see `settled_state`. Raises NotFound."""
+    rows = ask(_state(), {"organization_id": unit().tenant, "id": id}, alone=alone)
+    if not rows:
+        raise NotFound()
+    found: Sequence[Any] = rows[0]
+    return found
+
+
+def settled_state(
+    status: str, due_date: dt.date | None, seller_zone: str | None, zone: str, locked_until: dt.date | None, *facts: Any
+) -> tuple[Any, ...] | None:
+    """All that an invoice shows with its actions, beside its own version; None of a draft, of which much more tells
+    whether it can be issued."""
+    if status == "draft":
+        return None
+    is_closed = locked_until is not None and clock.today(zone) <= locked_until
+    return (is_past_due(due_date, seller_zone), is_closed, *facts)
+
+
+@functools.cache
+def _state() -> Statement:
+    """One statement for all of it: the seller and the buyer by their versions, and whether there is a credit to apply
+    or something to refund."""
+    source = sa.select(Source.id).where(Source.organization_id == Invoice.organization_id, Source.amount_available > 0)
+    of_buyer = source.where(Source.customer_id == Invoice.customer_id, Source.currency == Invoice.currency)
+    of_itself = source.where(Source.id == Invoice.id)
+    seller = (Organization.time_zone, Organization.books_locked_until, Organization.version)
+    is_buyer = sa.and_(Customer.organization_id == Invoice.organization_id, Customer.id == Invoice.customer_id)
+    query = (
+        sa.select(Invoice.version, Invoice.status, *DUE_FACTS, *seller, Customer.version)
+        .add_columns(of_buyer.exists(), of_itself.exists())
+        .join(Organization, Organization.id == Invoice.organization_id)
+        .join(Customer, is_buyer)
+        .where(Invoice.organization_id == sa.bindparam("organization_id"), Invoice.id == sa.bindparam("id"))
+    )
+    return compiled(query)
+
+
+def is_past_due(due_date: dt.date | None, time_zone: str | None) -> bool:
+    """Whether the day on which it is due has gone by where its seller is: what `Invoice.overdue` takes from the
+    clock."""
+    return due_date is not None and time_zone is not None and due_date < clock.today(time_zone)
 
 
 def _overdue(is_asked: bool) -> sa.ColumnElement[bool]:

@@ -19,6 +19,7 @@ from billing_api.web.including import includes_customer
 from billing_api.web.pagination import SortKey, page_of, paginate, sequence_page
 from billing_api.web.preconditions import expected_version
 from billing_api.web.references import refer
+from billing_api.web.written import Writer
 
 blueprint = Blueprint(
     "invoices",
@@ -37,18 +38,25 @@ SORT_KEYS = {
     "total": SortKey(Invoice.total, int),
 }
 
+LISTED = Writer(
+    InvoiceOutput(exclude=("actions",)), queries.WHOLE.several, facts=queries.DUE_FACTS, holds=queries.is_past_due
+)
+"""How invoices are written in lists."""
+SHOWN = Writer(InvoiceOutput(), service.read_with_actions, holds=queries.settled_state)
+"""How an invoice is written by itself."""
+
 
 @blueprint.route("")
 @requires("invoices:read")
 @blueprint.arguments(InvoiceFilter(), location="query")
-@blueprint.response(200, page_of(InvoiceOutput(exclude=("actions",)), "InvoicePage"))
+@blueprint.response(200, page_of(LISTED.schema, "InvoicePage"))
 @includes_customer
 def search(filters: dict[str, Any]) -> dict[str, Any]:
     """List invoices
 
     Each with its lines, without `actions`. `sort=total` goes by minor units: give `currency` with it.
     """
-    return paginate(queries.search(filters), filters, SORT_KEYS, queries.sought(filters), queries.WHOLE)
+    return paginate(queries.search(filters), filters, SORT_KEYS, queries.sought(filters), LISTED)
 
 
 @blueprint.route("/preview", methods=["POST"])
@@ -103,12 +111,14 @@ def create_bulk(query: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
 @blueprint.arguments(IncludeQuery(), location="query")
 @blueprint.response(200, InvoiceOutput())
 @includes_customer
-def read(_: dict[str, Any], invoice_id: uuid.UUID) -> Invoice:
+def read(query: dict[str, Any], invoice_id: uuid.UUID) -> Any:
     """Read an invoice
 
     With `actions`: what can be done with it now, and why not.
     """
-    return service.with_actions(service.read(invoice_id))
+    if "include" in query:
+        return service.with_actions(service.read(invoice_id))
+    return SHOWN.one(invoice_id, queries.state_of)
 
 
 @blueprint.route("/<uuid:invoice_id>/calculation")

@@ -194,6 +194,11 @@ def with_actions(invoice: Invoice) -> Invoice:
     return invoice
 
 
+def read_with_actions(ids: Sequence[uuid.UUID]) -> list[Invoice]:
+    """The invoices with these ids, whole, and with what can be done with each. Raises NotFound."""
+    return [with_actions(read(id)) for id in ids]
+
+
 def fill(invoice: Invoice, body: Mapping[str, Any], *, keep: bool = False) -> Parties:
     """Make the invoice what the body asks for, or refuse all that is wrong with it at once. Nothing is kept of it yet;
     what it rests on is, where it is to be kept.

@@ -16,6 +16,7 @@ from werkzeug.routing import BaseConverter
 from billing_api.web import compression, csv, document
 from billing_api.web.app import SAFE
 from billing_api.web.declared import Door, told
+from billing_api.web.dumping import Written
 from billing_api.web.fields import Kept, Schema
 from billing_api.web.finishing import finished
 from billing_api.web.parser import StrictParser, check_query, invalid
@@ -151,7 +152,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest
         smorest = super().response(status_code, schema, **kwargs)
 
         def decorator(view: View) -> View:
-            dumping = smorest(_sparing(view, schema) if document.is_conditional(schema) else view)
+            dumping = smorest(_handing(_sparing(view, schema) if document.is_conditional(schema) else view))
 
             @wraps(dumping)
             def finished(*args: Any, **kwargs: Any) -> Any:
@@ -241,6 +242,19 @@ def _sparing(view: View, schema: Any) -> View:
         return Response(status=304, headers={"ETag": etag(version)})
 
     return sparing
+
+
+def _handing(view: View) -> View:
+    """The view, which hands out at once what was written before."""
+
+    @wraps(view)
+    def handing(*args: Any, **kwargs: Any) -> Any:
+        result = view(*args, **kwargs)
+        if not isinstance(result, Written):
+            return result
+        return Response(result.text, mimetype="application/json", headers={"ETag": etag(result.version)})
+
+    return handing
 
 
 def _tag(answer: Response, dump: Any) -> Response:

@@ -7,9 +7,11 @@ for objects.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import marshmallow as ma
+import orjson
 from marshmallow import fields
 from marshmallow.decorators import POST_DUMP, PRE_DUMP
 
@@ -26,6 +28,14 @@ _AS_THEY_ARE = {fields.String: str, fields.Integer: int, fields.Boolean: bool}
 """Of these fields what is of the type already leaves unchanged."""
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An object that was dumped before, at one of its versions, as JSON."""
+
+    version: int
+    text: bytes
+
+
 class DirectSchema(ma.Schema):
     """A schema that takes its values out of a mapping, or the attributes of an object, at once; what stands in neither,
     because it is computed, or missing, is left to marshmallow. None stays None: no field is asked what it makes of it.
@@ -39,6 +49,8 @@ class DirectSchema(ma.Schema):
     def _serialize(self, obj: Any, *, many: bool = False) -> Any:
         if many and obj is not None:
             return [self._serialize(one) for one in obj]
+        if type(obj) is Written:
+            return orjson.Fragment(obj.text)
         is_mapping = type(obj) is dict or isinstance(obj, Mapping)
         if is_mapping not in self._written:
             self._written[is_mapping] = self._compiled(is_mapping)

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,12 +14,13 @@ from flask import current_app, g, request
 from itsdangerous import BadSignature, URLSafeSerializer
 from marshmallow import fields, validate
 
-from billing_api.database import db
+from billing_api.database import db, look
 from billing_api.errors import Fault, Malformed
-from billing_api.reading import Shape
 from billing_api.searching import Search
 from billing_api.unit_of_work import unit
+from billing_api.web import csv
 from billing_api.web.fields import Choice, FlagText, IntegerText, Schema, Text
+from billing_api.web.written import Standing, Writer
 
 
 class CursorMalformed(Malformed):
@@ -41,6 +43,10 @@ class SortKey:
         has columns of one table."""
         table = getattr(getattr(self.expression, "expression", self.expression), "table", None)
         return model.id if table is None else table.c.id
+
+
+_Page = tuple[Sequence[Any], tuple[Any, Any] | None]
+"""The items, and what the last of them is sorted by, with its id; None where no more come after it."""
 
 
 class PageQuery(Schema):
@@ -78,10 +84,11 @@ def paginate(
     arguments: Mapping[str, Any],
     keys: Mapping[str, SortKey],
     search: Search | None = None,
-    shape: Shape | None = None,
+    writer: Writer | None = None,
 ) -> dict[str, Any]:
     """One page of the query, or of what the search finds among it, in the order asked for; ties are broken by id, so
-    that no row is met twice or missed. With a shape its items are plain objects.
+    that no row is met twice or missed. With a writer its items are written already, unless they are to stand in a table
+    or with others beside them: then they are what it reads.
 
     Raises:
         CursorMalformed: the cursor was changed, or belongs to another list, filter, order or organization.
@@ -91,8 +98,9 @@ def paginate(
     key, is_down = keys[word.removeprefix("-")], word.startswith("-")
     page = _ordered(query, arguments, key, model, is_down, search)
     sought = search.parameters(limit + 1) if search else {}
-    items, last = _read(page, sought, model, key, limit, shape)
-    cursor = None if last is None else _seal(last, items[-1].id, _binding(arguments))
+    read = _read if writer is None else partial(_write, writer)
+    items, last = read(page, sought, model, key, limit)
+    cursor = None if last is None else _seal(*last, _binding(arguments))
     shown: dict[str, Any] = {"data": items, "has_more": cursor is not None, "next_cursor": cursor}
     if arguments["include_total"]:
         every = search.narrow(query, model) if search else query
@@ -134,15 +142,40 @@ def _found(search: Search, page: sa.Select[Any], key: SortKey, model: Any, is_do
     return search.first(rows, is_down=is_down, by_creation=key.expression.key == "created_at")
 
 
-def _read(
-    page: sa.Select[Any], sought: Mapping[str, Any], model: Any, key: SortKey, limit: int, shape: Shape | None
-) -> tuple[Sequence[Any], Any]:
-    """The first items of these, and what the last of them is sorted by; None where no more come after it."""
-    columns = shape.columns if shape else [model]
-    result = db.session.execute(page.with_only_columns(*columns, key.expression).limit(limit + 1), sought)
-    rows = result.all() if shape else result.unique().all()
-    items = shape.objects(rows[:limit]) if shape else [row[0] for row in rows[:limit]]
-    return items, rows[limit - 1][-1] if len(rows) > limit else None
+def _read(page: sa.Select[Any], sought: Mapping[str, Any], model: Any, key: SortKey, limit: int) -> _Page:
+    rows = db.session.execute(page.with_only_columns(model, key.expression).limit(limit + 1), sought).unique().all()
+    return [row[0] for row in rows[:limit]], _last([(row[0].id, row[-1]) for row in rows], limit)
+
+
+def _write(
+    writer: Writer, page: sa.Select[Any], sought: Mapping[str, Any], model: Any, key: SortKey, limit: int
+) -> _Page:
+    """A page of what is kept, if all is; else as it stands in one moment with what has to be read."""
+    is_plain = "include" in request.args or csv.is_wanted(request)
+    columns = (model.id, model.version, *writer.facts)
+    query = page.with_only_columns(*columns, key.expression).limit(limit + 1)
+    rows: Sequence[Any] = ()
+    items: Sequence[Any] | None = None
+    if not is_plain:
+        rows = look(query, sought)
+        items = writer.kept(_standings(writer, rows[:limit]))
+    if items is None:
+        rows = db.session.execute(query, sought).all()
+        standings = _standings(writer, rows[:limit])
+        items = writer.objects(standings) if is_plain else writer.written(standings)
+    return items, _last([(row.id, row[-1]) for row in rows], limit)
+
+
+def _standings(writer: Writer, rows: Sequence[Any]) -> list[Standing]:
+    return [writer.standing(id, version, *facts) for id, version, *facts, _ in rows]
+
+
+def _last(rows: Sequence[tuple[Any, Any]], limit: int) -> tuple[Any, Any] | None:
+    """What the last row of a page is sorted by, and its id; None where no more come after it."""
+    if len(rows) <= limit:
+        return None
+    id, value = rows[limit - 1]
+    return value, id
 
 
 def sequence_page(rows: Sequence[Any], has_more: bool) -> dict[str, Any]:

@@ -1,0 +1,58 @@
+"""Whether what is kept of an object is what would be written of it now: asked at each hit of each test."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import orjson
+import pytest
+
+from billing_api.web.dumping import Written
+from billing_api.web.written import Standing, Writer
+
+_stale: list[str] = []
+_resting = False
+
+
+@contextmanager
+def compared() -> Iterator[None]:
+    """Read again whatever is handed out from the shelf, and note what differs."""
+    kept = Writer.kept
+
+    def comparing(self: Writer, standings: Sequence[Standing]) -> list[Written] | None:
+        found = kept(self, standings)
+        if found and not _resting:
+            _compare(self, standings, found)
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Writer, "kept", comparing)
+        yield
+
+
+@contextmanager
+def uncompared() -> Iterator[None]:
+    """Where statements are counted, let none be added."""
+    global _resting
+    _resting = True
+    try:
+        yield
+    finally:
+        _resting = False
+
+
+def stale() -> list[str]:
+    """What was handed out though it was not true any more, since this was last asked."""
+    found = [*_stale]
+    _stale.clear()
+    return found
+
+
+def _compare(writer: Writer, standings: Sequence[Standing], found: Sequence[Written]) -> None:
+    now = {one.id: one for one in writer.read([one.id for one in standings])}
+    for standing, written in zip(standings, found, strict=True):
+        one = now.get(standing.id)
+        # What has changed since the request was let in is no fault.
+        if one is not None and one.version == standing.version:
+            fresh = orjson.dumps(writer.schema.dump(one))
+            if fresh != written.text:
+                _stale.append(f"{written.text!r} is kept of what is {fresh!r}")

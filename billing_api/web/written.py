@@ -18,6 +18,7 @@ from flask import Flask, current_app
 from billing_api.unit_of_work import unit
 from billing_api.web.dumping import Written
 from billing_api.web.fields import Schema
+from billing_api.web.preconditions import is_known
 
 MOST_BYTES = 8 * 2**20
 """So much is kept in the memory of each process: some 1,500 invoices of three lines."""
@@ -79,7 +80,11 @@ class Writer:
 
     def one(self, id: uuid.UUID, find: Find) -> Written:
         """One object: what is kept of it, or else as it stands in one moment. Raises what `find` raises."""
-        kept = self.kept([self.standing(id, *find(id, alone=True))])
+        standing = self.standing(id, *find(id, alone=True))
+        if is_known(standing.version):
+            # Nothing of it will be sent: see `web.api`.
+            return Written(standing.version, b"")
+        kept = self.kept([standing])
         return kept[0] if kept else self.written([self.standing(id, *find(id, alone=False))])[0]
 
     def kept(self, standings: Sequence[Standing]) -> list[Written] | None:

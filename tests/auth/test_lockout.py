@@ -3,11 +3,12 @@
 import datetime as dt
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -29,17 +30,10 @@ QUARTER = dt.timedelta(minutes=15)
 
 
 @pytest.fixture
-def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[dt.timedelta], None]:
+def later() -> Iterator[Callable[[dt.timedelta], None]]:
     """Let the clock go on by so much; it stands still between."""
-    at = clock.now()
-
-    def go(by: dt.timedelta) -> None:
-        nonlocal at
-        at += by
-        monkeypatch.setattr(clock, "now", lambda: at)
-
-    go(dt.timedelta())
-    return go
+    with time_machine.travel(clock.now(), tick=False) as time:
+        yield time.shift
 
 
 @pytest.fixture

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import marshmallow as ma
+import orjson
 import pytest
 from flask.testing import FlaskClient
 from marshmallow import fields
 
-from billing_api.web.dumping import DirectSchema
+from billing_api.web.dumping import DirectSchema, Written
 from tests.contract.operations import document
 from tests.contract.story import tell
 from tests.factories import Tenant
@@ -118,6 +119,11 @@ def test_a_copy_that_shows_less_shows_no_more() -> None:
     assert around.dump({"it": {"plain": "x", "number": "y"}})["it"] == {"plain": "x", "marked": True}
 
 
+def sent(dump: Any) -> Any:
+    """What arrives of it, also where a part of it was written before."""
+    return orjson.loads(orjson.dumps(dump, default=str))
+
+
 @pytest.fixture
 def compared(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[DirectSchema]]:
     """The schemas that dump meanwhile, each next to marshmallow."""
@@ -126,7 +132,8 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[DirectSchema]]:
 
     def both(schema: DirectSchema, obj: Any, *, many: bool = False) -> Any:
         dumped = shorter(schema, obj, many=many)
-        assert dumped == longer(schema, obj, many=many), type(schema)
+        if not isinstance(obj, Written):
+            assert sent(dumped) == sent(longer(schema, obj, many=many)), type(schema)
         seen.add(schema)
         return dumped
 

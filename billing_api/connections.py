@@ -72,18 +72,27 @@ def ask(engine: sa.Engine, statement: Statement, values: Mapping[str, Any], *, a
         Unavailable: the database cannot be heard.
         DBAPIError: it refuses, or the connection broke; the same that a session would raise.
     """
-    here = unit()
-    connection = _taken(engine, here)
-    text, given = statement.text, {**statement.constants, **values}
     with lonely() if alone else nullcontext():
-        try:
-            cursor = connection.cursor()
-            for listen in engine.dispatch.before_cursor_execute:
-                text, given = listen(connection, cursor, text, given, None, False)
-            cursor.execute(text, given)
-            return cursor.fetchall()
-        except psycopg2.Error as error:
-            raise _told(engine, error, connection) from error
+        cursor = tell(engine, statement, values)
+    rows: Sequence[Any] = cursor.fetchall()
+    return rows
+
+
+def tell(engine: sa.Engine, statement: Statement, values: Mapping[str, Any]) -> Any:
+    """Send a statement, or several that stand in one text, in this unit of work; returns the driver's cursor. Raises
+    what `ask` does."""
+    connection = _taken(engine, unit())
+    text, given = statement.text, {**statement.constants, **values}
+    try:
+        cursor: Any = connection.cursor()
+        for listen in engine.dispatch.before_cursor_execute:
+            text, given = listen(connection, cursor, text, given, None, False)
+        cursor.execute(text, given)
+        for listen in engine.dispatch.after_cursor_execute:
+            listen(connection, cursor, text, given, None, False)
+    except psycopg2.Error as error:
+        raise _told(engine, error, connection) from error
+    return cursor
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
-from billing_api import clock, connections
+from billing_api import clock, connections, inserting
 from billing_api.connections import Statement
 from billing_api.errors import BillingError, NotFound, PreconditionFailed, Unavailable
 from billing_api.fault_points import reach
@@ -60,6 +60,7 @@ class TenantSession(FlaskSession):
         return connections.bound(db.engine) if unit().is_limited else super().get_bind(*args, **kwargs)
 
 
+inserting.watch(TenantSession)
 db = SQLAlchemy(model_class=Base, session_options={"class_": TenantSession, "expire_on_commit": False})
 """Only `db.session` and `db.Model` are used of it."""
 
@@ -144,6 +145,8 @@ def savepoint() -> Iterator[None]:
     The unit must have spoken to the database before: a tenant that is announced inside is forgotten with it.
     """
     with db.session.begin_nested():
+        # The session would send it with its own next statement, which may not be the first one here.
+        db.session.connection()
         yield
         db.session.flush()
 
@@ -197,6 +200,12 @@ def compiled(query: sa.Select[Any]) -> Statement:
 def ask(statement: Statement, values: Mapping[str, Any], *, alone: bool = False) -> Sequence[Any]:
     """The rows of such a query; one that is all that a request reads is asked `alone`. Raises what a session would."""
     return connections.ask(db.engine, statement, values, alone=alone)
+
+
+def insert_missing(model: type[Any], rows: Sequence[dict[str, Any]]) -> Sequence[Any]:
+    """Insert those rows that meet none which is there, in one statement, and complete all of them; returns the ids of
+    those that were inserted."""
+    return inserting.insert_missing(db.engine, model, rows)
 
 
 def look(query: sa.Select[Any], values: Mapping[str, Any]) -> Sequence[sa.Row[Any]]:

@@ -5,11 +5,11 @@ neither: a page of fifty invoices is read in half the time without.
 """
 
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from types import FunctionType
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -18,6 +18,9 @@ from billing_api.connections import Statement
 from billing_api.database import ask, compiled
 from billing_api.errors import NotFound
 from billing_api.unit_of_work import unit
+
+Lock = Literal["keep", "freeze"]
+"""Nobody deletes the row before the commit; or nobody changes it."""
 
 
 class _Unread:
@@ -62,10 +65,15 @@ class Shape:
         Raises:
             NotFound: there is none, or it is another tenant's.
         """
-        rows = ask(self._by_id, {"organization_id": unit().tenant, "id": id}, alone=not self._within)
+        rows = ask(self._by_id(None), {"organization_id": unit().tenant, "id": id}, alone=not self._within)
         if not rows:
             raise NotFound()
         return self.objects(rows)[0]
+
+    def at_hand(self, id: uuid.UUID, lock: Lock | None = None) -> Any | None:
+        """The object with this id, in the transaction at hand and locked to its end; None where there is none."""
+        found = self.objects(ask(self._by_id(lock), {"organization_id": unit().tenant, "id": id}))
+        return found[0] if found else None
 
     def several(self, ids: Sequence[uuid.UUID]) -> list[Any]:
         """The objects with these ids, as far as they are this tenant's, in any order."""
@@ -75,20 +83,38 @@ class Shape:
         """The objects of rows that begin with the `columns`, with their parts. Each has the attributes of the model,
         and what it computes of them; what was not read raises LookupError."""
         wholes = self._made(rows)
-        self._bring(wholes, [whole.id for whole in wholes])
+        if self._within:
+            self._bring(wholes, [whole.id for whole in wholes])
         return wholes
 
-    @cached_property
-    def _by_id(self) -> Statement:
-        return self._statement(self._model.__table__.columns.id == sa.bindparam("id"))
+    @cache  # noqa: B019 - a shape is made once, and stays
+    def _by_id(self, lock: Lock | None) -> Statement:
+        query = self._query(self._model.__table__.columns.id == sa.bindparam("id"))
+        return compiled(query.with_for_update(read=True, key_share=lock == "keep") if lock else query)
 
     @cached_property
     def _by_ids(self) -> Statement:
         return self._statement(_is_among(self._model.__table__.columns.id))
 
     def _statement(self, condition: sa.ColumnElement[bool], *order: Any) -> Statement:
-        is_own = self._model.__table__.columns.organization_id == sa.bindparam("organization_id")
-        return compiled(sa.select(*self.columns).where(is_own, condition).order_by(*order))
+        return compiled(self._query(condition).order_by(*order))
+
+    def _query(self, condition: sa.ColumnElement[bool]) -> sa.Select[Any]:
+        is_own = self._tenant == sa.bindparam("organization_id")
+        return sa.select(*self.columns).where(is_own, condition)
+
+    def object(self, values: Mapping[str, Any]) -> Any:
+        """The object that has these values of the model's attributes; of all that it has, and without parts."""
+        one = self._kind()
+        one.__dict__ = {name: values[name] for name in self._names}
+        return one
+
+    @property
+    def _tenant(self) -> sa.Column[Any]:
+        """The column that says whose a row is; an organization is its own."""
+        columns: Any = self._model.__table__.columns
+        found: sa.Column[Any] = columns.get("organization_id", columns.id)
+        return found
 
     @cached_property
     def _names(self) -> list[str]:

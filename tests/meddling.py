@@ -49,11 +49,11 @@ def one_within_the_other(
     somebody else, if so told."""
     reached, done = threading.Event(), threading.Event()
 
-    def hold(connection: sa.Connection, _cursor: Any, statement: str, *_: Any) -> None:
+    def hold(_connection: object, cursor: Any, statement: str, *_: Any) -> None:
         if getattr(_first, "is_running", False) and not reached.is_set() and re.search(after, statement):
             reached.set()
             with closing(connect(tenant.app.config["SQLALCHEMY_DATABASE_URI"])) as onlooker:
-                eventually(lambda: done.is_set() or keeps_waiting(onlooker, connection), patience)
+                eventually(lambda: done.is_set() or keeps_waiting(onlooker, cursor), patience)
 
     def run_first() -> Reply:
         _first.is_running = True
@@ -71,10 +71,10 @@ def one_within_the_other(
         return opening.result(20), following.result(20)
 
 
-def keeps_waiting(onlooker: Any, first: sa.Connection) -> bool:
-    """Whether somebody waits for a lock that this connection holds."""
+def keeps_waiting(onlooker: Any, first: Any) -> bool:
+    """Whether somebody waits for a lock that the connection of this cursor holds."""
     with onlooker.cursor() as cursor:
-        holder = first.connection.dbapi_connection.info.backend_pid  # type: ignore[union-attr]  # it is connected
+        holder = first.connection.info.backend_pid
         cursor.execute("SELECT FROM pg_locks WHERE NOT granted AND %s = ANY (pg_blocking_pids(pid)) LIMIT 1", [holder])
         return bool(cursor.rowcount)
 

@@ -31,7 +31,7 @@ STAGES = {
         "drafting", "resolving", "rows", "finalization", "explaining", "adoption",
         "product_service", "tax_rate_service", "lookup", "terms", "scheduling", "audit", "actions", "issued",
         "settlement", "preceding", "copying", "balance", "credits", "revision", "statements", "taxation",
-        "anonymization", "governing",
+        "anonymization", "governing", "register",
     ),
     "schemas": ("schemas", "bodies", "line_bodies", "imports", "explanations", "tax_ids", "second_factor_schemas"),
     "routes": (
@@ -41,8 +41,9 @@ STAGES = {
 }  # fmt: skip
 """At which stage a file of a resource stands; one that grew too long is split within its stage."""
 FOUNDATION = (
-    "circuit_breaker", "clock", "connections", "database", "errors", "extensions", "fault_points", "filtering", "keys",
-    "opaque_tokens", "reading", "sealing", "searching", "sliding_window", "tenancy", "traits", "unit_of_work",
+    "circuit_breaker", "clock", "connections", "database", "errors", "extensions", "fault_points", "filtering",
+    "inserting", "keys", "opaque_tokens", "reading", "sealing", "searching", "sliding_window", "tenancy", "traits",
+    "unit_of_work",
 )  # fmt: skip
 """What rooms stand on; all other files at the top start the service, know every room, and are known by none."""
 FORMS = (
@@ -65,7 +66,8 @@ MAY_KNOW = {
         "keys", "web",
     },
     "foundation": {
-        "circuit_breaker", "clock", "config", "connections", "database", "errors", "fault_points", "unit_of_work",
+        "circuit_breaker", "clock", "config", "connections", "database", "errors", "fault_points",
+        "inserting", "unit_of_work",
     },
 }  # fmt: skip
 """Routes name their own models as types and as columns to sort by; they hold no query."""

@@ -58,7 +58,8 @@ INVITATION = Lock(r" FOR NO KEY UPDATE OF invitations", read=r"FROM invitations\
 SESSION = Lock(r" FOR NO KEY UPDATE OF sessions", read=r"FROM refresh_tokens\s+WHERE refresh_tokens\.organization_id")
 KEY = Lock(r"SELECT pg_advisory_xact_lock\(", "SELECT abs(", r"FROM idempotency_keys")
 EVENTS = Lock(
-    r"UPDATE event_counters SET last_sequence=\((.*?)\) (WHERE .*?) RETURNING.*", r"SELECT \1 FROM event_counters \2",
+    r"(?s)UPDATE event_counters .*?(WHERE .*?)\s+RETURNING .*? AS before",
+    r"SELECT last_sequence AS before FROM event_counters \1",
     r"event_counters",
 )  # fmt: skip
 

@@ -10,13 +10,13 @@ from uuid_utils.compat import uuid7
 
 from billing_api import clock
 from billing_api.customers.models import CUSTOMER_TRAITS, Customer
-from billing_api.database import Overtaken, db, find, on_violation, refusal_of
+from billing_api.database import Overtaken, db, find, insert_missing, on_violation, refusal_of
 from billing_api.domain.emails import fold
 from billing_api.domain.texts import is_one_line
 from billing_api.errors import Conflict, NotFound, PreconditionFailed
 from billing_api.events.service import record
 from billing_api.filtering import equal, filtered, flag, since
-from billing_api.reading import Shape
+from billing_api.reading import Lock, Shape
 from billing_api.searching import Search, Way, look_for
 from billing_api.unit_of_work import unit
 
@@ -68,16 +68,13 @@ def create_several(several: Sequence[Mapping[str, Any]]) -> list[Customer]:
     Raises:
         CustomerEmailTaken, CustomerExternalIdTaken, or Conflict where both are.
     """
-    rows = [{**_row(values), "id": uuid7()} for values in several]
-    statement = postgresql.insert(Customer).on_conflict_do_nothing().returning(Customer)
-    # With its nulls each row has the same columns: else each that lacks another one would begin a statement.
-    alike = {"render_nulls": True}
-    made = {customer.id: customer for customer in db.session.scalars(statement, rows, execution_options=alike)}
+    rows = [_row(values) for values in several]
+    made = {*insert_missing(Customer, rows)}
     if len(made) < len(rows):
         _refuse_taken([row for row in rows if row["id"] not in made])
         # What was in the way has been deleted since.
         raise Overtaken()
-    customers = [made[row["id"]] for row in rows]
+    customers: list[Customer] = [WHOLE.object(row) for row in rows]
     for customer in customers:
         record("customer.created", customer)
     return customers
@@ -91,13 +88,10 @@ def read(id: uuid.UUID) -> Any:
 def look_up(id: uuid.UUID | None, *, keep: bool = False, freeze: bool = False) -> Customer | None:
     """The customer that a body names, or None; `keep` lets nobody delete it before the commit, `freeze` nobody change
     it."""
-    if id is None:
-        return None
-    query = sa.select(Customer).where(Customer.organization_id == unit().tenant, Customer.id == id)
-    if keep or freeze:
-        # FOR KEY SHARE is what the foreign key takes anyway, but too late for a clear refusal.
-        query = query.with_for_update(read=True, key_share=not freeze).execution_options(populate_existing=True)
-    return db.session.scalars(query).one_or_none()
+    # FOR KEY SHARE is what the foreign key takes anyway, but too late for a clear refusal.
+    lock: Lock | None = "freeze" if freeze else "keep" if keep else None
+    found: Customer | None = None if id is None else WHOLE.at_hand(id, lock)
+    return found
 
 
 def look_up_several(ids: Collection[uuid.UUID], external_ids: Collection[str]) -> list[Customer]:

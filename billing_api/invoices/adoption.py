@@ -26,6 +26,7 @@ from billing_api.invoices.models import Invoice
 from billing_api.invoices.service import CustomerArchived, CustomerNotFound, ImportDiffers
 from billing_api.invoices.settlement import open_account, post
 from billing_api.ledger.service import refuse_closed
+from billing_api.numbering import register
 from billing_api.numbering import service as numbering
 from billing_api.organizations import service as organizations
 from billing_api.organizations.models import Organization
@@ -220,7 +221,7 @@ def _close(invoice: Invoice, body: Mapping[str, Any]) -> None:
     if body["status"] == "void":
         invoice.status, invoice.voided_at = "void", invoice.imported_at
         invoice.void_reason = body["void_reason"] or REASON_OF_VOID
-        numbering.mark_voided(invoice.id, invoice.imported_at or clock.now())
+        register.mark_voided(invoice.id, invoice.imported_at or clock.now())
     elif body["status"] == "uncollectible" and invoice.opening_date is not None:
         written_off = bookkeeping.written_off(invoice.amount_due, invoice.id)
         post(invoice, "invoice_written_off", invoice.opening_date, written_off)

@@ -14,7 +14,7 @@ from billing_api.invoices.models import Invoice
 from billing_api.invoices.queries import parts
 from billing_api.invoices.settlement import opening_of, post
 from billing_api.ledger import service as ledger
-from billing_api.numbering import service as numbering
+from billing_api.numbering import register
 from billing_api.organizations import service as organizations
 from billing_api.organizations.models import Organization
 
@@ -79,7 +79,7 @@ def _void(invoice: Invoice, organization: Organization, reason: str) -> None:
         post(invoice, "write_off_reversed", today, bookkeeping.written_off(-invoice.amount_due, invoice.id))
     post(invoice, "invoice_voided", today, bookkeeping.reversed_postings(opening_of(invoice)))
     invoice.status, invoice.voided_at, invoice.void_reason = "void", clock.now(), reason
-    numbering.mark_voided(invoice.id, invoice.voided_at)
+    register.mark_voided(invoice.id, invoice.voided_at)
     record("invoice.voided", invoice, number=invoice.number)
 
 

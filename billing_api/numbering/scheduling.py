@@ -14,7 +14,8 @@ from billing_api.errors import Conflict, Fault, Invalid, PreconditionFailed
 from billing_api.events.service import record
 from billing_api.numbering.models import NumberSeries
 from billing_api.numbering.queries import Shown, shown, version_of
-from billing_api.numbering.service import NumberTaken, SeriesInUse
+from billing_api.numbering.register import NumberTaken
+from billing_api.numbering.service import SeriesInUse
 from billing_api.numbering.terms import Counters, Place, counters_of, has_begun, is_taken, last_date, place, wished
 from billing_api.organizations import service as organizations
 from billing_api.unit_of_work import unit

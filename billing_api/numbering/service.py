@@ -1,20 +1,22 @@
 """Giving numbers: gapless in each series and period, chronological in each series, and each of them only once."""
 
 import datetime as dt
+import functools
 import uuid
-from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
 from billing_api import clock
-from billing_api.database import db, touch
+from billing_api.connections import Statement
+from billing_api.database import ask, compiled, db, touch
 from billing_api.domain.numbering import Reset, parse, period, value_of
 from billing_api.errors import Conflict, Fault, Invalid
-from billing_api.numbering.models import DocumentNumber, NumberCounter, NumberSeries
+from billing_api.numbering.models import NumberCounter, NumberSeries
+from billing_api.numbering.register import Count, Number, count, enter, is_occupied
 from billing_api.numbering.terms import Counters, Place, counters_of, last_date, place, terms_on, wished
 from billing_api.organizations.models import Organization
 from billing_api.organizations.service import on_founded
+from billing_api.reading import Shape
 from billing_api.unit_of_work import unit
 
 
@@ -25,20 +27,6 @@ class IssueDateBeforeLastNumber(Conflict):
 
     code = "issue-date-before-last-number"
     title = "The issue date lies before the last number's"
-
-
-class NumberTaken(Conflict):
-    """Another document of the organization has this number already; capitals do not count, and invoices and credit
-    notes share their numbers. `number` says which. Where a series has come to it, give the series another pattern,
-    which then holds at once."""
-
-    code = "number-taken"
-    title = "The number is taken"
-
-    def __init__(self, number: str, *, pointer: str | None = None) -> None:
-        detail = f"Another document has the number {number}."
-        faults = [] if pointer is None else [Fault(self.code, detail, pointer)]
-        super().__init__(detail, faults=faults, members={"number": number})
 
 
 class SeriesInUse(Conflict):
@@ -61,16 +49,7 @@ LONGEST_IMPORTED = 64
 """The most characters of a number that was given elsewhere."""
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
-    """A number, where it stands in its series, and the date on which it is given."""
-
-    text: str
-    series_id: uuid.UUID
-    period: str | None
-    value: int | None
-    """None for an imported number that the series would never have given."""
-    issue_date: dt.date
+_SERIES = Shape(NumberSeries)
 
 
 @on_founded
@@ -102,14 +81,14 @@ def take(
         NumberTaken: an imported document, or one of the other series, has it.
         NumberTooLong: the counter has outgrown the pattern.
     """
-    series = _locked(document_type)
+    (series,) = _SERIES.objects(ask(_locking(), {"organization_id": unit().tenant, "document_type": document_type}))
     counters = counters_of([series])[series.id]
     on = _date(issue_date, clock.today(time_zone), _latest(last_date(counters), not_before))
     if series.upcoming_from is not None and on >= series.upcoming_from:
-        _let_upcoming_hold(series)
+        _let_upcoming_hold(_locked(document_type))
     spot = place(series, counters, on)
     number = Number(spot.text(), series.id, spot.period, spot.value, on)
-    _enter(number, document_type, document_id, _counted(spot, series, counters))
+    enter(number, document_type, document_id, _counted(spot, counters))
     return number
 
 
@@ -144,32 +123,19 @@ def adopt(document_type: str, number: str, issue_date: dt.date, time_zone: str, 
     value, named = value_of(parse(pattern, reset), number, issue_date), period(reset, issue_date)
     counter = counters.get(named)
     last = counter.last_value if counter else 0
-    if value is not None and value <= last and _is_occupied(series, named, value):
+    if value is not None and value <= last and is_occupied(series, named, value):
         value = None
     counted = None if value is None or value <= last else _go_on_behind(series, counter, named, value, issue_date)
     found = Number(number, series.id, None if value is None else named, value, issue_date)
-    _enter(found, document_type, document_id, counted, is_imported=True)
+    enter(found, document_type, document_id, counted, is_imported=True)
     return found
 
 
-def mark_voided(document_id: uuid.UUID, at: dt.datetime) -> None:
-    """Say in the register when the document of a number was voided, as the document says it. The number stays taken.
-
-    Raises:
-        LookupError: the document has no number, or was voided before; its own room should have seen that.
-    """
-    voided = (
-        sa.update(DocumentNumber)
-        .where(
-            DocumentNumber.organization_id == unit().tenant,
-            DocumentNumber.document_id == document_id,
-            DocumentNumber.voided_at.is_(None),
-        )
-        .values(voided_at=at)
-        .returning(DocumentNumber.number_key)
-    )
-    if db.session.scalar(voided) is None:
-        raise LookupError("no number of this document stands to be voided")
+@functools.cache
+def _locking() -> Statement:
+    columns = NumberSeries.__table__.columns
+    is_asked = (columns[name] == sa.bindparam(name) for name in ("organization_id", "document_type"))
+    return compiled(sa.select(*_SERIES.columns).where(*is_asked).with_for_update(key_share=True))
 
 
 def _locked(document_type: str) -> NumberSeries:
@@ -195,7 +161,7 @@ def _let_upcoming_hold(series: NumberSeries) -> None:
 
 def _go_on_behind(
     series: NumberSeries, counter: NumberCounter | None, named: str, value: int, issue_date: dt.date
-) -> sa.CTE:
+) -> Count:
     """Let a locked series go on behind an imported number. Raises SeriesInUse where it gave numbers in that period
     already: those between its last one and this would be missing."""
     if counter and counter.first_value is not None:
@@ -204,57 +170,13 @@ def _go_on_behind(
     # What comes next changes, and is a part of what the version of a series stands for.
     touch(series)
     db.session.flush()
-    return _count(series, named, value, latest, None)
+    return count(named, value, latest, None)
 
 
-def _counted(spot: Place, series: NumberSeries, counters: Counters) -> sa.CTE:
+def _counted(spot: Place, counters: Counters) -> Count:
     counter = counters.get(spot.period)
     first = counter.first_value if counter else None
-    return _count(series, spot.period, spot.value, spot.on, spot.value if first is None else first)
-
-
-def _count(series: NumberSeries, named: str, value: int, on: dt.date, first: int | None) -> sa.CTE:
-    """Set the counter of a locked series, as a part of the statement that enters the number: one trip, not two."""
-    told = {"last_value": value, "last_issue_date": on, "first_value": first}
-    key = {"organization_id": unit().tenant, "series_id": series.id, "period": named}
-    setting = postgresql.insert(NumberCounter).values({**key, **told})
-    return setting.on_conflict_do_update(index_elements=list(key), set_=told).cte("counted")
-
-
-def _enter(
-    number: Number, document_type: str, document_id: uuid.UUID, counted: sa.CTE | None, *, is_imported: bool = False
-) -> None:
-    row = {
-        "organization_id": unit().tenant,
-        "number_key": number.text.casefold(),
-        "number": number.text,
-        "series_id": number.series_id,
-        "period": number.period,
-        "sequence_value": number.value,
-        "issue_date": number.issue_date,
-        "document_type": document_type,
-        "document_id": document_id,
-        "is_imported": is_imported,
-    }
-    # A conflict that is told apart from others: the refusal names the number, and the transaction can still be read.
-    entering = postgresql.insert(DocumentNumber).values(row)
-    entering = entering.on_conflict_do_nothing(index_elements=["organization_id", "number_key"])
-    statement = entering.returning(DocumentNumber.number_key)
-    if counted is not None:
-        statement = statement.add_cte(counted)
-    if db.session.scalar(statement) is None:
-        raise NumberTaken(number.text, pointer="/number" if is_imported else None)
-
-
-def _is_occupied(series: NumberSeries, named: str, value: int) -> bool:
-    """Whether a number stands at this value: with a month in the pattern, two may name the same."""
-    query = sa.select(sa.literal(True)).where(
-        DocumentNumber.organization_id == unit().tenant,
-        DocumentNumber.series_id == series.id,
-        DocumentNumber.period == named,
-        DocumentNumber.sequence_value == value,
-    )
-    return bool(db.session.scalar(query))
+    return count(spot.period, spot.value, spot.on, spot.value if first is None else first)
 
 
 def _refuse_unfit(number: str, issue_date: dt.date, today: dt.date) -> None:

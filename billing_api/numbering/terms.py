@@ -1,17 +1,22 @@
 """What holds for a series on a date: its pattern, its period, and the value that comes next."""
 
 import datetime as dt
+import functools
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 
-from billing_api.database import db
+from billing_api.connections import Statement
+from billing_api.database import ask, compiled, db
 from billing_api.domain.numbering import Reset, parse, period, render
 from billing_api.numbering.models import DocumentNumber, NumberCounter, NumberSeries
+from billing_api.reading import Shape
 from billing_api.unit_of_work import unit
 
+_COUNTER = Shape(NumberCounter)
 Counters = Mapping[str, NumberCounter]
 """The counters of a series by their periods."""
 
@@ -34,13 +39,19 @@ class Place:
 def counters_of(series: Sequence[NumberSeries]) -> dict[uuid.UUID, dict[str, NumberCounter]]:
     """The counters of each series, a row a year: a statement of its own, because one that waits for the lock of a
     series sees other rows as they were before."""
-    query = sa.select(NumberCounter).where(
-        NumberCounter.organization_id == unit().tenant, NumberCounter.series_id.in_([one.id for one in series])
-    )
+    asked = {"organization_id": unit().tenant, "series_ids": [one.id for one in series]}
     found: dict[uuid.UUID, dict[str, NumberCounter]] = {one.id: {} for one in series}
-    for counter in db.session.scalars(query.execution_options(populate_existing=True)):
+    for counter in _COUNTER.objects(ask(_counting(), asked)):
         found[counter.series_id][counter.period] = counter
     return found
+
+
+@functools.cache
+def _counting() -> Statement:
+    columns = NumberCounter.__table__.columns
+    is_own = columns.organization_id == sa.bindparam("organization_id")
+    is_asked = columns.series_id == sa.any_(sa.bindparam("series_ids", type_=ARRAY(sa.Uuid)))
+    return compiled(sa.select(*_COUNTER.columns).where(is_own, is_asked))
 
 
 def last_date(counters: Counters) -> dt.date | None:

@@ -14,6 +14,7 @@ from billing_api.errors import Conflict, Fault, Invalid, NotFound, PreconditionF
 from billing_api.events.models import EventCounter
 from billing_api.events.service import record
 from billing_api.organizations.models import Organization
+from billing_api.reading import Shape
 from billing_api.unit_of_work import unit
 
 
@@ -51,6 +52,7 @@ _RULES = frozenset({
 and nobody's business in a log that is never changed."""
 
 
+_WHOLE = Shape(Organization)
 _on_founded: list[Callable[[Organization], None]] = []
 
 
@@ -86,17 +88,17 @@ def current(*, lock: bool = False, keep: bool = False, expected: Collection[int]
     Raises:
         PreconditionFailed: it stands at another version than the expected ones.
     """
-    query = sa.select(Organization).where(Organization.id == unit().tenant)
-    if lock:
-        query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
-    elif keep:
-        query = query.with_for_update(read=True).execution_options(populate_existing=True)
-    organization = db.session.scalars(query).one_or_none()
+    organization: Organization | None = _locked() if lock else _WHOLE.at_hand(unit().tenant, "freeze" if keep else None)
     if organization is None:
         raise NotFound()
     if expected is not None and organization.version not in expected:
         raise PreconditionFailed()
     return organization
+
+
+def _locked() -> Organization | None:
+    query = sa.select(Organization).where(Organization.id == unit().tenant).with_for_update(key_share=True)
+    return db.session.scalars(query.execution_options(populate_existing=True)).one_or_none()
 
 
 def edit(change: Callable[[Organization], dict[str, Any]], expected: Collection[int] | None = None) -> Organization:

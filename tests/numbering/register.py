@@ -9,8 +9,8 @@ from uuid_utils.compat import uuid7
 from billing_api import clock
 from billing_api.database import enter, transaction
 from billing_api.embedded import Addresses
-from billing_api.numbering import service
-from billing_api.numbering.service import Number
+from billing_api.numbering import register, service
+from billing_api.numbering.register import Number
 from tests.factories import Tenant
 from tests.schema import connected
 from tests.spoilt import SPOILT, spoil
@@ -38,7 +38,7 @@ def void(tenant: Tenant, id: uuid.UUID) -> None:
     """Say that the document of a number was voided."""
     with tenant.app.app_context(), transaction():
         enter(tenant.organization_id)
-        service.mark_voided(id, clock.now())
+        register.mark_voided(id, clock.now())
 
 
 def series(tenant: Tenant, document_type: str = "invoice") -> dict[str, Any]:

@@ -13,7 +13,7 @@ from uuid_utils.compat import uuid7
 from billing_api.database import enter, transaction
 from billing_api.embedded import Addresses
 from billing_api.numbering import service
-from billing_api.numbering.service import NumberTaken
+from billing_api.numbering.register import NumberTaken
 from tests.factories import Tenant
 from tests.numbering.register import ZONE, adopt, audit, change, series, take
 from tests.races import Ledger

@@ -9,7 +9,8 @@ from flask import Flask
 
 from billing_api.embedded import Addresses
 from billing_api.errors import Invalid
-from billing_api.numbering.service import NumberTaken, SeriesInUse
+from billing_api.numbering.register import NumberTaken
+from billing_api.numbering.service import SeriesInUse
 from tests.factories import Tenant
 from tests.numbering.register import adopt, change, series, take, void
 from tests.races import Ledger

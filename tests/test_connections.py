@@ -1,0 +1,97 @@
+"""How a unit of work speaks to the database: in which messages it begins, asks and ends."""
+
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE, TRANSACTION_STATUS_INTRANS
+from sqlalchemy.exc import IntegrityError
+
+from billing_api.connections import Statement
+from billing_api.database import ask, db, enter, transaction
+from billing_api.embedded import Addresses
+from billing_api.unit_of_work import unit
+from tests.factories import Tenant
+from tests.schema import as_superuser
+from tests.service_processes import eventually
+from tests.statements import recorded
+
+SETTING = Statement("SELECT current_setting('app.organization_id', true), current_setting('transaction_read_only')", {})
+WRITING = Statement("UPDATE organizations SET name = name RETURNING id", {})
+END = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = %s"
+LEFT = "SELECT count(*) FROM pg_stat_activity WHERE usename = %s"
+TORN = Statement("INSERT INTO event_counters VALUES (%(id)s, 0) RETURNING organization_id", {})
+
+
+def status() -> Any:
+    connection: Any = unit().connection
+    return connection.dbapi_connection.info.transaction_status
+
+
+def test_what_is_asked_alone_is_a_transaction_by_its_message(tenant: Tenant) -> None:
+    with tenant.app.app_context(), transaction(read_only=True):
+        enter(tenant.organization_id)
+        for _ in range(2):
+            assert ask(SETTING, {}, alone=True) == [(str(tenant.organization_id), "on")]
+            assert status() == TRANSACTION_STATUS_IDLE
+        assert ask(SETTING, {}) == [(str(tenant.organization_id), "on")]
+        assert status() == TRANSACTION_STATUS_INTRANS
+        # Another that was begun before is gone on with.
+        assert ask(SETTING, {}, alone=True) == [(str(tenant.organization_id), "on")]
+        assert status() == TRANSACTION_STATUS_INTRANS
+
+
+def test_what_is_asked_alone_cannot_write(tenant: Tenant) -> None:
+    with tenant.app.app_context(), transaction(read_only=True):
+        enter(tenant.organization_id)
+        with pytest.raises(sa.exc.InternalError) as caught:
+            ask(WRITING, {}, alone=True)
+    assert caught.value.orig.pgcode == "25006"  # type: ignore[union-attr]  # psycopg2's own
+
+
+def test_a_session_and_the_drivers_cursor_are_in_one_transaction(tenant: Tenant) -> None:
+    with tenant.app.app_context(), transaction():
+        enter(tenant.organization_id)
+        ask(WRITING, {})
+        (mine,) = ask(Statement("SELECT pg_current_xact_id()::text", {}), {})
+        assert db.session.scalar(sa.text("SELECT pg_current_xact_id()::text")) == mine[0]
+
+
+def test_a_short_read_takes_one_message(tenant: Tenant) -> None:
+    customer = tenant.customer()
+    with recorded(tenant.app) as seen:
+        assert tenant.get(customer["links"]["self"]).status_code == 200
+    assert len(seen) == 1
+    assert "BEGIN" not in seen[0][0]
+
+
+def test_a_transaction_that_has_failed_is_not_said_to_be_kept(tenant: Tenant) -> None:
+    """PostgreSQL answers COMMIT with ROLLBACK there, which psycopg2 takes for success."""
+
+    def pass_over() -> None:
+        with transaction():
+            enter(tenant.organization_id)
+            with pytest.raises(IntegrityError) as caught:
+                ask(TORN, {"id": tenant.organization_id})
+            assert not caught.value.connection_invalidated
+
+    with tenant.app.app_context(), pytest.raises(RuntimeError, match="failed"):
+        pass_over()
+
+
+def test_a_connection_that_was_ended_in_the_pool_costs_nobody_an_answer(
+    tenant: Tenant, app: Flask, addresses: Addresses
+) -> None:
+    customer, service = tenant.customer(), [sa.make_url(addresses.service).username]
+    with recorded(app) as seen, as_superuser(addresses) as cursor:
+
+        def is_any_left() -> bool:
+            cursor.execute(LEFT, service)
+            return bool(cursor.fetchone()[0])
+
+        for _ in range(3):
+            cursor.execute(END, service)
+            assert eventually(lambda: not is_any_left(), 10)
+            assert tenant.get(customer["links"]["self"]).status_code == 200
+    assert len(seen) == 3, "none was sent in vain"

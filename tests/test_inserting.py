@@ -1,0 +1,118 @@
+"""What a session inserts at once is what it would have inserted row by row."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from billing_api import inserting
+from billing_api.catalog.models import TaxRate
+from billing_api.customers.models import Customer
+from billing_api.database import db, enter, insert_missing, savepoint, transaction
+from billing_api.invoices.models import Invoice
+from tests.factories import Tenant, sign_up
+from tests.statements import recorded
+
+TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=60)
+"""Whatever a column can hold: quotes, backslashes, percent signs, marks of JSON among them."""
+RATES = st.decimals("0.0001", 100, places=4)
+
+
+def rate(name: str = "Standard", **values: Any) -> TaxRate:
+    given: dict[str, Any] = {"components": [], "metadata_": {}, "archived": False, "rate": Decimal(19), **values}
+    return TaxRate(name=name, category="S", **given)
+
+
+def read_back(tenant: Tenant, id: Any) -> TaxRate:
+    with tenant.app.app_context(), transaction(read_only=True):
+        enter(tenant.organization_id)
+        return db.session.scalars(sa.select(TaxRate).where(TaxRate.id == id)).one()
+
+
+@savepoint()
+def insert_in_vain(one: TaxRate) -> None:
+    db.session.add(one)
+    db.session.flush()
+    raise ZeroDivisionError
+
+
+def test_any_value_arrives_as_it_is(app: Flask) -> None:
+    tenant = sign_up(app)
+
+    @given(name=TEXTS, value=RATES, reason=st.none() | TEXTS, metadata=st.dictionaries(TEXTS, TEXTS, max_size=3))
+    @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+    def run(name: str, value: Decimal, reason: str | None, metadata: dict[str, str]) -> None:
+        components = [{"name": name, "rate": str(value)}]
+        with app.app_context(), transaction(dry_run=False):
+            enter(tenant.organization_id)
+            made = rate(name, rate=value, exemption_reason=reason, metadata_=metadata, components=components)
+            db.session.add(made)
+            db.session.flush()
+        found = read_back(tenant, made.id)
+        assert (found.name, found.rate, found.exemption_reason) == (name, value, reason)
+        assert (found.metadata_, found.components) == (metadata, components)
+        assert (found.created_at, found.updated_at, found.version) == (made.created_at, made.updated_at, 1)
+
+    run()
+
+
+def test_what_was_inserted_is_as_it_is_after_a_flush(tenant: Tenant) -> None:
+    """It is the session's own from then on, has all its values, and what is changed of it is sent as a change."""
+    with tenant.app.app_context(), transaction():
+        enter(tenant.organization_id)
+        made = rate()
+        db.session.add(made)
+        db.session.flush()
+        assert sa.inspect(made).persistent
+        with recorded(tenant.app) as seen:
+            assert [made.organization_id, made.version, made.exemption_reason] == [tenant.organization_id, 1, None]
+        assert seen == []
+        made.name = "Reduced"
+    assert (read_back(tenant, made.id).name, read_back(tenant, made.id).version) == ("Reduced", 2)
+
+
+def test_a_whole_goes_with_its_parts_in_one_message(tenant: Tenant) -> None:
+    body = tenant.invoice_body()
+    with recorded(tenant.app) as seen:
+        draft = tenant.post("/v1/invoices", body).json
+    inserts = [text for text, _ in seen if "INSERT INTO invoice" in text]
+    assert [text.count("INSERT INTO") for text in inserts] == [4], inserts
+    assert [line["position"] for line in tenant.get(draft["links"]["self"]).json["lines"]] == [1]
+
+
+def test_what_a_savepoint_undoes_is_gone_and_the_rest_stands(tenant: Tenant) -> None:
+    kept, undone = rate("Kept"), rate("Undone")
+    with tenant.app.app_context(), transaction():
+        enter(tenant.organization_id)
+        db.session.add(kept)
+        db.session.flush()
+        with pytest.raises(ZeroDivisionError):
+            insert_in_vain(undone)
+        kept.name = "Kept and changed"
+    with tenant.app.app_context(), transaction(read_only=True):
+        enter(tenant.organization_id)
+        assert db.session.scalars(sa.select(TaxRate.name)).all() == ["Kept and changed"]
+
+
+def test_what_meets_nothing_is_inserted_and_the_rest_is_not(tenant: Tenant) -> None:
+    first = tenant.customer(email="ada@example.com")
+    values = {"type": "business", "name": "x", "billing_emails": [], "tax_ids": [], "metadata_": {}, "archived": False}
+    rows: list[dict[str, Any]] = [
+        {**values, "email": first["email"], "email_key": first["email"]},
+        {**values, "email": "bob@example.com", "email_key": "bob@example.com"},
+    ]
+    with tenant.app.app_context(), transaction():
+        enter(tenant.organization_id)
+        made = insert_missing(Customer, rows)
+    assert made == [rows[1]["id"]]
+    assert {row["version"] for row in rows} == {1}
+
+
+def test_every_table_that_is_inserted_so_names_all_of_its_columns() -> None:
+    """But for those that the database computes."""
+    columns = {column.name for column in inserting._columns(sa.inspect(Invoice))}
+    assert {column.name for column in Invoice.__table__.columns} - columns == {"issued_on"}

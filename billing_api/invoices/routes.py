@@ -86,7 +86,7 @@ def create(body: dict[str, Any]) -> Invoice:
 
     A draft, unless `finalize` is true: then it is issued at once and gets its number.
     """
-    return service.with_actions(service.create(body))
+    return service.create_with_actions(body)
 
 
 @blueprint.route("/bulk", methods=["POST"], largest_body=LARGEST_BODY)

@@ -78,14 +78,12 @@ def preview(body: Mapping[str, Any]) -> Invoice:
 
 def create(body: Mapping[str, Any], *, revision_of: uuid.UUID | None = None) -> Invoice:
     """A draft, which may be to replace another invoice, or, when the body says `finalize`, an issued invoice."""
-    invoice = Invoice(id=uuid7(), revision_of_id=revision_of)
-    parties = fill(invoice, body, keep=True)
-    db.session.add(invoice)
-    db.session.flush()
-    record("invoice.created", invoice, customer_id=str(invoice.customer_id))
-    if body["finalize"]:
-        issue(invoice, parties, None, None)
-    return invoice
+    return _created(body, revision_of)[0]
+
+
+def create_with_actions(body: Mapping[str, Any]) -> Invoice:
+    """The same, with what can be done with it now."""
+    return _offering(*_created(body))
 
 
 def create_several(bodies: Sequence[Mapping[str, Any]]) -> list[Invoice]:
@@ -189,14 +187,28 @@ def duplicate(
 
 def with_actions(invoice: Invoice) -> Invoice:
     """The invoice with what can be done with it now, and why not, as `actions`."""
-    buyer = customers.look_up(invoice.customer_id)
-    invoice.actions = offered(invoice, organizations.current(), buyer)  # type: ignore[attr-defined]  # no column
-    return invoice
+    return _offering(invoice, Parties(organizations.current(), customers.look_up(invoice.customer_id)))
 
 
 def read_with_actions(ids: Sequence[uuid.UUID]) -> list[Invoice]:
     """The invoices with these ids, whole, and with what can be done with each. Raises NotFound."""
     return [with_actions(read(id)) for id in ids]
+
+
+def _created(body: Mapping[str, Any], revision_of: uuid.UUID | None = None) -> tuple[Invoice, Parties]:
+    invoice = Invoice(id=uuid7(), revision_of_id=revision_of)
+    parties = fill(invoice, body, keep=True)
+    db.session.add(invoice)
+    db.session.flush()
+    record("invoice.created", invoice, customer_id=str(invoice.customer_id))
+    if body["finalize"]:
+        issue(invoice, parties, None, None)
+    return invoice, parties
+
+
+def _offering(invoice: Invoice, parties: Parties) -> Invoice:
+    invoice.actions = offered(invoice, parties.organization, parties.customer)  # type: ignore[attr-defined]  # no column
+    return invoice
 
 
 def fill(invoice: Invoice, body: Mapping[str, Any], *, keep: bool = False) -> Parties:

@@ -1,8 +1,11 @@
 """The application class: one request, one transaction."""
 
 import datetime as dt
+from collections.abc import Callable
+from typing import Any
 
 from flask import Flask, Request, Response, g, request
+from flask.sessions import SessionInterface
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import DBAPIError
 from werkzeug.routing import MapAdapter
@@ -22,6 +25,13 @@ _PATIENCE = dt.timedelta(seconds=4)
 """How old a request may be to run again; its client waits, and others wait for its thread."""
 
 
+class _NoSessions(SessionInterface):
+    """Nothing is kept in a cookie of Flask's, so none is looked for."""
+
+    def open_session(self, app: Flask, request: Request) -> None:
+        return None
+
+
 class BillingApi(Flask):
     """Flask with a transaction around each view.
 
@@ -30,12 +40,17 @@ class BillingApi(Flask):
     """
 
     json_provider_class = ExactJson
+    session_interface = _NoSessions()
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """A host has no capitals (RFC 9110, section 4.2.3); werkzeug compares it with the trusted ones as it stands."""
         if request is not None and "HTTP_HOST" in request.environ:
             request.environ["HTTP_HOST"] = request.environ["HTTP_HOST"].lower()
         return super().create_url_adapter(request)
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """As it is: no view of ours is a coroutine, which Flask would look for a dozen times in each request."""
+        return func
 
     def dispatch_request(self) -> ResponseReturnValue:
         """Run the view in its transaction; what was overtaken, or undone by a passing fault, is run again."""

@@ -4,8 +4,6 @@ import datetime as dt
 from dataclasses import replace
 from typing import Any
 
-import sqlalchemy as sa
-
 from billing_api import clock
 from billing_api.customers import service as customers
 from billing_api.customers.models import Customer
@@ -148,7 +146,7 @@ def _parties(invoice: Invoice, organization: Organization, customer: Customer | 
 
 
 def _blockers(invoice: Invoice, parties: Parties) -> list[Fault]:
-    if "lines" in sa.inspect(invoice).unloaded:
+    if "lines" not in vars(invoice):
         # Only the refusal of a deed that needs no parts comes here without them.
         bring_parts(invoice)
     return blockers(invoice, parties)
@@ -192,7 +190,7 @@ def _is_left(invoice: Invoice) -> bool:
     those that rounding made free, or a charge and a discount of the same amount."""
     if invoice.amount_creditable or not invoice.has_credit_notes:
         return invoice.amount_creditable > 0
-    if "lines" in sa.inspect(invoice).unloaded:
+    if "lines" not in vars(invoice):
         # Only the refusal of a deed that needs no parts comes here without them.
         bring_parts(invoice)
     return any(line.creditable_net for line in invoice.lines) or any(

@@ -49,7 +49,7 @@ WHOLE = Shape(
     Invoice,
     "invoice_id",
     # As long as the body that it came in, and never shown.
-    unread={"request", "taxes_credited"},
+    unread={"request"},
     lines=Shape(InvoiceLine, "invoice_id", taxes=Shape(InvoiceLineTax)),
     adjustments=Shape(InvoiceAdjustment),
     tax_breakdown=Shape(InvoiceTaxGroup),

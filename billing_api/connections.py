@@ -34,7 +34,7 @@ class Statement:
     constants: Mapping[str, Any]
 
 
-def compiled(engine: sa.Engine, query: sa.Select[Any]) -> Statement:
+def compiled(engine: sa.Engine, query: sa.SelectBase) -> Statement:
     """The statement of a query, whose parameters are named when it is asked."""
     made = query.compile(engine)
     return Statement(str(made), {name: value for name, value in made.params.items() if value is not None})

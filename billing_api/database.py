@@ -192,7 +192,7 @@ def _leave(here: UnitOfWork) -> None:
             here.connection.close()
 
 
-def compiled(query: sa.Select[Any]) -> Statement:
+def compiled(query: sa.SelectBase) -> Statement:
     """A query to be asked often, without all that a session does for it each time."""
     return connections.compiled(db.engine, query)
 

@@ -4,15 +4,19 @@ An object of the session keeps account of its changes, and hands out each value 
 neither: a page of fifty invoices is read in half the time without.
 """
 
+import datetime as dt
+import json
 import uuid
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache, cached_property
+from itertools import count
 from types import FunctionType
 from typing import Any, Literal, NoReturn
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, array
 
 from billing_api.connections import Statement
 from billing_api.database import ask, compiled
@@ -35,13 +39,12 @@ class _Unread:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A relationship, `name`, whose rows name their owner in `reference`, and call it `back`, if anything. The
-    `statement` has the rows of several wholes, by the `ids` of those."""
+    """A relationship, `name`, whose rows name their owner in `reference`, and call it `back`, if anything."""
 
     name: str
     reference: str
     back: str | None
-    statement: Statement
+    order: Sequence[Any]
     shape: "Shape"
 
 
@@ -50,7 +53,7 @@ class Shape:
     those that are named, each in a shape of its own.
 
     The `key` is the column in which the rows of these name the whole, as those of a line's taxes name the invoice: so
-    each takes one statement, however many owners they have.
+    all come in one statement, however many owners they have.
     """
 
     def __init__(
@@ -60,12 +63,12 @@ class Shape:
         self._model, self._key, self._within = model, key, within
 
     def one(self, id: uuid.UUID) -> Any:
-        """The object with this id, as far as it is this tenant's; without parts it is all that the request reads.
+        """The object with this id, without its parts, and all that the request reads.
 
         Raises:
             NotFound: there is none, or it is another tenant's.
         """
-        rows = ask(self._by_id(None), {"organization_id": unit().tenant, "id": id}, alone=not self._within)
+        rows = ask(self._by_id(None), {"organization_id": unit().tenant, "id": id}, alone=True)
         if not rows:
             raise NotFound()
         return self.objects(rows)[0]
@@ -76,28 +79,29 @@ class Shape:
         return found[0] if found else None
 
     def several(self, ids: Sequence[uuid.UUID]) -> list[Any]:
-        """The objects with these ids, as far as they are this tenant's, in any order."""
-        return self.objects(ask(self._by_ids, {"organization_id": unit().tenant, "ids": ids}))
+        """The objects with these ids, as far as they are this tenant's, with all their parts, in any order; they come
+        in one statement."""
+        found: list[list[Any]] = [[] for _ in self._shapes]
+        for place, texts, _ in ask(self._whole, {"organization_id": unit().tenant, "ids": ids}):
+            found[place].append(self._shapes[place]._from_texts(texts))
+        wholes, *parts = found
+        self._bring(wholes, iter(parts))
+        return wholes
 
     def objects(self, rows: Iterable[Sequence[Any]]) -> list[Any]:
-        """The objects of rows that begin with the `columns`, with their parts. Each has the attributes of the model,
+        """The objects of rows that begin with the `columns`, without their parts. Each has the attributes of the model,
         and what it computes of them; what was not read raises LookupError."""
-        wholes = self._made(rows)
-        if self._within:
-            self._bring(wholes, [whole.id for whole in wholes])
-        return wholes
+        made = []
+        for row in rows:
+            one = self._kind()
+            one.__dict__ = dict(zip(self._names, row, strict=False))
+            made.append(one)
+        return made
 
     @cache  # noqa: B019 - a shape is made once, and stays
     def _by_id(self, lock: Lock | None) -> Statement:
         query = self._query(self._model.__table__.columns.id == sa.bindparam("id"))
         return compiled(query.with_for_update(read=True, key_share=lock == "keep") if lock else query)
-
-    @cached_property
-    def _by_ids(self) -> Statement:
-        return self._statement(_is_among(self._model.__table__.columns.id))
-
-    def _statement(self, condition: sa.ColumnElement[bool], *order: Any) -> Statement:
-        return compiled(self._query(condition).order_by(*order))
 
     def _query(self, condition: sa.ColumnElement[bool]) -> sa.Select[Any]:
         is_own = self._tenant == sa.bindparam("organization_id")
@@ -137,37 +141,83 @@ class Shape:
     def _parts(self) -> list[_Part]:
         parts = []
         for name, shape in self._within.items():
-            relationship, columns = sa.inspect(self._model).relationships[name], shape._model.__table__.columns
+            relationship = sa.inspect(self._model).relationships[name]
             # The organization stands in every key; the other column says whose a part is.
             (theirs,) = (theirs for ours, theirs in relationship.local_remote_pairs if ours.key == "id")
             reference = relationship.mapper.get_property_by_column(theirs).key
-            statement = shape._statement(_is_among(columns[self._key]), *relationship.order_by)
-            parts.append(_Part(name, reference, relationship.back_populates, statement, shape))
+            parts.append(_Part(name, reference, relationship.back_populates, relationship.order_by or (), shape))
         return parts
 
-    def _made(self, rows: Iterable[Sequence[Any]]) -> list[Any]:
-        made = []
-        for row in rows:
-            one = self._kind()
-            one.__dict__ = dict(zip(self._names, row, strict=False))
-            made.append(one)
-        return made
+    @cached_property
+    def _shapes(self) -> list["Shape"]:
+        """This one, and those of all parts, each followed by those within it."""
+        return [self, *(inner for part in self._parts for inner in part.shape._shapes)]
 
-    def _bring(self, owners: Sequence[Any], ids: Sequence[uuid.UUID]) -> None:
+    @cached_property
+    def _whole(self) -> Statement:
+        """One statement for the rows of all shapes: of each its place among them, and its values as texts, which alone
+        are of the same type everywhere."""
+        is_asked = _is_among(self._model.__table__.columns.id)
+        rows = [self._texts(0, is_asked, sa.null()), *self._texts_of_parts(count(1))]
+        return compiled(sa.union_all(*rows).order_by("place", "position"))
+
+    def _texts_of_parts(self, places: Iterator[int]) -> Iterator[sa.Select[Any]]:
+        for part in self._parts:
+            (position,) = part.order
+            is_asked = _is_among(part.shape._model.__table__.columns[part.shape._key or self._key])
+            yield part.shape._texts(next(places), is_asked, position)
+            yield from part.shape._texts_of_parts(places)
+
+    def _texts(self, place: int, condition: sa.ColumnElement[bool], position: Any) -> sa.Select[Any]:
+        texts = array([sa.cast(_plain(column), sa.Text) for column in self.columns]).label("texts")
+        number: Any = sa.literal_column(str(place)).label("place")
+        return self._query(condition).with_only_columns(number, texts, sa.cast(position, sa.Integer).label("position"))
+
+    def _from_texts(self, texts: Sequence[str | None]) -> Any:
+        one = self._kind()
+        one.__dict__ = {
+            name: text if text is None or read is None else read(text)
+            for name, read, text in zip(self._names, self._readers, texts, strict=True)
+        }
+        return one
+
+    @cached_property
+    def _readers(self) -> list[Callable[[str], Any] | None]:
+        """What makes of a text the value of each column; None where it is one."""
+        return [next(read for kind, read in _READERS if isinstance(column.type, kind)) for column in self.columns]
+
+    def _bring(self, owners: Sequence[Any], found: Iterator[list[Any]]) -> None:
+        """Give the owners their parts, of which those of each shape stand in turn."""
         by_id = {owner.id: owner for owner in owners}
-        # Who is not there has no parts, and none need be asked for.
-        for part in self._parts if owners else ():
+        for part in self._parts:
             for owner in owners:
                 setattr(owner, part.name, [])
-            rows = ask(part.statement, {"organization_id": unit().tenant, "ids": ids})
-            found = part.shape._made(rows)
-            for one in found:
+            parts = next(found)
+            for one in parts:
                 owner = by_id[getattr(one, part.reference)]
                 getattr(owner, part.name).append(one)
                 if part.back:
                     setattr(one, part.back, owner)
-            part.shape._bring(found, ids)
+            part.shape._bring(parts, found)
 
 
 def _is_among(column: sa.Column[Any]) -> sa.ColumnElement[bool]:
     return column == sa.any_(sa.bindparam("ids", type_=ARRAY(sa.Uuid)))
+
+
+def _plain(column: sa.Column[Any]) -> Any:
+    return sa.func.to_jsonb(column) if isinstance(column.type, sa.ARRAY) else column
+
+
+_READERS: tuple[tuple[type[sa.types.TypeEngine[Any]], Callable[[str], Any] | None], ...] = (
+    (sa.Text, None),
+    (sa.Uuid, uuid.UUID),
+    (sa.Integer, int),
+    (sa.Numeric, Decimal),
+    (sa.Boolean, "true".__eq__),
+    (sa.DateTime, dt.datetime.fromisoformat),
+    (sa.Date, dt.date.fromisoformat),
+    (sa.JSON, json.loads),
+    (sa.ARRAY, json.loads),
+)
+"""How the database writes values; a type that is not here fails when the first object is read."""

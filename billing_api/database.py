@@ -198,13 +198,15 @@ def compiled(query: sa.SelectBase) -> Statement:
 
 
 def ask(statement: Statement, values: Mapping[str, Any], *, alone: bool = False) -> Sequence[Any]:
-    """The rows of such a query; one that is all that a request reads is asked `alone`. Raises what a session would."""
+    """The rows of such a query; one that is all that a request reads is asked `alone`. What a session has waiting goes
+    first, as it would before a query of its own. Raises what a session would."""
+    if not unit().is_read_only and db.session.registry.has() and db.session.autoflush:
+        db.session.flush()
     return connections.ask(db.engine, statement, values, alone=alone)
 
 
 def insert_missing(model: type[Any], rows: Sequence[dict[str, Any]]) -> Sequence[Any]:
-    """Insert those rows that meet none which is there, in one statement, and complete all of them; returns the ids of
-    those that were inserted."""
+    """Insert those rows that meet none which is there, and complete all of them; returns the ids of those inserted."""
     return inserting.insert_missing(db.engine, model, rows)
 
 
@@ -220,9 +222,13 @@ def enter(organization_id: uuid.UUID, actor: Actor = SYSTEM, *, guard: str = "")
     here.organization_id, here.actor, here.guard, here.is_announced = organization_id, actor, guard, False
 
 
+_DEMAND = Statement("SELECT require_if_match FROM organizations", {})
+
+
 def announce() -> bool:
     """Send tenant and guard now, ahead of the first statement; tell whether the tenant demands If-Match."""
-    return bool(db.session.scalar(sa.text("SELECT require_if_match FROM organizations")))
+    rows = ask(_DEMAND, {})
+    return bool(rows and rows[0][0])
 
 
 def reveal(name: str, value: str) -> None:

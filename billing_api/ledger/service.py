@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import selectinload
 
 from billing_api import clock
-from billing_api.database import db
+from billing_api.connections import Statement
+from billing_api.database import ask, db
 from billing_api.domain.bookkeeping import Posting
 from billing_api.errors import Conflict, Fault
 from billing_api.filtering import equal, filtered, since, until
@@ -143,23 +144,20 @@ def available(customer_id: uuid.UUID, currency: str) -> Sequence[Source]:
     return db.session.scalars(query).all()
 
 
+_OWN = "SELECT EXISTS (SELECT FROM sources WHERE organization_id = %(organization_id)s AND amount_available > 0 AND "
+_AVAILABLE = Statement(_OWN + "customer_id = %(customer_id)s AND currency = %(currency)s)", {})
+_LEFT = Statement(_OWN + "id = %(id)s)", {})
+
+
 def has_available(customer_id: uuid.UUID, currency: str) -> bool:
     """Whether a source of the customer holds anything in this currency, as things stand; nothing is locked."""
-    query = sa.select(Source.id).where(
-        Source.organization_id == unit().tenant,
-        Source.customer_id == customer_id,
-        Source.currency == currency,
-        Source.amount_available > 0,
-    )
-    return bool(db.session.scalar(sa.select(query.exists())))
+    asked = {"organization_id": unit().tenant, "customer_id": customer_id, "currency": currency}
+    return bool(ask(_AVAILABLE, asked)[0][0])
 
 
 def is_available(source_id: uuid.UUID) -> bool:
     """Whether a source holds anything, as things stand; nothing is locked."""
-    query = sa.select(Source.id).where(
-        Source.organization_id == unit().tenant, Source.id == source_id, Source.amount_available > 0
-    )
-    return bool(db.session.scalar(sa.select(query.exists())))
+    return bool(ask(_LEFT, {"organization_id": unit().tenant, "id": source_id})[0][0])
 
 
 def search(filters: Mapping[str, Any]) -> sa.Select[LedgerEntry]:

@@ -15,7 +15,7 @@ import psycopg2
 import sqlalchemy as sa
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from sqlalchemy import event
-from sqlalchemy.exc import DBAPIError, DisconnectionError, InvalidatePoolError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InvalidatePoolError, OperationalError
 from sqlalchemy.pool import PoolProxiedConnection
 
 from billing_api.circuit_breaker import breaker
@@ -24,6 +24,9 @@ from billing_api.unit_of_work import UnitOfWork, preamble, unit
 
 MOST_VALUES = 2**19
 """As many go in one statement that inserts rows, which is more than any document has."""
+
+
+_BROKEN = psycopg2.OperationalError("the connection broke before")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,21 +116,26 @@ def commit(engine: sa.Engine) -> None:
 
     Raises:
         DBAPIError: the database refuses, or the connection broke.
-        RuntimeError: it had been undone already, by a fault that somebody has passed over.
+        RuntimeError: it has failed, or never begun, by a fault that somebody has passed over.
     """
     here = unit()
     if here.connection is None or not here.is_begun:
         return
+    connection: Any = _taken(engine, here)
+    if connection.dbapi_connection.info.transaction_status == TRANSACTION_STATUS_IDLE:
+        raise RuntimeError("a transaction was to be kept that has never begun")
     try:
-        cursor = here.connection.cursor()
+        cursor = connection.cursor()
         cursor.execute("COMMIT")
     except psycopg2.Error as error:
-        raise _told(engine, error, here.connection) from error
+        raise _told(engine, error, connection) from error
     if cursor.statusmessage != "COMMIT":
         raise RuntimeError("a transaction that had failed was to be kept")
 
 
 def _taken(engine: sa.Engine, here: UnitOfWork) -> PoolProxiedConnection:
+    if not here.is_limited:
+        raise LookupError("no unit of work gives a connection back")
     if not here.is_answered and not breaker.lets_through():
         raise Unavailable()
     if here.connection is None:
@@ -135,6 +143,8 @@ def _taken(engine: sa.Engine, here: UnitOfWork) -> PoolProxiedConnection:
             here.connection = engine.raw_connection()
         except psycopg2.Error as error:
             raise _told(engine, error, None) from error
+    if not here.connection.is_valid:
+        raise OperationalError(None, None, _BROKEN, connection_invalidated=True)
     return here.connection
 
 

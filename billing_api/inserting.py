@@ -15,6 +15,7 @@ from sqlalchemy.orm import Mapper, RelationshipProperty
 
 from billing_api import connections
 from billing_api.connections import Statement
+from billing_api.unit_of_work import unit
 
 Rows = dict[Mapper[Any], list[Any]]
 
@@ -24,6 +25,8 @@ def watch(kind: type[orm.Session]) -> None:
 
     @event.listens_for(kind, "before_flush")
     def insert_new(session: orm.Session, *_: object) -> None:
+        if not unit().is_limited:
+            return
         mappers = {sa.inspect(type(one)) for one in session.new}
         # What has rows in two tables, or bytes, which no JSON holds, is left to the session, with all that is beside.
         if mappers and all(_is_plain(mapper) for mapper in mappers):

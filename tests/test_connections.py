@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE, TRANSACTION_STATUS_INTRANS
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from billing_api.connections import Statement
 from billing_api.database import ask, db, enter, transaction
@@ -78,6 +78,39 @@ def test_a_transaction_that_has_failed_is_not_said_to_be_kept(tenant: Tenant) ->
 
     with tenant.app.app_context(), pytest.raises(RuntimeError, match="failed"):
         pass_over()
+
+
+def test_what_has_never_begun_is_not_said_to_be_kept(tenant: Tenant) -> None:
+    """What cannot be sent at all takes the beginning with it, in whose message it stood."""
+
+    def pass_over() -> None:
+        with transaction():
+            enter(tenant.organization_id)
+            with pytest.raises(ValueError, match="NUL"):
+                ask(TORN, {"id": "\0"})
+            ask(WRITING, {})
+
+    with tenant.app.app_context(), pytest.raises(RuntimeError, match="never begun"):
+        pass_over()
+
+
+def test_a_unit_whose_connection_broke_is_told_so_again_and_can_be_tried_anew(
+    tenant: Tenant, addresses: Addresses
+) -> None:
+    with tenant.app.app_context(), transaction(read_only=True):
+        enter(tenant.organization_id)
+        ask(SETTING, {})
+        with as_superuser(addresses) as cursor:
+            cursor.execute(END, [sa.make_url(addresses.service).username])
+        for _ in range(2):
+            with pytest.raises(OperationalError) as caught:
+                ask(SETTING, {})
+            assert caught.value.connection_invalidated
+
+
+def test_outside_of_a_unit_of_work_nobody_takes_a_connection(app: Flask) -> None:
+    with app.app_context(), pytest.raises(LookupError, match="unit of work"):
+        ask(SETTING, {})
 
 
 def test_a_connection_that_was_ended_in_the_pool_costs_nobody_an_answer(

@@ -11,6 +11,7 @@ from billing_api import clock
 from billing_api.customers import service as customers
 from billing_api.database import db
 from billing_api.domain.bookkeeping import ACCOUNTS
+from billing_api.errors import NotFound
 from billing_api.invoices.models import Invoice
 from billing_api.invoices.queries import DUE, is_overdue
 from billing_api.ledger.models import LedgerEntry, LedgerPosting, Source
@@ -28,7 +29,8 @@ def balances(customer_id: uuid.UUID, currency: str | None) -> list[dict[str, Any
     Raises:
         NotFound: there is no such customer.
     """
-    customers.read(customer_id)
+    if customers.look_up(customer_id) is None:
+        raise NotFound()
     rows: dict[str, dict[str, Any]] = {}
     for code, receivable, overdue, uncollectible in db.session.execute(_owed(customer_id, currency)):
         rows[code] = {"receivable": receivable, "overdue": overdue, "uncollectible": uncollectible}

@@ -24,8 +24,6 @@ from billing_api.unit_of_work import UnitOfWork, preamble, unit
 
 MOST_VALUES = 2**19
 """As many go in one statement that inserts rows, which is more than any document has."""
-
-
 _BROKEN = psycopg2.OperationalError("the connection broke before")
 
 

@@ -40,8 +40,15 @@ def insert_missing(engine: sa.Engine, model: type[Any], rows: Sequence[dict[str,
     for row in rows:
         row.update((name, default()) for name, default in _defaults(mapper).items() if row.get(name) is None)
     statement = Statement(f"{_text(mapper)} ON CONFLICT DO NOTHING RETURNING id", {})
-    values = {_table(mapper).name: _json(engine.dialect)([_row(mapper, row) for row in rows])}
+    values = {_table(mapper).name: as_json(engine.dialect)([_row(mapper, row) for row in rows])}
     return [id for (id,) in connections.ask(engine, statement, values, alone=False)]
+
+
+@cache
+def as_json(dialect: sa.Dialect) -> Callable[[Any], str]:
+    """What writes a value of a JSON column, and rows that are to travel as one."""
+    write = JSONB().dialect_impl(dialect).bind_processor(dialect)
+    return cast(Callable[[Any], str], write)
 
 
 @cache
@@ -71,7 +78,7 @@ def _insert(session: orm.Session, rows: Rows) -> None:
             _complete(mapper, one)
     known = orm.attributes.instance_dict
     values = {
-        _table(mapper).name: _json(engine.dialect)([_row(mapper, known(one)) for one in objects])
+        _table(mapper).name: as_json(engine.dialect)([_row(mapper, known(one)) for one in objects])
         for mapper, objects in rows.items()
     }
     connections.tell(engine, Statement("; ".join(_text(mapper) for mapper in rows), {}), values)
@@ -147,13 +154,6 @@ def _table(mapper: Mapper[Any]) -> sa.Table:
 @cache
 def _columns(mapper: Mapper[Any]) -> list[sa.Column[Any]]:
     return [column for column in _table(mapper).columns if column.computed is None]
-
-
-@cache
-def _json(dialect: sa.Dialect) -> Callable[[Any], str]:
-    """What writes a value of a JSON column."""
-    write = JSONB().dialect_impl(dialect).bind_processor(dialect)
-    return cast(Callable[[Any], str], write)
 
 
 def _row(mapper: Mapper[Any], known: Mapping[str, Any]) -> dict[str, Any]:

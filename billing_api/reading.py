@@ -98,14 +98,16 @@ class Shape:
             made.append(one)
         return made
 
-    @cache  # noqa: B019 - a shape is made once, and stays
-    def _by_id(self, lock: Lock | None) -> Statement:
-        query = self._query(self._model.__table__.columns.id == sa.bindparam("id"))
-        return compiled(query.with_for_update(read=True, key_share=lock == "keep") if lock else query)
-
-    def _query(self, condition: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    def rows_that(self, condition: sa.ColumnElement[bool]) -> sa.Select[Any]:
+        """The query for what `objects` takes: the tenant's rows, by the parameter `organization_id`, that meet a
+        condition."""
         is_own = self._tenant == sa.bindparam("organization_id")
         return sa.select(*self.columns).where(is_own, condition)
+
+    @cache  # noqa: B019 - a shape is made once, and stays
+    def _by_id(self, lock: Lock | None) -> Statement:
+        query = self.rows_that(self._model.__table__.columns.id == sa.bindparam("id"))
+        return compiled(query.with_for_update(read=True, key_share=lock == "keep") if lock else query)
 
     def object(self, values: Mapping[str, Any]) -> Any:
         """The object that has these values of the model's attributes; of all that it has, and without parts."""
@@ -117,7 +119,7 @@ class Shape:
     def _tenant(self) -> sa.Column[Any]:
         """The column that says whose a row is; an organization is its own."""
         columns: Any = self._model.__table__.columns
-        found: sa.Column[Any] = columns.get("organization_id", columns.id)
+        found: sa.Column[Any] = columns["organization_id" if "organization_id" in columns else "id"]
         return found
 
     @cached_property
@@ -157,21 +159,22 @@ class Shape:
     def _whole(self) -> Statement:
         """One statement for the rows of all shapes: of each its place among them, and its values as texts, which alone
         are of the same type everywhere."""
-        is_asked = _is_among(self._model.__table__.columns.id)
+        is_asked = is_among(self._model.__table__.columns.id)
         rows = [self._texts(0, is_asked, sa.null()), *self._texts_of_parts(count(1))]
         return compiled(sa.union_all(*rows).order_by("place", "position"))
 
     def _texts_of_parts(self, places: Iterator[int]) -> Iterator[sa.Select[Any]]:
         for part in self._parts:
             (position,) = part.order
-            is_asked = _is_among(part.shape._model.__table__.columns[part.shape._key or self._key])
+            is_asked = is_among(part.shape._model.__table__.columns[part.shape._key or self._key])
             yield part.shape._texts(next(places), is_asked, position)
             yield from part.shape._texts_of_parts(places)
 
     def _texts(self, place: int, condition: sa.ColumnElement[bool], position: Any) -> sa.Select[Any]:
         texts = array([sa.cast(_plain(column), sa.Text) for column in self.columns]).label("texts")
-        number: Any = sa.literal_column(str(place)).label("place")
-        return self._query(condition).with_only_columns(number, texts, sa.cast(position, sa.Integer).label("position"))
+        number, at = sa.literal_column(str(place), sa.Integer), sa.cast(position, sa.Integer)
+        columns: list[Any] = [number.label("place"), texts, at.label("position")]
+        return self.rows_that(condition).with_only_columns(*columns)
 
     def _from_texts(self, texts: Sequence[str | None]) -> Any:
         one = self._kind()
@@ -201,8 +204,10 @@ class Shape:
             part.shape._bring(parts, found)
 
 
-def _is_among(column: sa.Column[Any]) -> sa.ColumnElement[bool]:
-    return column == sa.any_(sa.bindparam("ids", type_=ARRAY(sa.Uuid)))
+def is_among(column: Any) -> sa.ColumnElement[bool]:
+    """Whether a column is one of the ids in the parameter `ids`."""
+    found: sa.ColumnElement[bool] = column == sa.any_(sa.bindparam("ids", type_=ARRAY(sa.Uuid)))
+    return found
 
 
 def _plain(column: sa.Column[Any]) -> Any:

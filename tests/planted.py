@@ -1,6 +1,6 @@
 """Breaches of the house rules, each with what is said of it: a module, its source, the sentence."""
 
-TOO_LONG = "def f():\n    '''Says what.'''\n" + "    x = 1\n" * 31
+TOO_LONG = "def f():\n    '''Says what.'''\n" + "    x = 1\n" * 29
 PLANTED = [
     ("domain.money", "import sqlalchemy", "domain imports sqlalchemy"),
     ("domain.money", "import time", "domain imports time"),
@@ -50,5 +50,5 @@ PLANTED = [
     ("processes", "time.time()", "time.time beside clock.py"),
     ("web.helpers", "", "vague name"),
     ("cli", "x = 1\n" * 301, "file of 301 lines"),
-    ("cli", TOO_LONG, "body of 31 lines: f"),
+    ("cli", TOO_LONG, "function of 31 lines: f"),
 ]  # fmt: skip

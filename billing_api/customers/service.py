@@ -85,6 +85,14 @@ def read(id: uuid.UUID) -> Any:
     return WHOLE.one(id)
 
 
+def present(id: uuid.UUID) -> Customer:
+    """A customer, as it stands in the transaction at hand. Raises NotFound."""
+    found = look_up(id)
+    if found is None:
+        raise NotFound()
+    return found
+
+
 def look_up(id: uuid.UUID | None, *, keep: bool = False, freeze: bool = False) -> Customer | None:
     """The customer that a body names, or None; `keep` lets nobody delete it before the commit, `freeze` nobody change
     it."""

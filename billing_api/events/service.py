@@ -1,8 +1,7 @@
 """Recording facts in the transaction in which they come true, and reading them in order."""
 
-import json
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -16,6 +15,7 @@ from billing_api.database import TenantSession, ask, db
 from billing_api.domain.access import SCOPE_OF
 from billing_api.domain.event_types import EVENT_TYPES
 from billing_api.events.models import Event
+from billing_api.inserting import as_json
 from billing_api.unit_of_work import unit
 
 
@@ -110,10 +110,6 @@ def scopes_of(types: Collection[str]) -> list[str]:
     return sorted({SCOPE_OF[_kind(type)] for type in types})
 
 
-def _as_json(rows: Sequence[Mapping[str, Any]]) -> str:
-    return json.dumps(rows, ensure_ascii=False, default=str)
-
-
 def _kind(type: str) -> str:
     """What `invoice.finalized` is about: an `invoice`."""
     return type.partition(".")[0]
@@ -139,7 +135,9 @@ def _number(session: Session) -> None:
         return
     session.flush()
     rows = [{**row, "place": place} for place, row in enumerate(waiting, start=1)]
-    numbered = ask(_NUMBERING, {"organization_id": unit().tenant, "count": len(rows), "rows": _as_json(rows)})
+    numbered = ask(
+        _NUMBERING, {"organization_id": unit().tenant, "count": len(rows), "rows": as_json(db.engine.dialect)(rows)}
+    )
     if len(numbered) != len(rows):
         raise LookupError(f"organization {unit().tenant} has no event counter")
 

@@ -45,16 +45,23 @@ _FILTERS: dict[str, Condition] = {
     "overdue": lambda is_asked: _overdue(is_asked),
 }
 _WAYS = (Way(INVOICE_TRAITS), Way(CUSTOMER_TRAITS, Invoice.customer_id))
-WHOLE = Shape(
-    Invoice,
-    "invoice_id",
-    # As long as the body that it came in, and never shown.
-    unread={"request"},
-    lines=Shape(InvoiceLine, "invoice_id", taxes=Shape(InvoiceLineTax)),
-    adjustments=Shape(InvoiceAdjustment),
-    tax_breakdown=Shape(InvoiceTaxGroup),
-)
-"""An invoice to be shown, with all that `parts` brings."""
+
+
+def _shape(*unread: str) -> Shape:
+    return Shape(
+        Invoice,
+        "invoice_id",
+        unread,
+        lines=Shape(InvoiceLine, "invoice_id", taxes=Shape(InvoiceLineTax)),
+        adjustments=Shape(InvoiceAdjustment),
+        tax_breakdown=Shape(InvoiceTaxGroup),
+    )
+
+
+SHOWN = _shape("request")
+"""An invoice with all that is shown of it; the body that it came in is as long, and is not."""
+WHOLE = _shape()
+"""The same with that body, which tells what stands in the way of a draft's issue."""
 
 
 def parts() -> tuple[ExecutableOption, ...]:

@@ -39,7 +39,7 @@ SORT_KEYS = {
 }
 
 LISTED = Writer(
-    InvoiceOutput(exclude=("actions",)), queries.WHOLE.several, facts=queries.DUE_FACTS, holds=queries.is_past_due
+    InvoiceOutput(exclude=("actions",)), queries.SHOWN.several, facts=queries.DUE_FACTS, holds=queries.is_past_due
 )
 """How invoices are written in lists."""
 SHOWN = Writer(InvoiceOutput(), service.read_with_actions, holds=queries.settled_state)

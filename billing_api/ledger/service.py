@@ -34,6 +34,9 @@ _FILTERS = {
     "entry_date_from": since(LedgerEntry.entry_date),
     "entry_date_to": until(LedgerEntry.entry_date),
 }
+_OWN = "SELECT EXISTS (SELECT FROM sources WHERE organization_id = %(organization_id)s AND amount_available > 0 AND "
+_AVAILABLE = Statement(_OWN + "customer_id = %(customer_id)s AND currency = %(currency)s)", {})
+_LEFT = Statement(_OWN + "id = %(id)s)", {})
 MOST_SOURCES = 1000
 """As many sources are used at once; a customer who has more uses the rest the next time."""
 
@@ -142,11 +145,6 @@ def available(customer_id: uuid.UUID, currency: str) -> Sequence[Source]:
         .execution_options(populate_existing=True)
     )
     return db.session.scalars(query).all()
-
-
-_OWN = "SELECT EXISTS (SELECT FROM sources WHERE organization_id = %(organization_id)s AND amount_available > 0 AND "
-_AVAILABLE = Statement(_OWN + "customer_id = %(customer_id)s AND currency = %(currency)s)", {})
-_LEFT = Statement(_OWN + "id = %(id)s)", {})
 
 
 def has_available(customer_id: uuid.UUID, currency: str) -> bool:

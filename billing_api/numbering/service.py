@@ -133,9 +133,8 @@ def adopt(document_type: str, number: str, issue_date: dt.date, time_zone: str, 
 
 @functools.cache
 def _locking() -> Statement:
-    columns = NumberSeries.__table__.columns
-    is_asked = (columns[name] == sa.bindparam(name) for name in ("organization_id", "document_type"))
-    return compiled(sa.select(*_SERIES.columns).where(*is_asked).with_for_update(key_share=True))
+    is_asked = NumberSeries.document_type == sa.bindparam("document_type")
+    return compiled(_SERIES.rows_that(is_asked).with_for_update(key_share=True))
 
 
 def _locked(document_type: str) -> NumberSeries:

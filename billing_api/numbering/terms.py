@@ -7,13 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY
 
 from billing_api.connections import Statement
 from billing_api.database import ask, compiled, db
 from billing_api.domain.numbering import Reset, parse, period, render
 from billing_api.numbering.models import DocumentNumber, NumberCounter, NumberSeries
-from billing_api.reading import Shape
+from billing_api.reading import Shape, is_among
 from billing_api.unit_of_work import unit
 
 _COUNTER = Shape(NumberCounter)
@@ -39,7 +38,7 @@ class Place:
 def counters_of(series: Sequence[NumberSeries]) -> dict[uuid.UUID, dict[str, NumberCounter]]:
     """The counters of each series, a row a year: a statement of its own, because one that waits for the lock of a
     series sees other rows as they were before."""
-    asked = {"organization_id": unit().tenant, "series_ids": [one.id for one in series]}
+    asked = {"organization_id": unit().tenant, "ids": [one.id for one in series]}
     found: dict[uuid.UUID, dict[str, NumberCounter]] = {one.id: {} for one in series}
     for counter in _COUNTER.objects(ask(_counting(), asked)):
         found[counter.series_id][counter.period] = counter
@@ -48,10 +47,7 @@ def counters_of(series: Sequence[NumberSeries]) -> dict[uuid.UUID, dict[str, Num
 
 @functools.cache
 def _counting() -> Statement:
-    columns = NumberCounter.__table__.columns
-    is_own = columns.organization_id == sa.bindparam("organization_id")
-    is_asked = columns.series_id == sa.any_(sa.bindparam("series_ids", type_=ARRAY(sa.Uuid)))
-    return compiled(sa.select(*_COUNTER.columns).where(is_own, is_asked))
+    return compiled(_COUNTER.rows_that(is_among(NumberCounter.series_id)))
 
 
 def last_date(counters: Counters) -> dt.date | None:

@@ -11,7 +11,6 @@ from billing_api import clock
 from billing_api.customers import service as customers
 from billing_api.database import db
 from billing_api.domain.bookkeeping import ACCOUNTS
-from billing_api.errors import NotFound
 from billing_api.invoices.models import Invoice
 from billing_api.invoices.queries import DUE, is_overdue
 from billing_api.ledger.models import LedgerEntry, LedgerPosting, Source
@@ -29,8 +28,7 @@ def balances(customer_id: uuid.UUID, currency: str | None) -> list[dict[str, Any
     Raises:
         NotFound: there is no such customer.
     """
-    if customers.look_up(customer_id) is None:
-        raise NotFound()
+    customers.present(customer_id)
     rows: dict[str, dict[str, Any]] = {}
     for code, receivable, overdue, uncollectible in db.session.execute(_owed(customer_id, currency)):
         rows[code] = {"receivable": receivable, "overdue": overdue, "uncollectible": uncollectible}

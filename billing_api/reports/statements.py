@@ -13,7 +13,7 @@ from billing_api.customers import service as customers
 from billing_api.customers.models import Customer
 from billing_api.database import db
 from billing_api.domain.statements import reconciled
-from billing_api.errors import Fault, Malformed, NotFound
+from billing_api.errors import Fault, Malformed
 from billing_api.invoices.models import Invoice
 from billing_api.invoices.queries import DUE
 from billing_api.ledger.models import LedgerEntry, LedgerPosting, Source
@@ -48,9 +48,7 @@ def read(customer_id: uuid.UUID, start: dt.date | None, end: dt.date | None, cur
         Malformed: the last day lies before the first; or the customer has several currencies, and none is named.
         ReportTooLong: more than MOST_LINES lines.
     """
-    customer, organization = customers.look_up(customer_id), organizations.current()
-    if customer is None:
-        raise NotFound()
+    customer, organization = customers.present(customer_id), organizations.current()
     end = end or last_day(organization)
     refuse_backwards(start, end)
     code = currency or _only_currency(customer, organization)

@@ -41,12 +41,13 @@ def main() -> None:
         sys.exit("make bench needs wrk, which loads the servers: `apt-get install wrk`, `brew install wrk`")
     print(f"Making {asked.invoices} invoices ...", file=sys.stderr)
     with world(asked.invoices) as here, contextlib.ExitStack() as stack:
-        servers = [stack.enter_context(_ours(here, OURS)), stack.enter_context(_floor(here))]
-        if asked.control:
-            servers.append(stack.enter_context(_ours(here, AGAIN)))
+        servers = [stack.enter_context(_ours(here, OURS))]
         if asked.ours:
             _serve(here, servers[0], asked.ours)
             return
+        servers.append(stack.enter_context(_floor(here)))
+        if asked.control:
+            servers.append(stack.enter_context(_ours(here, AGAIN)))
         runs = _measured(here, servers, asked)
         print(table(runs, FLOOR))
         for server in servers:

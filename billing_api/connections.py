@@ -20,6 +20,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 
 from billing_api.circuit_breaker import breaker
 from billing_api.errors import Unavailable
+from billing_api.preparing import known, note
 from billing_api.unit_of_work import UnitOfWork, preamble, unit
 
 MOST_VALUES = 2**19
@@ -74,24 +75,27 @@ def ask(engine: sa.Engine, statement: Statement, values: Mapping[str, Any], *, a
         DBAPIError: it refuses, or the connection broke; the same that a session would raise.
     """
     with lonely() if alone else nullcontext():
-        cursor = tell(engine, statement, values)
+        cursor = tell(engine, [statement], values)
     rows: Sequence[Any] = cursor.fetchall()
     return rows
 
 
-def tell(engine: sa.Engine, statement: Statement, values: Mapping[str, Any]) -> Any:
-    """Send a statement, or several that stand in one text, in this unit of work; returns the driver's cursor. Raises
-    what `ask` does."""
+def tell(engine: sa.Engine, statements: Sequence[Statement], values: Mapping[str, Any]) -> Any:
+    """Send statements in this unit of work, in one message; returns the driver's cursor, with the rows of the last.
+    Raises what `ask` does."""
     connection = _taken(engine, unit())
-    text, given = statement.text, {**statement.constants, **values}
+    texts = [statement.text for statement in statements]
+    text = whole = "; ".join(texts)
+    given = {name: value for statement in statements for name, value in statement.constants.items()} | {**values}
     try:
         cursor: Any = connection.cursor()
         for listen in engine.dispatch.before_cursor_execute:
             text, given = listen(connection, cursor, text, given, None, False)
-        cursor.execute(text, given)
+        cursor.execute(text.removesuffix(whole) + known(engine, connection, texts), given)
         for listen in engine.dispatch.after_cursor_execute:
             listen(connection, cursor, text, given, None, False)
     except psycopg2.Error as error:
+        note(engine, error)
         raise _told(engine, error, connection) from error
     return cursor
 

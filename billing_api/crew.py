@@ -6,11 +6,14 @@ kernel wakes one thread of a crew for one request.
 """
 
 import select
+import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from threading import Lock, Thread
+from typing import Any
 
+from gunicorn.http.message import Request
 from gunicorn.workers.gthread import TConn
 
 from billing_api.polite_worker import PoliteWorker, words_of
@@ -40,6 +43,10 @@ class Crew:
     def keep(self, conn: TConn) -> None:
         """Serve a connection when its client sends something, or leaves."""
         self._wait_for(conn, self._kept, _WORDS)
+
+    def is_full(self, most: int) -> bool:
+        """Whether as many connections are kept as may be: what is accepted needs room, too."""
+        return len(self._kept) >= most
 
     def released(self, until: float | None = None) -> Iterator[TConn]:
         """The connections that were kept, and are nobody's from now on: all, or those whose time is over by then."""
@@ -78,12 +85,68 @@ class Crew:
                     self._serve(conn)
 
 
+class AnswerSocket(socket.socket):
+    """The socket of a client, by which the head of an answer leaves together with what follows it."""
+
+    __slots__ = ("_head", "_holds")
+
+    def __init__(self, client: socket.socket) -> None:
+        super().__init__(client.family, client.type, client.proto, client.detach())
+        super().setblocking(True)
+        self._head: bytes | None = None
+        self._holds = False
+
+    def hold(self) -> None:
+        """Keep what is sent next, until something follows it or it is let go."""
+        self._holds = True
+
+    def let_go(self) -> None:
+        """Send what is kept. Raises OSError."""
+        self._holds = False
+        if self._head:
+            self.sendall(b"")
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        """All of it, behind what is kept. Raises OSError."""
+        if self._holds:
+            self._head, self._holds = data, False
+            return
+        head, self._head = self._head, None
+        super().sendall(head + data if head else data, flags)
+
+    def sendfile(self, *args: Any, **kwargs: Any) -> int:
+        """A file, behind what is kept. Raises OSError."""
+        self.let_go()
+        return super().sendfile(*args, **kwargs)
+
+    def setblocking(self, flag: bool) -> None:
+        """As it is asked for before each request, and has mostly been so before."""
+        if flag != self.getblocking():
+            super().setblocking(flag)
+
+
 class CrewWorker(PoliteWorker):
     """The polite worker with a crew, which keeps connections between their requests, too."""
 
     def get_thread_pool(self) -> Crew:
         """What gunicorn has an executor for."""
         return Crew(self.cfg.threads, self._serve)
+
+    def enqueue_req(self, conn: TConn) -> None:
+        """Have whoever it is for answer a request."""
+        if type(conn.sock) is socket.socket:
+            conn.sock = AnswerSocket(conn.sock)
+        super().enqueue_req(conn)
+
+    def handle_request(self, req: Request, conn: TConn) -> bool:
+        """Answer in one piece, where the answer is one; and for the last time, where too many stay already."""
+        if self.tpool.is_full(self.max_keepalived):
+            req.force_close()
+        conn.sock.hold()
+        try:
+            return super().handle_request(req, conn)
+        finally:
+            conn.sock.let_go()
 
     def take(self, conn: TConn) -> None:
         """Have the crew answer a request that has begun to come."""

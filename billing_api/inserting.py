@@ -81,7 +81,7 @@ def _insert(session: orm.Session, rows: Rows) -> None:
         _table(mapper).name: as_json(engine.dialect)([_row(mapper, known(one)) for one in objects])
         for mapper, objects in rows.items()
     }
-    connections.tell(engine, Statement("; ".join(_text(mapper) for mapper in rows), {}), values)
+    connections.tell(engine, [Statement(_text(mapper), {}) for mapper in rows], values)
     for objects in rows.values():
         for one in objects:
             # With a whole its parts have gone.

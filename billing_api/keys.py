@@ -7,7 +7,6 @@ They are made at the first start and kept in the instance, readable by its owner
 import datetime as dt
 import os
 import secrets
-from collections.abc import Mapping
 from pathlib import Path
 
 import structlog
@@ -28,6 +27,16 @@ Owner = tuple[int, int]
 log = structlog.get_logger()
 
 
+class KeyRing(dict[str, Ed25519PrivateKey]):
+    """Keys by their `kid`, as they were at one time; what was found out with them holds for this ring alone."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__  # type: ignore[assignment]  # nobody changes it
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+
 class Keys:
     """The secrets of one process. Every key of the folder verifies; the newest whose time has come signs."""
 
@@ -38,7 +47,7 @@ class Keys:
         self._signing = read_all(folder)
 
     @property
-    def signing(self) -> Mapping[str, Ed25519PrivateKey]:
+    def signing(self) -> KeyRing:
         """All keys by their `kid`. The folder is read again when it has changed: a key that was put there, or taken
         away, counts from the next request on. One that cannot be read changes nothing."""
         stamp = _stamp(self._folder)
@@ -111,14 +120,14 @@ def make(path: Path, owner: Owner | None = None) -> None:
         raise _barred(path, "written", error) from None
 
 
-def read_all(folder: Path) -> Mapping[str, Ed25519PrivateKey]:
+def read_all(folder: Path) -> KeyRing:
     """The signing keys of a folder by their `kid`.
 
     Raises:
         ConfigError: there is none, or one that cannot be read.
     """
     try:
-        signing = {path.stem: _read(path) for path in sorted(folder.iterdir()) if path.suffix == ".pem"}
+        signing = KeyRing((path.stem, _read(path)) for path in sorted(folder.iterdir()) if path.suffix == ".pem")
     except OSError as error:
         raise _barred(error.filename or folder, "read", error) from None
     if not signing:

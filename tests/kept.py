@@ -1,5 +1,6 @@
 """Whether what is kept of an object is what would be written of it now: asked at each hit of each test."""
 
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -48,7 +49,7 @@ def stale() -> list[str]:
 
 
 def _compare(writer: Writer, standings: Sequence[Standing], found: Sequence[Written]) -> None:
-    now = {one.id: one for one in writer.read([one.id for one in standings])}
+    now = {str(one.id): one for one in writer.read([uuid.UUID(one.id) for one in standings])}
     for standing, written in zip(standings, found, strict=True):
         one = now.get(standing.id)
         # What has changed since the request was let in is no fault.

@@ -25,6 +25,7 @@ SCRIPTS = ScriptDirectory(str(MIGRATIONS))
 STEPS = [step.revision for step in reversed(list(SCRIPTS.walk_revisions()))]
 LOST = {
     "0046": set(),
+    "0047": set(),
     "0045": set(),
     "0044": set(),
     "0043": set(),

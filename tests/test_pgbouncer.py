@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from billing_api import connections, create_app
+from billing_api import connections, create_app, preparing
 from billing_api.database import db
 from billing_api.embedded import Addresses
 from billing_api.processes import Account, end, spawn
@@ -163,6 +163,9 @@ def test_two_tenants_share_two_connections_and_never_meet(behind: Flask, pooled:
     assert [fault for faults in together(jobs) for fault in faults] == []
     assert 1 <= servers(pooled) <= SERVERS
     assert left_behind(pooled) == NOTHING
+    with behind.app_context():
+        # The pooler was told statements that it does not keep, once, and nobody has noticed.
+        assert db.engine in preparing._pooled
 
 
 def test_a_setting_that_outlives_its_transaction_is_noticed(

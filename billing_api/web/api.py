@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import flask_smorest
 import marshmallow as ma
+import orjson
 from apispec.ext.marshmallow import MarshmallowPlugin
 from apispec.ext.marshmallow.common import resolve_schema_instance
 from flask import Flask, Response, g, request
@@ -228,7 +229,8 @@ class _Anything(Schema):
 
 
 def _sparing(view: View, schema: Any) -> View:
-    """The view, which answers 304 to who holds this version of its object already, before any of it is written out."""
+    """The view of one object: it answers 304 to who holds this version already, before any of it is written out, and
+    writes it out for others, at once."""
 
     @wraps(view)
     def sparing(*args: Any, **kwargs: Any) -> Any:
@@ -237,9 +239,12 @@ def _sparing(view: View, schema: Any) -> View:
             return result
         version = schema.fields["version"].get_value(result, "version")
         # Read also where it is not heeded: what is no list of tags is refused everywhere.
-        if not is_known(version) or "include" in request.args:
+        has_it = is_known(version)
+        if "include" in request.args:
             return result
-        return Response(status=304, headers={"ETag": etag(version)})
+        if has_it:
+            return Response(status=304, headers={"ETag": etag(version)})
+        return result if isinstance(result, Written) else Written(version, orjson.dumps(schema.dump(result)))
 
     return sparing
 

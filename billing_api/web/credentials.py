@@ -2,8 +2,8 @@
 
 import re
 import uuid
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from functools import lru_cache
 
 from flask import g, request
 from jwt.exceptions import ExpiredSignatureError, PyJWTError
@@ -12,7 +12,7 @@ from billing_api.domain.access import SCOPES, Principal, role_of
 from billing_api.errors import Malformed, Unauthenticated
 from billing_api.web import cookies
 from billing_api.web.app import SAFE
-from billing_api.web.tokens import CLIENT_ID, verified
+from billing_api.web.tokens import CLIENT_ID, REMEMBERED, Claims, verified
 
 _BEARER = re.compile(r"(?i:Bearer) ([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)")
 """One token in the compact form (RFC 7515) and nothing beside it, behind the scheme in any letters (RFC 9110, section
@@ -93,7 +93,9 @@ def _by_cookie() -> Principal:
     return principal
 
 
-def _principal(claims: Mapping[str, Any]) -> Principal:
+@lru_cache(maxsize=REMEMBERED)
+def _principal(claims: Claims) -> Principal:
+    """Of whom a token speaks, which is as long the same as its claims are remembered. What raises is not."""
     is_service = claims["client_id"] != CLIENT_ID
     try:
         principal = Principal(

@@ -28,6 +28,9 @@ _AS_THEY_ARE = {fields.String: str, fields.Integer: int, fields.Boolean: bool}
 """Of these fields what is of the type already leaves unchanged."""
 
 
+_LIST = "[None if each is None else fragment(each.text) if type(each) is written else {}(each) for each in value]"
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """An object that was dumped before, at one of its versions, as JSON."""
@@ -59,6 +62,7 @@ class DirectSchema(ma.Schema):
     def _compiled(self, is_mapping: bool) -> Callable[[Any], dict[str, Any]]:
         """The function that dumps one mapping, or one object."""
         names: dict[str, Any] = {"missing": ma.missing, "get_attribute": self.get_attribute}
+        names |= {"written": Written, "fragment": orjson.Fragment}
         members = "".join(self._members(is_mapping, names))
         text = f"def dump(one):\n    dumped = {{}}\n{members}\n    return dumped\n"
         # Nothing that anybody sends stands in it, but the names that a schema gives to its members.
@@ -89,7 +93,7 @@ def _conversion(field: fields.Field[Any]) -> tuple[str, Any]:
     if dump := _dump_of(field):
         return "{}(value)", dump
     if isinstance(field, fields.List) and way is fields.List._serialize and (dump := _dump_of(field.inner)):
-        return "[None if each is None else {}(each) for each in value]", dump
+        return _LIST, dump
     otherwise = "{}(value, {}, one)"
     kind = None if getattr(field, "as_string", False) else _AS_THEY_ARE.get(type(field))
     return f"value if type(value) is {kind.__name__} else {otherwise}" if kind else otherwise, field._serialize

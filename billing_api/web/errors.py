@@ -29,6 +29,7 @@ from billing_api.errors import (
     UnsupportedMediaType,
     tree,
 )
+from billing_api.preparing import FORGOTTEN
 from billing_api.web.fault_codes import FAULT_CODES, FaultCode
 from billing_api.web.observation import place
 
@@ -149,7 +150,7 @@ def is_passing(error: DBAPIError) -> bool:
     """
     if isinstance(error.orig, Silence):
         return False
-    return error.connection_invalidated or sqlstate(error) in {_DEADLOCK, _SERIALIZATION}
+    return error.connection_invalidated or sqlstate(error) in {_DEADLOCK, _SERIALIZATION, *FORGOTTEN}
 
 
 def sqlstate(error: DBAPIError) -> str:

@@ -25,6 +25,7 @@ SECURITY = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
 }
+_SECURITY = [(name.lower(), (name, value)) for name, value in SECURITY.items()]
 _ALLOWED_HEADERS = (
     "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-API-Key, X-CSRF-Token, X-Request-Id, "
     "traceparent, tracestate"
@@ -82,14 +83,21 @@ def _offered() -> list[str]:
 
 
 def _dress(response: Response) -> Response:
-    response.headers["X-Request-Id"] = g.get("request_id", "")
-    if request.url_rule and request.url_rule.rule in _patchable():
-        response.headers["Accept-Patch"] = _PATCHES
-    for name, value in SECURITY.items():
-        response.headers.setdefault(name, value)
+    headers, rule = response.headers, request.url_rule
+    # Looked for once: to set a header, werkzeug goes through all that are there.
+    present = {name.lower() for name, _ in headers}
+    headers.add("X-Request-Id", g.get("request_id", ""))
+    if rule and rule.rule in _patchable():
+        headers.add("Accept-Patch", _PATCHES)
+    headers.extend(header for name, header in _SECURITY if name not in present)
     if response.status_code in {204, 304}:
         # There is no content, so it is of no type; werkzeug would call it HTML.
-        response.headers.pop("Content-Type", None)
+        headers.pop("Content-Type", None)
+    # By origin for everybody, or a cache would mix the answers.
+    if "vary" in present:
+        response.vary.add("Origin")
+    else:
+        headers.add("Vary", "Origin")
     _share(response)
     return response
 
@@ -105,11 +113,12 @@ def _patchable() -> frozenset[str]:
 
 
 def _share(response: Response) -> None:
-    """CORS: exact origins only; the answer varies by origin for everybody, or a cache would mix them."""
-    response.vary.add("Origin")
-    origins: tuple[str, ...] = current_app.config["BILLING_CORS_ORIGINS"]
+    """CORS: exact origins only."""
     origin = request.headers.get("Origin")
-    if origin is None or not ("*" in origins or origin in origins):
+    if origin is None:
+        return
+    origins: tuple[str, ...] = current_app.config["BILLING_CORS_ORIGINS"]
+    if not ("*" in origins or origin in origins):
         return
     response.headers["Access-Control-Allow-Origin"] = "*" if "*" in origins else origin
     if "*" not in origins:

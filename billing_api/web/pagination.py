@@ -152,7 +152,8 @@ def _write(
 ) -> _Page:
     """A page of what is kept, if all is; else as it stands in one moment with what has to be read."""
     is_plain = "include" in request.args or csv.is_wanted(request)
-    columns = (model.id, model.version, *writer.facts)
+    # An id as text: of a page that is kept, none has to become more than that.
+    columns = (sa.cast(model.id, sa.Text).label("id"), model.version, *writer.facts)
     query = page.with_only_columns(*columns, key.expression).limit(limit + 1)
     rows: Sequence[Any] = ()
     items: Sequence[Any] | None = None

@@ -147,7 +147,10 @@ def check_target(req: Request) -> None:
     Raises:
         Malformed: naming which of the two it is.
     """
-    parts = {"path": req.environ.get("PATH_INFO", "").encode("latin-1"), "query": unquote_to_bytes(req.query_string)}
+    path, query = req.environ.get("PATH_INFO", ""), req.query_string
+    if path.isascii() and path.isprintable() and query.isascii() and b"%" not in query:
+        return
+    parts = {"path": path.encode("latin-1"), "query": unquote_to_bytes(query)}
     for name, raw in parts.items():
         try:
             text = raw.decode("utf-8")

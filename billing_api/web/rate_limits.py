@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from threading import Lock, Timer
 
 from flask import Flask, Response, current_app, g, request
-from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter
 
 from billing_api import clock
 from billing_api.domain.access import Principal
@@ -86,18 +84,17 @@ class _Counter:
     all workers are forked from would be copied, with the locks as they stand, and without the thread that clears it."""
 
     def __init__(self) -> None:
-        self._strategy: FixedWindowRateLimiter | None = None
+        self._counts: _Memory | None = None
         self._beginning = Lock()
 
     def hit(self, policy: str, quota: int, *names: str) -> Standing:
         with self._beginning:
-            if self._strategy is None:
-                self._strategy = FixedWindowRateLimiter(_Memory())
-        limit = RateLimitItemPerMinute(quota, namespace=policy)
-        is_within = self._strategy.hit(limit, *names)
-        ends, remaining = self._strategy.get_window_stats(limit, *names)
-        seconds = math.ceil(ends - clock.now().timestamp())
-        return Standing(policy, quota, max(0, remaining), min(max(1, seconds), WINDOW_SECONDS), not is_within)
+            if self._counts is None:
+                self._counts = _Memory()
+        name = "/".join((policy, *names))
+        count = self._counts.incr(name, WINDOW_SECONDS)
+        seconds = math.ceil(self._counts.get_expiry(name) - clock.now().timestamp())
+        return Standing(policy, quota, max(0, quota - count), min(max(1, seconds), WINDOW_SECONDS), count > quota)
 
 
 def init_app(app: Flask) -> None:

@@ -3,15 +3,12 @@
 import base64
 import datetime as dt
 import uuid
-from collections.abc import Mapping
 from functools import lru_cache
-from types import MappingProxyType
 from typing import Any
 
 import jwt
 import orjson
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask import Flask, current_app, g
 from flask_jwt_extended import create_access_token
 from jwt.exceptions import ExpiredSignatureError, InvalidTokenError
@@ -19,7 +16,7 @@ from jwt.exceptions import ExpiredSignatureError, InvalidTokenError
 from billing_api import clock
 from billing_api.domain.access import scope_text
 from billing_api.extensions import jwt_manager
-from billing_api.keys import Keys
+from billing_api.keys import KeyRing, Keys
 
 ALGORITHM = "EdDSA"
 AUDIENCE = "billing-api"
@@ -30,8 +27,18 @@ REQUIRED_CLAIMS = frozenset(
     {"iss", "aud", "sub", "iat", "nbf", "exp", "jti", "type", "org", "sid", "scope", "client_id"}
 )
 
-_REMEMBERED = 2048
+REMEMBERED = 2048
 """So many tokens, in the memory of each worker."""
+
+
+class Claims(dict[str, Any]):
+    """What a token says, that was verified; nobody changes it."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__  # type: ignore[assignment]  # the same token, and not what says the same
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
 
 
 def init_app(app: Flask, keys: Keys, issuer: str) -> None:
@@ -70,10 +77,10 @@ def _minted(organization_id: uuid.UUID, subject: str, lifetime: dt.timedelta | N
     return token
 
 
-def verified(token: str) -> Mapping[str, Any]:
+def verified(token: str) -> Claims:
     """The claims of an access token of ours, all of which are there and of their kinds.
 
-    What a key has signed stays so, and is remembered: that is a seventh of a short request. Whether the key is still
+    What a key has signed stays so, and is remembered: that is a seventh of a short request. Whether the keys are still
     ours, and whether the token's time is over, is looked at each time; whether its session was ended, the database says
     with the first statement.
 
@@ -81,28 +88,29 @@ def verified(token: str) -> Mapping[str, Any]:
         ExpiredSignatureError: it is ours, but its time is over.
         PyJWTError, ValueError, TypeError: it is none of ours.
     """
-    key = _keys().signing.get(_kid(token))
-    if key is None:
-        raise InvalidTokenError("unknown key id")
-    claims = _signed(token, key, current_app.config["JWT_ENCODE_ISSUER"])
+    app = current_app._get_current_object()  # type: ignore[attr-defined]  # a proxy finds it anew each time
+    claims = _signed(token, app.extensions["keys"].signing, app.config["JWT_ENCODE_ISSUER"])
     if claims["exp"] <= clock.now().timestamp():
         raise ExpiredSignatureError("its time is over")
     return claims
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _signed(token: str, key: Ed25519PrivateKey, issuer: str) -> Mapping[str, Any]:
-    """The claims of an access token that this key has signed for this issuer. What raises is not remembered.
+@lru_cache(maxsize=REMEMBERED)
+def _signed(token: str, keys: KeyRing, issuer: str) -> Claims:
+    """The claims of an access token that one of these keys has signed for this issuer. What raises is not remembered.
 
     PyJWT verifies the signature. Flask-JWT-Extended would let it, too, but reads a token three times, fills in a type
     and an id that are missing, and does not look at `typ`.
     """
+    key = keys.get(_kid(token))
+    if key is None:
+        raise InvalidTokenError("unknown key id")
     public = key.public_key()
     decoded = jwt.decode_complete(token, public, algorithms=[ALGORITHM], audience=AUDIENCE, issuer=issuer)
     claims: dict[str, Any] = decoded["payload"]
     if str(decoded["header"].get("typ")).lower() != TOKEN_TYPE or not _is_complete(claims):
         raise InvalidTokenError("not an access token")
-    return MappingProxyType(claims)
+    return Claims(claims)
 
 
 def key_set() -> dict[str, Any]:

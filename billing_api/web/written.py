@@ -51,7 +51,7 @@ class Standing:
     """How an object stands: its version, and what of it shows though it may change without a new one; None where that
     is too much to be compared."""
 
-    id: uuid.UUID
+    id: str
     version: int
     holds: Hashable | None
 
@@ -74,18 +74,18 @@ class Writer:
     facts: tuple[Any, ...] = ()
     holds: Callable[..., Hashable | None] = lambda: ()
 
-    def standing(self, id: uuid.UUID, version: int, *facts: Any) -> Standing:
+    def standing(self, id: str, version: int, *facts: Any) -> Standing:
         """How an object stands of which this was found."""
         return Standing(id, version, self.holds(*facts))
 
     def one(self, id: uuid.UUID, find: Find) -> Written:
         """One object: what is kept of it, or else as it stands in one moment. Raises what `find` raises."""
-        standing = self.standing(id, *find(id, alone=True))
+        standing = self.standing(str(id), *find(id, alone=True))
         if is_known(standing.version):
             # Nothing of it will be sent: see `web.api`.
             return Written(standing.version, b"")
         kept = self.kept([standing])
-        return kept[0] if kept else self.written([self.standing(id, *find(id, alone=False))])[0]
+        return kept[0] if kept else self.written([self.standing(str(id), *find(id, alone=False))])[0]
 
     def kept(self, standings: Sequence[Standing]) -> list[Written] | None:
         """What is kept of all of these; None where anything is lacking."""
@@ -98,19 +98,21 @@ class Writer:
         keys = {one.id: self._key(one) for one in standings}
         texts = dict(zip(keys, _shelf().find(keys.values()), strict=True))
         lacking = [id for id, text in texts.items() if text is None]
-        fresh = {one.id: orjson.dumps(self.schema.dump(one)) for one in (self.read(lacking) if lacking else ())}
+        fresh = {str(one.id): orjson.dumps(self.schema.dump(one)) for one in (self._read(lacking) if lacking else ())}
         _shelf().put({keys[id]: text for id, text in fresh.items() if keys[id] is not None})
         whole = {**texts, **fresh}
         return [Written(one.version, text) for one in standings if (text := whole[one.id]) is not None]
 
     def objects(self, standings: Sequence[Standing]) -> list[Any]:
         """All of these as they are read, not written yet."""
-        found = {one.id: one for one in self.read([one.id for one in standings])}
+        found = {str(one.id): one for one in self._read([one.id for one in standings])}
         return [found[one.id] for one in standings]
 
+    def _read(self, ids: Sequence[str]) -> Iterable[Any]:
+        return self.read([uuid.UUID(id) for id in ids])
+
     def _key(self, standing: Standing) -> Hashable | None:
-        # Ids as numbers, which are compared at once.
-        key = (id(self), unit().tenant.int, standing.id.int, standing.version, standing.holds)
+        key = (id(self), unit().tenant.int, standing.id, standing.version, standing.holds)
         return None if standing.holds is None else key
 
 

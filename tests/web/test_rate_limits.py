@@ -193,9 +193,9 @@ def test_without_the_count_everybody_goes_on(limited: Limited, tenant: Tenant, m
 def test_the_count_begins_with_the_first_request(limited: Limited) -> None:
     """Not where the workers are forked from, whose locks and threads they would not get."""
     app = limited()
-    assert app.extensions["rate_limits"]._strategy is None
+    assert app.extensions["rate_limits"]._counts is None
     app.test_client().get("/v1/me")
-    assert app.extensions["rate_limits"]._strategy is not None
+    assert app.extensions["rate_limits"]._counts is not None
 
 
 def test_counts_that_are_over_are_forgotten() -> None:

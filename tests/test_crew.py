@@ -1,0 +1,194 @@
+"""The threads that wait for all clients together, on pairs of sockets, and the worker that has them, on its port."""
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from queue import Empty, SimpleQueue
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from billing_api.crew import AnswerSocket, Crew
+from tests.live_service import LiveService
+from tests.service_processes import eventually
+
+ASK = b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+WHO = b'{"email": "nobody@example.com", "password": "correct horse battery staple"}'
+LOG_IN = (
+    b"POST /v1/auth/login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    b"Content-Length: %d\r\n\r\n%s" % (len(WHO), WHO)
+)
+
+
+@pytest.fixture
+def served() -> "SimpleQueue[Any]":
+    return SimpleQueue()
+
+
+@pytest.fixture
+def crew(served: "SimpleQueue[Any]") -> Crew:
+    return Crew(3, served.put)
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[[float], tuple[Any, socket.socket]]]:
+    """Makes a connection, whose time is over at a moment, and its client."""
+    made: list[socket.socket] = []
+
+    def make(timeout: float = 1e9) -> tuple[Any, socket.socket]:
+        ours, theirs = socket.socketpair()
+        made.extend((ours, theirs))
+        return SimpleNamespace(sock=ours, timeout=timeout), theirs
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def nobody(served: "SimpleQueue[Any]") -> bool:
+    try:
+        served.get(timeout=0.1)
+    except Empty:
+        return True
+    return False
+
+
+def test_what_is_taken_is_served_at_once_and_once(crew: Crew, served: "SimpleQueue[Any]", connect: Any) -> None:
+    conn, _client = connect()
+    crew.take(conn)
+    assert served.get(timeout=5) is conn
+    assert nobody(served)
+
+
+def test_what_is_kept_is_served_when_its_client_speaks_or_leaves(
+    crew: Crew, served: "SimpleQueue[Any]", connect: Any
+) -> None:
+    (one, client), (other, leaver) = connect(), connect()
+    crew.keep(one)
+    crew.keep(other)
+    assert nobody(served)
+    client.sendall(b"x")
+    assert served.get(timeout=5) is one
+    # It was told once, though nobody has read what was sent.
+    assert nobody(served)
+    crew.keep(one)
+    assert served.get(timeout=5) is one
+    leaver.close()
+    assert served.get(timeout=5) is other
+
+
+def test_what_is_released_is_nobody_s(crew: Crew, served: "SimpleQueue[Any]", connect: Any) -> None:
+    kept = [connect(timeout) for timeout in (1.0, 2.0, 3.0)]
+    for conn, _ in kept:
+        crew.keep(conn)
+    assert [crew.is_full(most) for most in (3, 4)] == [True, False]
+    assert list(crew.released(until=2.0)) == [kept[0][0], kept[1][0]]
+    kept[0][1].sendall(b"x")
+    assert nobody(served)
+    # It may come back, and is served as any other.
+    crew.keep(kept[0][0])
+    assert served.get(timeout=5) is kept[0][0]
+    assert list(crew.released()) == [kept[2][0]]
+
+
+def test_many_threads_share_many_clients(served: "SimpleQueue[Any]", connect: Any) -> None:
+    def echo(conn: Any) -> None:
+        conn.sock.sendall(conn.sock.recv(16))
+        crew.keep(conn)
+
+    crew = Crew(3, echo)
+    clients = [connect() for _ in range(20)]
+    for conn, _ in clients:
+        crew.keep(conn)
+    for turn in range(50):
+        for number, (_, client) in enumerate(clients):
+            client.sendall(b"%d %d" % (turn, number))
+        for number, (_, client) in enumerate(clients):
+            client.settimeout(10)
+            assert client.recv(16) == b"%d %d" % (turn, number)
+
+
+def test_head_and_body_leave_together() -> None:
+    ours, theirs = socket.socketpair()
+    with closing(AnswerSocket(ours)) as sock, closing(theirs):
+        theirs.settimeout(0.1)
+        sock.hold()
+        sock.sendall(b"head ")
+        with pytest.raises(TimeoutError):
+            theirs.recv(64)
+        sock.sendall(b"body")
+        assert theirs.recv(64) == b"head body"
+        sock.let_go()
+        sock.sendall(b"more")
+        assert theirs.recv(64) == b"more"
+
+
+def test_a_head_without_a_body_leaves_when_it_is_let_go(tmp_path: Any) -> None:
+    ours, theirs = socket.socketpair()
+    with closing(AnswerSocket(ours)) as sock, closing(theirs):
+        theirs.settimeout(5)
+        sock.hold()
+        sock.sendall(b"head")
+        sock.let_go()
+        assert theirs.recv(64) == b"head"
+        sock.hold()
+        sock.sendall(b"head ")
+        (tmp_path / "file").write_bytes(b"of a file")
+        with (tmp_path / "file").open("rb") as file:
+            sock.sendfile(file)
+        assert theirs.recv(64) == b"head of a file"
+
+
+def descriptors(live: LiveService) -> int:
+    """How many the workers have open."""
+    return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in live.workers())
+
+
+def answers(client: socket.socket, count: int) -> bytes:
+    """What has come when so many heads have."""
+    read = b""
+    while read.count(b"HTTP/1.1 ") < count or not read.rstrip().endswith(b"}"):
+        piece = client.recv(65536)
+        if not piece:
+            break
+        read += piece
+    return read
+
+
+def test_one_connection_serves_on_and_on_in_pieces_and_in_a_row(live: LiveService) -> None:
+    with closing(socket.create_connection(("127.0.0.1", live.port), timeout=10)) as client:
+        for _ in range(20):
+            client.sendall(ASK)
+            assert answers(client, 1).startswith(b"HTTP/1.1 200 ")
+        client.sendall(ASK[:20])
+        time.sleep(0.05)
+        client.sendall(ASK[20:])
+        assert answers(client, 1).startswith(b"HTTP/1.1 200 ")
+        # Three in one piece, of which a thread reads more than it answers.
+        client.sendall(ASK * 3)
+        assert answers(client, 3).count(b"HTTP/1.1 200 ") == 3
+
+
+def test_who_logs_in_on_a_kept_connection_stands_in_the_queue_for_that(live: LiveService) -> None:
+    """And the connection serves on after it."""
+    with closing(socket.create_connection(("127.0.0.1", live.port), timeout=30)) as client:
+        for _ in range(2):
+            client.sendall(ASK)
+            assert answers(client, 1).startswith(b"HTTP/1.1 200 ")
+            client.sendall(LOG_IN)
+            assert answers(client, 1).startswith(b"HTTP/1.1 401 ")
+
+
+def test_clients_that_leave_are_let_go(live: LiveService) -> None:
+    clients = [socket.create_connection(("127.0.0.1", live.port), timeout=10) for _ in range(30)]
+    for client in clients:
+        client.sendall(ASK)
+    for client in clients:
+        assert answers(client, 1).startswith(b"HTTP/1.1 200 ")
+    before = descriptors(live)
+    for client in clients:
+        client.close()
+    assert eventually(lambda: descriptors(live) <= before - len(clients))

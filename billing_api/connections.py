@@ -91,7 +91,9 @@ def tell(engine: sa.Engine, statements: Sequence[Statement], values: Mapping[str
         cursor: Any = connection.cursor()
         for listen in engine.dispatch.before_cursor_execute:
             text, given = listen(connection, cursor, text, given, None, False)
-        cursor.execute(text.removesuffix(whole) + known(engine, connection, texts), given)
+        # Who listens may send another; what only stands behind something is asked by its name.
+        is_behind = text.endswith(whole)
+        cursor.execute(text.removesuffix(whole) + known(engine, connection, texts) if is_behind else text, given)
         for listen in engine.dispatch.after_cursor_execute:
             listen(connection, cursor, text, given, None, False)
     except psycopg2.Error as error:

@@ -47,8 +47,8 @@ def slowed(app: Flask, table: str) -> Iterator[None]:
     """Let each statement upon the table be preceded by a second of sleep, in the same message."""
 
     def sleep(c: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> tuple[str, Any]:
-        for verb in ("SELECT", "UPDATE"):
-            statement = statement.replace(f"{verb} {table}", f"SELECT pg_sleep(1); {verb} {table}")
+        for words in (f"SELECT {table}", f"SELECT CAST({table}", f"UPDATE {table}"):
+            statement = statement.replace(words, f"SELECT pg_sleep(1); {words}")
         return statement, parameters
 
     with app.app_context():

@@ -136,7 +136,7 @@ def _names(relationship: RelationshipProperty[Any]) -> list[tuple[str, str]]:
 
 @cache
 def _defaults(mapper: Mapper[Any]) -> dict[str, Callable[[], Any]]:
-    """What makes the value of each attribute that a column keeps, where none is given."""
+    """What makes the value of each attribute that a column keeps, where none is given and the database makes none."""
     return {mapper.get_property_by_column(column).key: _default(column) for column in _columns(mapper)}
 
 
@@ -153,7 +153,7 @@ def _table(mapper: Mapper[Any]) -> sa.Table:
 
 @cache
 def _columns(mapper: Mapper[Any]) -> list[sa.Column[Any]]:
-    return [column for column in _table(mapper).columns if column.computed is None]
+    return [column for column in _table(mapper).columns if column.server_default is None]
 
 
 def _row(mapper: Mapper[Any], known: Mapping[str, Any]) -> dict[str, Any]:

@@ -150,6 +150,32 @@ def test_no_part_can_be_slipped_into_an_issued_invoice(issuer: Issuer) -> None:
         assert issuer.refused(move, table, given=(issuer.issued, issuer.draft), by=(FROZEN, TORN)), table
 
 
+def test_what_is_made_as_issued_gets_its_parts_in_the_transaction_that_makes_it(issuer: Issuer) -> None:
+    """In no later one: see above."""
+    other = {"number": "'X-1'", "number_key": "'x-1'", "sequence_value": "77777", "invoice_id": "%s"}
+
+    def copied(table: str, key: str) -> str:
+        names = [name for name in issuer.columns(table) if name != "made_in"]
+        values = ", ".join(other.get(name, f'"{name}"') for name in names)
+        listed = ", ".join(f'"{name}"' for name in names)
+        id = "%s" if table == "invoices" else "gen_random_uuid()"
+        return (
+            f"INSERT INTO {table} (organization_id, id, {listed}) "  # noqa: S608 - names from the catalogue
+            f"SELECT organization_id, {id}, {values} FROM {table} WHERE {key} = %s"
+        )
+
+    made = str(uuid.uuid4())
+    issuer.run("BEGIN")
+    assert issuer.run(copied("invoices", "id"), given=(made, issuer.issued)) == 1
+    issuer.run("SAVEPOINT made")
+    for table in ("invoice_lines", "invoice_tax_groups"):
+        assert issuer.run(copied(table, "invoice_id"), given=(made, issuer.issued)) == 1
+        # But what is there stays as it is.
+        assert issuer.refused("DELETE FROM {} WHERE invoice_id = %s", table, given=(made,))
+        issuer.run("ROLLBACK TO made")
+    issuer.run("ROLLBACK")
+
+
 def test_no_part_can_be_taken_out_of_an_issued_invoice(issuer: Issuer) -> None:
     for table in PARTS:
         move = "UPDATE {} SET invoice_id = %s, position = 79 WHERE invoice_id = %s"

@@ -113,6 +113,6 @@ def test_what_meets_nothing_is_inserted_and_the_rest_is_not(tenant: Tenant) -> N
 
 
 def test_every_table_that_is_inserted_so_names_all_of_its_columns() -> None:
-    """But for those that the database computes."""
+    """But for those that the database fills in."""
     columns = {column.name for column in inserting._columns(sa.inspect(Invoice))}
-    assert {column.name for column in Invoice.__table__.columns} - columns == {"issued_on"}
+    assert {column.name for column in Invoice.__table__.columns} - columns == {"issued_on", "made_in"}

@@ -26,6 +26,7 @@ STEPS = [step.revision for step in reversed(list(SCRIPTS.walk_revisions()))]
 LOST = {
     "0046": set(),
     "0047": set(),
+    "0048": set(),
     "0045": set(),
     "0044": set(),
     "0043": set(),
@@ -74,6 +75,7 @@ LOST = {
 }
 """What each step takes with it on its way down. Everything else is kept, row by row."""
 ADDED = {
+    "0048": {"invoices": ["made_in"]},
     "0040": {"idempotency_keys": ["scopes"]},
     "0039": {"second_factors": ["pending_at"]},
     "0034": {"organizations": ["require_second_factor"]},

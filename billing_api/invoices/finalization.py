@@ -40,7 +40,7 @@ _BUYER_TAXED = frozenset({"AE", "K"})
 
 
 def issue(invoice: Invoice, parties: Parties, issue_date: dt.date | None, expected_total: Decimal | None) -> None:
-    """Issue a draft whose row is locked.
+    """Issue a draft whose row is locked, or that is new: what is issued as it is made is written once.
 
     Raises:
         InvoiceNotReady, PeriodLocked, TotalMismatch, IssueDateBeforeLastNumber, and Invalid for a date in the future.
@@ -61,11 +61,14 @@ def issue(invoice: Invoice, parties: Parties, issue_date: dt.date | None, expect
     set_exchange(invoice, organization)
     invoice.seller, invoice.buyer = seller_of(organization), buyer_of(parties.customer)
     _open(invoice)
+    db.session.add(invoice)
     open_account(invoice)
     amounts = {"payable_amount": amount_text(invoice.payable_amount, invoice.currency)}
     record("invoice.finalized", invoice, number=invoice.number, currency=invoice.currency, **amounts)
     if invoice.status == "paid":
         record("invoice.paid", invoice, number=invoice.number, was="draft")
+    # The invoice and its entry in the books, in one message.
+    db.session.flush()
 
 
 def blockers(invoice: Invoice, parties: Parties) -> list[Fault]:
@@ -137,7 +140,6 @@ def _open(invoice: Invoice) -> None:
         # A negative amount is owed to the buyer: it leaves the invoice, which is settled.
         invoice.amount_paid = min(0, invoice.payable_amount)
     invoice.status = status
-    db.session.flush()
 
 
 def _number(invoice: Invoice, issue_date: dt.date | None, organization: Organization) -> None:

@@ -186,6 +186,11 @@ class Invoice(Owned, Versioned, Model):
     revision_of_id: Mapped[uuid.UUID | None] = mapped_column(sa.Uuid)
     revised_by_id: Mapped[uuid.UUID | None] = mapped_column(sa.Uuid)
 
+    made_in: Mapped[int] = mapped_column(
+        sa.BigInteger, server_default=sa.text("((pg_current_xact_id())::text)::bigint")
+    )
+    """The transaction that made it, in which it gets its parts though it is issued already."""
+
     lines: Mapped[list[InvoiceLine]] = relationship(
         order_by=InvoiceLine.position, back_populates="invoice", cascade="all, delete-orphan", lazy="raise_on_sql",
         passive_deletes=True,

@@ -26,7 +26,7 @@ _LINE_PLAIN = (
 
 _OWN = frozenset({
     "organization_id", "id", "invoice_id", "line_id", "status", "request", "issued_on", "version", "created_at",
-    "updated_at", "total_credited", "taxes_credited", "credited_quantity", "credited_amount",
+    "updated_at", "made_in", "total_credited", "taxes_credited", "credited_quantity", "credited_amount",
 })  # fmt: skip
 """What tells two rows apart that say the same."""
 

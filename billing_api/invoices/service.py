@@ -198,11 +198,11 @@ def read_with_actions(ids: Sequence[uuid.UUID]) -> list[Invoice]:
 def _created(body: Mapping[str, Any], revision_of: uuid.UUID | None = None) -> tuple[Invoice, Parties]:
     invoice = Invoice(id=uuid7(), revision_of_id=revision_of)
     parties = fill(invoice, body, keep=True)
-    db.session.add(invoice)
-    db.session.flush()
     record("invoice.created", invoice, customer_id=str(invoice.customer_id))
     if body["finalize"]:
         issue(invoice, parties, None, None)
+    db.session.add(invoice)
+    db.session.flush()
     return invoice, parties
 
 

@@ -57,7 +57,8 @@ def open_account(invoice: Invoice) -> None:
     on = invoice.opening_date or invoice.issue_date
     if on is None:
         raise LookupError("an issued invoice has its date")
-    amount = invoice.amount_settled_before - invoice.payable_amount
+    # Of one that is new there is none yet.
+    amount = (invoice.amount_settled_before or 0) - invoice.payable_amount
     if amount > 0:
         source = Source(
             id=invoice.id,

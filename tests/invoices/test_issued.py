@@ -126,7 +126,7 @@ def test_a_part_that_is_taken_back_from_an_open_invoice_does_not_reopen_it(tenan
 def test_a_stale_version_is_not_acted_upon(tenant: Tenant) -> None:
     invoice = tenant.invoice()
     for action, body in (("void", {"reason": "x"}), ("mark-uncollectible", None), ("mark-sent", None)):
-        refused(act(tenant, invoice, action, body, If_Match='"1"'), 412, "precondition-failed")
+        refused(act(tenant, invoice, action, body, If_Match='"2"'), 412, "precondition-failed")
     assert act(tenant, invoice, "void", {"reason": "x"}, If_Match=f'"{invoice["version"]}"').status_code == 200
 
 

@@ -40,12 +40,7 @@ class Invoice(Owned, Versioned, Model):
         owned_by("customers", "customer_id"),
         owned_by("number_series", "series_id"),
         owned_by("invoices", "revision_of_id"),
-        # A draft that is deleted leaves the invoice that it was to replace.
-        sa.ForeignKeyConstraint(
-            ["organization_id", "revised_by_id"],
-            ["invoices.organization_id", "invoices.id"],
-            ondelete="SET NULL (revised_by_id)",
-        ),
+        owned_by("invoices", "revised_by_id"),
         sa.UniqueConstraint("organization_id", "number_key"),
         sa.UniqueConstraint("organization_id", "series_id", "number_period", "sequence_value"),
         sa.CheckConstraint(f"type_code IN ({_TYPES})", name="type_code_known"),

@@ -53,7 +53,7 @@ class Server:
 
     def memory(self) -> list[float]:
         """MiB of its own of each of its processes, what they share divided among them."""
-        return sorted(map(_pss, family(self.pid)))
+        return sorted(map(mebibytes, family(self.pid)))
 
 
 def run(
@@ -91,7 +91,8 @@ def _ticks(pid: int) -> int:
         return 0
 
 
-def _pss(pid: int) -> float:
+def mebibytes(pid: int) -> float:
+    """What a process takes of the memory: its own, and its share of what it has in common with others."""
     try:
         said = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except OSError:

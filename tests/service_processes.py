@@ -1,11 +1,13 @@
 """The service as real processes, for the tests of how it starts and ends."""
 
 import os
+import pwd
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -17,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from billing_api.postgres_cluster import ROOTS_PLACE, read_place
+from billing_api.processes import Account
 from config import ROOT
 
 KEPT = {"PATH", "HOME", "PYTHONPATH"}
@@ -36,6 +39,19 @@ def free_port() -> int:
 def environment(instance: Path, port: int, **more: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith("COV")}
     return kept | {"INSTANCE": str(instance), "PORT": str(port), "WORKERS": "2", "BILLING_DRAIN_SECONDS": "1"} | more
+
+
+def nobody(folder: Path) -> Account | None:
+    """PgBouncer and PostgreSQL refuse to run as root; another user has to get at their folder then."""
+    if os.geteuid() != 0:
+        return None
+    found = pwd.getpwnam("nobody")
+    for path in (folder, *folder.iterdir()):
+        os.chown(path, found.pw_uid, found.pw_gid)
+    for parent in folder.parents[:3]:
+        if parent.stat().st_uid == 0 and parent != Path(tempfile.gettempdir()):
+            parent.chmod(parent.stat().st_mode | 0o011)
+    return Account(found.pw_uid, found.pw_gid)
 
 
 def running() -> dict[int, int]:

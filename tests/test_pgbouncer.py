@@ -2,11 +2,9 @@
 
 import functools
 import os
-import pwd
 import random
 import shutil
 import signal
-import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -23,11 +21,11 @@ from werkzeug.test import TestResponse
 from billing_api import connections, create_app, preparing
 from billing_api.database import db
 from billing_api.embedded import Addresses
-from billing_api.processes import Account, end, spawn
+from billing_api.processes import end, spawn
 from config import Config
 from tests.factories import Tenant, sign_up
 from tests.live_service import together
-from tests.service_processes import eventually, free_port
+from tests.service_processes import eventually, free_port, nobody
 
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
 pytestmark = pytest.mark.skipif(PGBOUNCER is None, reason="PgBouncer is not installed (Debian: pgbouncer)")
@@ -59,7 +57,7 @@ def pooled(app: Flask, addresses: Addresses, tmp_path: Path) -> Iterator[sa.URL]
     users.write_text(f'"{url.username}" "{url.password}"\n')
     form = {"name": url.database, "host": url.host, "server": url.port, "port": port, "servers": SERVERS}
     settings.write_text(SETTINGS.format(users=users, log=log, user=url.username, **form))
-    process = spawn([str(PGBOUNCER), settings], death=signal.SIGKILL, account=_nobody(tmp_path))
+    process = spawn([str(PGBOUNCER), settings], death=signal.SIGKILL, account=nobody(tmp_path))
     through = url.set(drivername="postgresql", host="127.0.0.1", port=port)
     try:
         assert eventually(lambda: process.poll() is not None or _answers(through), 10)
@@ -67,19 +65,6 @@ def pooled(app: Flask, addresses: Addresses, tmp_path: Path) -> Iterator[sa.URL]
         yield through
     finally:
         end(process, (signal.SIGINT, 2.0))
-
-
-def _nobody(folder: Path) -> Account | None:
-    """PgBouncer refuses to run as root; another user has to get at its folder then."""
-    if os.geteuid() != 0:
-        return None
-    found = pwd.getpwnam("nobody")
-    for path in (folder, *folder.iterdir()):
-        os.chown(path, found.pw_uid, found.pw_gid)
-    for parent in folder.parents[:3]:
-        if parent.stat().st_uid == 0 and parent != Path(tempfile.gettempdir()):
-            parent.chmod(parent.stat().st_mode | 0o011)
-    return Account(found.pw_uid, found.pw_gid)
 
 
 def _connection(url: sa.URL) -> Any:

@@ -5,8 +5,8 @@ A database that is distributed by organization takes no reference that carries i
 
 from alembic import op
 
-revision = "0047"
-down_revision = "0046"
+revision = "0049"
+down_revision = "0048"
 branch_labels = None
 depends_on = None
 

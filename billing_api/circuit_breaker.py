@@ -1,4 +1,4 @@
-"""A circuit breaker before the database: whether it can be heard, as this process knows it.
+"""A circuit breaker before the database, and another before Redis: whether it can be heard, as this process knows it.
 
 When the database falls silent, every request would wait for it as long as the first, and those behind them longer
 still. Once one has waited in vain, the next are refused at once, but for one now and then that tries.

@@ -42,8 +42,8 @@ STAGES = {
 """At which stage a file of a resource stands; one that grew too long is split within its stage."""
 FOUNDATION = (
     "circuit_breaker", "clock", "connections", "database", "errors", "extensions", "fault_points", "filtering",
-    "inserting", "keys", "opaque_tokens", "preparing", "reading", "sealing", "searching", "sliding_window", "tenancy",
-    "traits", "unit_of_work",
+    "inserting", "keys", "opaque_tokens", "preparing", "reading", "redis_line", "sealing", "searching",
+    "sliding_window", "tenancy", "traits", "unit_of_work",
 )  # fmt: skip
 """What rooms stand on; all other files at the top start the service, know every room, and are known by none."""
 FORMS = (
@@ -63,7 +63,7 @@ MAY_KNOW = {
     "routes": {"errors", "web", "own service", "own models", "schemas"},
     "web": {
         "database", "reading", "searching", "unit_of_work", "extensions", "domain", "errors", "clock", "fault_points",
-        "keys", "preparing", "web",
+        "keys", "preparing", "redis_line", "sealing", "web",
     },
     "foundation": {
         "circuit_breaker", "clock", "config", "connections", "database", "errors", "fault_points",

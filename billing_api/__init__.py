@@ -76,7 +76,7 @@ def create_app(config: Config) -> Flask:
     """The application: settings, then the edge, then the resources.
 
     Raises:
-        ConfigError: a key cannot be read.
+        ConfigError: a key cannot be read, or the Redis that is named not be asked.
     """
     app = BillingApi(__name__, static_folder=None)
     # werkzeug would redirect //v1//me, with a page of HTML and a link made from the Host header.
@@ -116,6 +116,7 @@ def _settings(config: Config, secret: str) -> dict[str, object]:
         "API_SPEC_OPTIONS": ABOUT,
         "BILLING_REFRESH_TOKEN_SECONDS": config.refresh_token_seconds,
         "BILLING_CORS_ORIGINS": config.cors_origins,
+        "BILLING_REDIS_URL": config.redis_url,
         "BILLING_PUBLIC_URL": config.public_url,
         "BILLING_APP_URL": config.app_url,
         "BILLING_SIGN_UP": config.sign_up,

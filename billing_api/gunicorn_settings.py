@@ -12,6 +12,7 @@ from prometheus_client.multiprocess import mark_process_dead
 from billing_api.crew import CrewWorker
 from billing_api.database import forget_connections
 from billing_api.processes import die_with
+from billing_api.web import written
 from billing_api.web.observation import LibraryLines
 from config import ROOT, Config
 
@@ -51,6 +52,7 @@ def _end_when_told_early(server: Arbiter) -> None:
 
 def post_worker_init(worker: Worker) -> None:
     """Say that a worker answers from now on; the supervisor waits for it."""
+    written.connect(worker.app.wsgi())
     with contextlib.suppress(OSError):
         (_config.run_dir / "serving").touch()
 

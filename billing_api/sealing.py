@@ -8,6 +8,7 @@ import hmac
 
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from flask import current_app
 
@@ -32,6 +33,11 @@ def unseal(sealed: str, purpose: str) -> str:
 def fingerprint(text: str, purpose: str) -> bytes:
     """What the text is known again by (HMAC, RFC 2104), and what tells nobody without the secret key which it was."""
     return hmac.digest(_key(f"fingerprint of {purpose}"), text.encode(), "sha256")
+
+
+def cipher(purpose: str) -> AESGCM:
+    """What seals much, and often: bytes, each time with another nonce and together with what they belong to."""
+    return AESGCM(_key(f"cipher of {purpose}"))
 
 
 def _box(purpose: str) -> Fernet:

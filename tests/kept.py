@@ -1,4 +1,5 @@
-"""Whether what is kept of an object is what would be written of it now: asked at each hit of each test."""
+"""Whether what is kept of an object, in memory or in Redis, is what would be written of it now: asked at each hit of
+each test."""
 
 import uuid
 from collections.abc import Iterator, Sequence
@@ -19,8 +20,8 @@ def compared() -> Iterator[None]:
     """Read again whatever is handed out from the shelf, and note what differs."""
     kept = Writer.kept
 
-    def comparing(self: Writer, standings: Sequence[Standing]) -> list[Written] | None:
-        found = kept(self, standings)
+    def comparing(self: Writer, standings: Sequence[Standing], *, alone: bool = False) -> list[Written] | None:
+        found = kept(self, standings, alone=alone)
         if found and not _resting:
             _compare(self, standings, found)
         return found

@@ -16,7 +16,7 @@ from billing_api.web.including import on_customers
 from billing_api.web.pagination import SortKey, page_of, paginate
 from billing_api.web.preconditions import expected_version
 from billing_api.web.references import refer
-from billing_api.web.written import Writer
+from billing_api.web.written import Writer, tells_cache
 
 blueprint = Blueprint("customers", __name__, url_prefix="/v1/customers", description="Whom the organization sells to.")
 
@@ -27,20 +27,26 @@ SORT_KEYS = {
     "updated_at": SortKey(Customer.updated_at, dt.datetime.fromisoformat),
     "name": SortKey(Customer.name, str),
 }
-WRITER = Writer(CustomerOutput(), service.WHOLE.several)
+LISTED = Writer("listed customer", CustomerOutput(), service.WHOLE.several)
+"""How customers are written in lists."""
+SHOWN = Writer(
+    "customer", CustomerOutput(), service.WHOLE.several, facts=(Customer.updated_at,), holds=lambda instant: instant
+)
+"""How a customer is written by itself. Its last change counts beside its version: in a database that was restored, the
+same version may come again."""
 on_customers(service.show_beside)
 
 
 @blueprint.route("")
 @requires("customers:read")
 @blueprint.arguments(CustomerFilter(), location="query")
-@blueprint.response(200, page_of(WRITER.schema, "CustomerPage"))
+@blueprint.response(200, page_of(LISTED.schema, "CustomerPage"))
 def search(filters: dict[str, Any]) -> dict[str, Any]:
     """List customers
 
     Archived ones are left out unless `archived` is `true` or `any`.
     """
-    return paginate(service.search(filters), filters, SORT_KEYS, service.sought(filters), WRITER)
+    return paginate(service.search(filters), filters, SORT_KEYS, service.sought(filters), LISTED)
 
 
 @blueprint.route("", methods=["POST"])
@@ -73,12 +79,13 @@ def create_bulk(query: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
 @blueprint.route("/<uuid:customer_id>")
 @requires("customers:read")
 @blueprint.response(200, CustomerOutput())
+@tells_cache
 def read(customer_id: uuid.UUID) -> Any:
     """Read a customer
 
     Archived ones too.
     """
-    return service.read(customer_id)
+    return SHOWN.whole(service.read(customer_id))
 
 
 @blueprint.route("/<uuid:customer_id>", methods=["PUT"])

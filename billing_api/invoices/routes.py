@@ -19,7 +19,7 @@ from billing_api.web.including import includes_customer
 from billing_api.web.pagination import SortKey, page_of, paginate, sequence_page
 from billing_api.web.preconditions import expected_version
 from billing_api.web.references import refer
-from billing_api.web.written import Writer
+from billing_api.web.written import Writer, tells_cache
 
 blueprint = Blueprint(
     "invoices",
@@ -39,10 +39,14 @@ SORT_KEYS = {
 }
 
 LISTED = Writer(
-    InvoiceOutput(exclude=("actions",)), queries.SHOWN.several, facts=queries.DUE_FACTS, holds=queries.is_past_due
+    "listed invoice",
+    InvoiceOutput(exclude=("actions",)),
+    queries.SHOWN.several,
+    facts=queries.DUE_FACTS,
+    holds=queries.is_past_due,
 )
 """How invoices are written in lists."""
-SHOWN = Writer(InvoiceOutput(), service.read_with_actions, holds=queries.settled_state)
+SHOWN = Writer("invoice", InvoiceOutput(), service.read_with_actions, holds=queries.settled_state)
 """How an invoice is written by itself."""
 
 
@@ -111,6 +115,7 @@ def create_bulk(query: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
 @blueprint.arguments(IncludeQuery(), location="query")
 @blueprint.response(200, InvoiceOutput())
 @includes_customer
+@tells_cache
 def read(query: dict[str, Any], invoice_id: uuid.UUID) -> Any:
     """Read an invoice
 

@@ -137,6 +137,13 @@ HEADERS: dict[str, dict[str, Any]] = {
             "example": '"default";r=5999;t=60',
         },
     },
+    "X-Cache": {
+        "description": (
+            "Whether it was at hand in the cache (`hit`) or had to be read (`miss`); it is as true either way. Absent "
+            "where the service has no Redis."
+        ),
+        "schema": {"type": "string", "enum": ["hit", "miss"]},
+    },
     "Accept-Patch": {
         "description": "The media types of patches that this address understands (RFC 5789).",
         "schema": {"type": "string", "example": "application/merge-patch+json, application/json"},

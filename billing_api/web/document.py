@@ -105,7 +105,7 @@ def operation(resource: str, view: Callable[..., Any], path: str, method: str) -
         headers = {name: header(name) for name in (*_headers(view, method, code), *_counted(path))}
         described["responses"][str(code)] = {"headers": headers, **_table(view, described["operationId"])}
     if _is_conditional(view, method):
-        headers = {name: header(name) for name in ("X-Request-Id", "ETag", *_counted(path))}
+        headers = {name: header(name) for name in ("X-Request-Id", "ETag", *_cached(view), *_counted(path))}
         described["responses"]["304"] = {"description": components.NOT_MODIFIED, "headers": headers}
     described["responses"] |= _of_server(view, path)
     for place, kind in (("json", "application/json"), ("form", FORM)):
@@ -274,6 +274,11 @@ def _counted(path: str) -> tuple[str, ...]:
     return components.OF_LIMITS if path.startswith("/v1/") else ()
 
 
+def _cached(view: Callable[..., Any]) -> tuple[str, ...]:
+    """The header of what may have been kept."""
+    return ("X-Cache",) if getattr(view, "tells_cache", False) else ()
+
+
 def _headers(view: Callable[..., Any], method: str, status: int) -> Iterator[str]:
     """The headers of the answer when it succeeds."""
     _, schema = getattr(view, "answers_with", (200, None))
@@ -292,3 +297,4 @@ def _headers(view: Callable[..., Any], method: str, status: int) -> Iterator[str
         yield "Idempotency-Replayed"
     if method == "PATCH":
         yield "Accept-Patch"
+    yield from _cached(view)

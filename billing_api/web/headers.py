@@ -32,7 +32,7 @@ _ALLOWED_HEADERS = (
 )
 _EXPOSED_HEADERS = (
     "Accept-Patch, Allow, Dry-Run, ETag, Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, "
-    "Retry-After, WWW-Authenticate, X-Request-Id"
+    "Retry-After, WWW-Authenticate, X-Cache, X-Request-Id"
 )
 """All that the OpenAPI document names, and `Allow`, of methods that it does not name."""
 

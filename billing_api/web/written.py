@@ -1,5 +1,5 @@
 """What was written out of an object, kept in memory: as long as the object stands as it did, it is not read and written
-out again.
+out again. Of one object by itself it is kept in Redis too, where there is one.
 
 Nothing that is kept is ever stale, and nothing has to be forgotten: the database is asked each time, in the message
 that lets the request in, how the object stands, and what was written holds for that alone.
@@ -13,12 +13,14 @@ from typing import Any, Protocol
 
 import orjson
 from cachetools import LRUCache
-from flask import Flask, current_app
+from flask import Flask, Response, current_app, g, request
 
+from billing_api import redis_line
 from billing_api.unit_of_work import unit
 from billing_api.web.dumping import Written
 from billing_api.web.fields import Schema
 from billing_api.web.preconditions import is_known
+from billing_api.web.redis_shelf import Key, RedisShelf
 
 MOST_BYTES = 8 * 2**20
 """So much is kept in the memory of each process: some 1,500 invoices of three lines."""
@@ -26,12 +28,21 @@ _OVERHEAD_BYTES = 500
 """What a text takes beside itself, its key among it."""
 
 
+View = Callable[..., Any]
+
+
 class Shelf:
     """Written texts by what they hold for; of too many those go that were not asked for the longest."""
 
-    def __init__(self) -> None:
+    def __init__(self, shared: RedisShelf | None = None) -> None:
+        self._shared = shared
         self._texts: LRUCache[Hashable, bytes] = LRUCache(MOST_BYTES, lambda text: len(text) + _OVERHEAD_BYTES)
         self._lock = Lock()
+
+    def connect(self) -> None:
+        """Be ready for the first request of this process."""
+        if self._shared:
+            self._shared.connect()
 
     def find(self, keys: Iterable[Hashable | None]) -> list[bytes | None]:
         """What stands under each of these keys; nothing under None."""
@@ -44,6 +55,21 @@ class Shelf:
             for key, text in texts.items():
                 if len(text) + _OVERHEAD_BYTES <= self._texts.maxsize:
                     self._texts[key] = text
+
+    def find_shared(self, key: Key | None) -> bytes | None:
+        """What stands under this key, here or in Redis, where any process may have left it."""
+        (text,) = self.find([key])
+        if text is None and key is not None and self._shared:
+            text = self._shared.find(key)
+            self.put({} if text is None else {key: text})
+        return text
+
+    def share(self, key: Key | None, text: bytes) -> None:
+        """Keep this here and in Redis; nothing under None."""
+        if key is not None:
+            self.put({key: text})
+            if self._shared:
+                self._shared.put(key, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +90,13 @@ class Find(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Writer:
-    """Writes objects in the form of a schema; `read` brings those with the given ids, as far as they are there.
+    """Writes objects in the form of a schema; `read` brings those with the given ids, as far as they are there. Its
+    name is its own.
 
     `facts` are columns that are looked at beside the version, and `holds` is what they come to.
     """
 
+    name: str
     schema: Schema
     read: Callable[[Sequence[uuid.UUID]], Iterable[Any]]
     facts: tuple[Any, ...] = ()
@@ -80,16 +108,22 @@ class Writer:
 
     def one(self, id: uuid.UUID, find: Find) -> Written:
         """One object: what is kept of it, or else as it stands in one moment. Raises what `find` raises."""
-        standing = self.standing(str(id), *find(id, alone=True))
-        if is_known(standing.version):
-            # Nothing of it will be sent: see `web.api`.
-            return Written(standing.version, b"")
-        kept = self.kept([standing])
-        return kept[0] if kept else self.written([self.standing(str(id), *find(id, alone=False))])[0]
+        found = self._at_hand(self.standing(str(id), *find(id, alone=True)))
+        if found is None:
+            standing = self.standing(str(id), *find(id, alone=False))
+            found = self._fresh(standing, *self.read([id]))
+        return found
 
-    def kept(self, standings: Sequence[Standing]) -> list[Written] | None:
-        """What is kept of all of these; None where anything is lacking."""
-        texts = _shelf().find([self._key(one) for one in standings])
+    def whole(self, one: Any) -> Written:
+        """One object that was read whole to see how it stands, since nothing else belongs to it: what is kept of it, or
+        else as it was read."""
+        standing = self.standing(str(one.id), one.version, *(getattr(one, column.key) for column in self.facts))
+        return self._at_hand(standing) or self._fresh(standing, one)
+
+    def kept(self, standings: Sequence[Standing], *, alone: bool = False) -> list[Written] | None:
+        """What is kept of all of these, and of one `alone` also in Redis; None where anything is lacking."""
+        keys = [self._key(one) for one in standings]
+        texts = [_shelf().find_shared(*keys)] if alone else _shelf().find(keys)
         found = [Written(one.version, text) for one, text in zip(standings, texts, strict=True) if text is not None]
         return found if len(found) == len(standings) else None
 
@@ -111,14 +145,50 @@ class Writer:
     def _read(self, ids: Sequence[str]) -> Iterable[Any]:
         return self.read([uuid.UUID(id) for id in ids])
 
-    def _key(self, standing: Standing) -> Hashable | None:
-        key = (id(self), unit().tenant.int, standing.id, standing.version, standing.holds)
+    def _at_hand(self, standing: Standing) -> Written | None:
+        """What of one object need not be written: what the client holds, or what is kept."""
+        # Of what is known nothing will be sent: see `web.api`.
+        is_held = is_known(standing.version)
+        found = [Written(standing.version, b"")] if is_held else self.kept([standing], alone=True)
+        g.is_kept = found is not None
+        return found[0] if found else None
+
+    def _fresh(self, standing: Standing, one: Any) -> Written:
+        text = orjson.dumps(self.schema.dump(one))
+        _shelf().share(self._key(standing), text)
+        return Written(standing.version, text)
+
+    def _key(self, standing: Standing) -> Key | None:
+        key = (self.name, unit().tenant.int, standing.id, standing.version, standing.holds)
         return None if standing.holds is None else key
 
 
+def tells_cache(view: View) -> View:
+    """Let each answer of the view say whether what it shows was kept (`X-Cache`), where there is a Redis."""
+    view.tells_cache = True  # type: ignore[attr-defined]  # read below, and by the document
+    return view
+
+
 def init_app(app: Flask) -> None:
-    """Give the application its shelf."""
-    app.extensions["shelf"] = Shelf()
+    """Give the application its shelf. Raises ConfigError where a Redis is named that nobody could ask."""
+    url, shared = app.config["BILLING_REDIS_URL"], None
+    if url:
+        with app.app_context():
+            shared = RedisShelf(redis_line.opened(url))
+        app.after_request(_tell)
+    app.extensions["shelf"] = Shelf(shared)
+
+
+def connect(app: Flask) -> None:
+    """Be ready for the first request of this process, which nobody is forked from."""
+    app.extensions["shelf"].connect()
+
+
+def _tell(answer: Response) -> Response:
+    view = current_app.view_functions.get(request.endpoint or "")
+    if getattr(view, "tells_cache", False) and answer.status_code in {200, 304}:
+        answer.headers["X-Cache"] = "hit" if g.get("is_kept") else "miss"
+    return answer
 
 
 def _shelf() -> Shelf:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import select
 import signal
 
 from gunicorn.arbiter import Arbiter
@@ -9,7 +10,6 @@ from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker
 from prometheus_client.multiprocess import mark_process_dead
 
-from billing_api.crew import CrewWorker
 from billing_api.database import forget_connections
 from billing_api.processes import die_with
 from billing_api.web import written
@@ -65,7 +65,8 @@ def child_exit(server: Arbiter, worker: Worker) -> None:
 
 bind = f"[{_config.bind}]:{_config.port}" if ":" in _config.bind else f"{_config.bind}:{_config.port}"
 chdir = str(ROOT)
-worker_class = CrewWorker
+# By its name, because what a crew waits with is of Linux alone.
+worker_class = "billing_api.crew.CrewWorker" if hasattr(select, "epoll") else "billing_api.polite_worker.PoliteWorker"
 logger_class = LineLogger
 workers = _config.workers
 threads = _config.threads

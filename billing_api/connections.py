@@ -80,9 +80,9 @@ def ask(engine: sa.Engine, statement: Statement, values: Mapping[str, Any], *, a
     return rows
 
 
-def tell(engine: sa.Engine, statements: Sequence[Statement], values: Mapping[str, Any]) -> Any:
-    """Send statements in this unit of work, in one message; returns the driver's cursor, with the rows of the last.
-    Raises what `ask` does."""
+def tell(engine: sa.Engine, statements: Sequence[Statement], values: Mapping[str, Any], *, then: str = "") -> Any:
+    """Send statements in this unit of work, in one message, and `then` what ends it; returns the driver's cursor, with
+    the rows of the last. Raises what `ask` does."""
     connection = _taken(engine, unit())
     texts = [statement.text for statement in statements]
     text = whole = "; ".join(texts)
@@ -92,8 +92,8 @@ def tell(engine: sa.Engine, statements: Sequence[Statement], values: Mapping[str
         for listen in engine.dispatch.before_cursor_execute:
             text, given = listen(connection, cursor, text, given, None, False)
         # Who listens may send another; what only stands behind something is asked by its name.
-        is_behind = text.endswith(whole)
-        cursor.execute(text.removesuffix(whole) + known(engine, connection, texts) if is_behind else text, given)
+        asked = text.removesuffix(whole) + known(engine, connection, texts) if text.endswith(whole) else text
+        cursor.execute(asked + then, given)
         for listen in engine.dispatch.after_cursor_execute:
             listen(connection, cursor, text, given, None, False)
     except psycopg2.Error as error:
@@ -116,25 +116,32 @@ def lonely() -> Iterator[None]:
 
 
 def commit(engine: sa.Engine) -> None:
-    """End the transaction of this unit of work, if one was begun.
+    """End the transaction of this unit of work, if one was begun, or there is something to end it with.
 
     Raises:
         DBAPIError: the database refuses, or the connection broke.
         RuntimeError: it has failed, or never begun, by a fault that somebody has passed over.
     """
     here = unit()
-    if here.connection is None or not here.is_begun:
+    if not here.is_begun and here.ending is None:
         return
     connection: Any = _taken(engine, here)
-    if connection.dbapi_connection.info.transaction_status == TRANSACTION_STATUS_IDLE:
+    if here.is_begun and connection.dbapi_connection.info.transaction_status == TRANSACTION_STATUS_IDLE:
         raise RuntimeError("a transaction was to be kept that has never begun")
+    if _ended(engine, connection, here).statusmessage != "COMMIT":
+        raise RuntimeError("a transaction that had failed was to be kept")
+
+
+def _ended(engine: sa.Engine, connection: PoolProxiedConnection, here: UnitOfWork) -> Any:
+    if here.ending is not None:
+        statement, values = here.ending
+        return tell(engine, [statement], values, then="; COMMIT")
     try:
         cursor = connection.cursor()
         cursor.execute("COMMIT")
     except psycopg2.Error as error:
         raise _told(engine, error, connection) from error
-    if cursor.statusmessage != "COMMIT":
-        raise RuntimeError("a transaction that had failed was to be kept")
+    return cursor
 
 
 def _taken(engine: sa.Engine, here: UnitOfWork) -> PoolProxiedConnection:

@@ -6,8 +6,10 @@ the tenant without handing it about.
 
 import datetime as dt
 import uuid
+from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import Any
 
 import sqlalchemy as sa
 from flask import current_app
@@ -58,6 +60,8 @@ class UnitOfWork:
     """Whether its transaction has begun."""
     is_alone: bool = False
     """Whether the statement at hand is a transaction of its own."""
+    ending: tuple[Any, Mapping[str, Any]] | None = None
+    """A statement, and its values, that is sent together with the end of what is kept."""
     is_answered: bool = False
     """Whether the database has answered in this unit; what was begun is not broken off for others' silence."""
     is_limited: bool = True

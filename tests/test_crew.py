@@ -1,6 +1,7 @@
 """The threads that wait for all clients together, on pairs of sockets, and the worker that has them, on its port."""
 
 import os
+import select
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from billing_api import gunicorn_settings
 from billing_api.crew import AnswerSocket, Crew
 from tests.live_service import LiveService
 from tests.service_processes import eventually
@@ -140,6 +142,13 @@ def test_a_head_without_a_body_leaves_when_it_is_let_go(tmp_path: Any) -> None:
         with (tmp_path / "file").open("rb") as file:
             sock.sendfile(file)
         assert theirs.recv(64) == b"head of a file"
+
+
+def test_the_workers_of_the_service_have_a_crew() -> None:
+    """Where the kernel has what a crew waits with; elsewhere gunicorn's own threads do the work."""
+    has_it = hasattr(select, "epoll")
+    name = "billing_api.crew.CrewWorker" if has_it else "billing_api.polite_worker.PoliteWorker"
+    assert gunicorn_settings.worker_class == name
 
 
 def descriptors(live: LiveService) -> int:

@@ -50,7 +50,7 @@ def search(filters: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.route("", methods=["POST"])
-@requires("customers:write")
+@requires("customers:write", asks_first=False)
 @blueprint.arguments(CustomerInput())
 @blueprint.response(201, CustomerOutput())
 def create(values: dict[str, Any]) -> Customer:

@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 
 from billing_api import clock
 from billing_api.connections import Statement
-from billing_api.database import TenantSession, ask, db
+from billing_api.database import TenantSession, db
 from billing_api.domain.access import SCOPE_OF
 from billing_api.domain.event_types import EVENT_TYPES
 from billing_api.events.models import Event
@@ -36,17 +36,17 @@ INSERT INTO events (
     organization_id, id, sequence, type, object_type, object_id, changed, data, actor_type, actor_id, request_id,
     created_at
 )
-SELECT %(organization_id)s, id, before + place, type, object_type, object_id, changed, data, actor_type, actor_id,
-    request_id, created_at
-FROM counted, jsonb_to_recordset(%(rows)s) AS fact (
+SELECT %(organization_id)s, id, (SELECT before FROM counted) + place, type, object_type, object_id, changed, data,
+    actor_type, actor_id, request_id, created_at
+FROM jsonb_to_recordset(%(rows)s) AS fact (
     place int, id uuid, type text, object_type text, object_id uuid, changed text[], data jsonb, actor_type text,
     actor_id uuid, request_id text, created_at timestamptz
 )
-RETURNING sequence
 """,
     {},
 )
-"""The next numbers of an organization, and its facts under these, in one trip."""
+"""The next numbers of an organization, and its facts under these; where there is no counter, there is no number, which
+the table refuses."""
 _WAITING = "events waiting for their numbers"
 _MARKS = "how many of them there were before each savepoint"
 
@@ -125,8 +125,8 @@ def _of_types(query: sa.Select[Event], types: Collection[str], most: int) -> sa.
 
 @orm_event.listens_for(TenantSession, "before_commit")
 def _number(session: Session) -> None:
-    """Give the waiting events their numbers: the last thing in the transaction, so that the counter, which all writers
-    of the organization share, is held for no longer than the commit takes."""
+    """Give the waiting events their numbers, together with the end of the transaction, so that the counter, which all
+    writers of the organization share, is held for no longer than the commit takes."""
     if session.in_nested_transaction():
         # The end of a savepoint, which keeps nothing yet.
         return
@@ -135,11 +135,8 @@ def _number(session: Session) -> None:
         return
     session.flush()
     rows = [{**row, "place": place} for place, row in enumerate(waiting, start=1)]
-    numbered = ask(
-        _NUMBERING, {"organization_id": unit().tenant, "count": len(rows), "rows": as_json(db.engine.dialect)(rows)}
-    )
-    if len(numbered) != len(rows):
-        raise LookupError(f"organization {unit().tenant} has no event counter")
+    values = {"organization_id": unit().tenant, "count": len(rows), "rows": as_json(db.engine.dialect)(rows)}
+    unit().ending = _NUMBERING, values
 
 
 @orm_event.listens_for(TenantSession, "after_transaction_create")

@@ -82,7 +82,7 @@ def preview(query: dict[str, Any], body: dict[str, Any]) -> Invoice:
 
 
 @blueprint.route("", methods=["POST"])
-@requires("invoices:write")
+@requires("invoices:write", asks_first=False)
 @blueprint.arguments(InvoiceInput())
 @blueprint.response(201, InvoiceOutput())
 def create(body: dict[str, Any]) -> Invoice:

@@ -32,8 +32,9 @@ def requires(
     A POST behind it honours Idempotency-Key, unless it `stores` nothing (a preview); what it `shows_once` is not stored
     with its reply. A change, and a deed on what its path names, `matches` If-Match where nothing is said: what has no
     version does not, and a deed on the one object that there is says that it does. A write `asks_first` the database
-    whether its credential still holds, unless it has long work to do before that, during which it must hold no
-    connection. `refusals` are statuses that it answers with beside those that follow from its form.
+    whether its credential still holds, and whether it must match If-Match. Not so what makes something new, whose first
+    statement takes the question along; or has long work to do before that, during which it must hold no connection.
+    `refusals` are statuses that it answers with beside those that follow from its form.
 
     The view raises Unauthenticated (401) without a good credential, RateLimited (429) with one that asks too often,
     InsufficientScope (403) without the scopes, and SecondFactorEnrolmentRequired (403) in a session without any.

@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 from typing import Literal
 
-Point = Literal["before_commit", "after_commit", "before_response", "in_outbox"]
+Point = Literal["before_commit", "after_commit", "before_response", "in_outbox", "cache_get"]
 """`before_response`: a request's transaction has ended, and its answer is made. `in_outbox`: a mail server has taken a
-mail, and that is not noted yet."""
+mail, and that is not noted yet. `cache_get`: Redis is about to be asked."""
 
 _folder: Path | None = None
 

@@ -19,6 +19,7 @@ from flask import current_app
 from prometheus_client import Counter
 
 from billing_api import sealing
+from billing_api.fault_points import reach
 from billing_api.redis_line import RedisLine, Refused
 
 SECONDS = 24 * 60 * 60
@@ -51,6 +52,7 @@ class RedisShelf:
         """What was left under this key; None also where Redis does not tell, or tells what we have not left."""
         name = self._name(key)
         try:
+            reach("cache_get")
             # However long the value is that somebody else left there, only so much of it is sent.
             sealed = self._line.ask("GETRANGE", name, 0, LARGEST - 1)
             text = self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], name) if sealed else None

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from config import ROOT
 from tests.bench.data import World, world
+from tests.bench.growth import report
 from tests.bench.load import Measured, Request, Server, run
 from tests.bench.operations import OPERATIONS, check, customer, invoice
 from tests.bench.recordings import recordings
@@ -45,6 +46,12 @@ def main() -> None:
         if asked.ours:
             _serve(here, servers[0], asked.ours)
             return
+        if asked.growth:
+            for line in report(
+                here.tenants, lambda requests, clients: _run(here, servers[0], requests, clients, asked.seconds)
+            ):
+                print(line, flush=True)
+            return
         servers.append(stack.enter_context(_floor(here)))
         if asked.control:
             servers.append(stack.enter_context(_ours(here, AGAIN)))
@@ -67,6 +74,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--operations", nargs="+", choices=OPERATIONS, default=[*OPERATIONS])
     parser.add_argument("--control", action="store_true", help="measure the service twice: how much is chance")
+    parser.add_argument("--growth", action="store_true", help="measure how cost grows, and nothing else")
     parser.add_argument("--picture", type=Path, help="an SVG file to draw into")
     parser.add_argument("--ours", type=Path, help="measure nothing: serve, and write here how another kit reaches us")
     return parser.parse_args()
@@ -105,7 +113,7 @@ def _tenants(here: World, server: str) -> list[Tenant]:
     return here.tenants[half:] if server == FLOOR else here.tenants[:half]
 
 
-def _run(here: World, server: Server, requests: list[Request], clients: int, seconds: int) -> Measured:
+def _run(here: World, server: Server, requests: Sequence[Request], clients: int, seconds: int) -> Measured:
     return run(server, requests, clients, seconds, here.postmaster, here.folder)
 
 

@@ -15,13 +15,14 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 from werkzeug.test import TestResponse
 
-from billing_api import circuit_breaker, create_app, redis_line
+from billing_api import circuit_breaker, create_app, fault_points, redis_line
 from billing_api.database import db
 from billing_api.web import redis_shelf
 from billing_api.web.redis_shelf import Key, RedisShelf
 from billing_api.web.written import Shelf
 from config import Config, ConfigError
 from tests import kept
+from tests.armed import Faults
 from tests.factories import Tenant, sign_up
 from tests.redis_server import RedisServer, needs_redis, redis_server
 from tests.service_processes import eventually, free_port
@@ -118,6 +119,19 @@ def test_what_depends_on_too_much_is_a_miss_and_other_answers_say_nothing(tenant
     for path in ("/v1/invoices", "/v1/customers", f"/v1/customers/{uuid.uuid4()}", "/v1/me"):
         assert "X-Cache" not in tenant.get(path).headers
     assert "X-Cache" not in tenant.patch(invoice["links"]["customer"], {"phone": "1"}).headers
+
+
+def test_a_fault_at_the_look_into_redis_is_none_of_the_answer(
+    tenant: Tenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tenant.invoice()["links"]["self"]
+    _, before = read(tenant, path)
+    monkeypatch.setattr(fault_points, "_folder", tmp_path / "faults")
+    faults = Faults(tmp_path / "faults")
+    faults.arm("cache_get", "raise")
+    assert read(tenant, path) == ("miss", before)
+    assert not faults.is_armed("cache_get")
+    assert read(tenant, path) == ("hit", before)
 
 
 def test_without_redis_nothing_says_whether_it_was_kept(app: Flask) -> None:

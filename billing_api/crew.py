@@ -5,6 +5,7 @@ request: a pipe, a queue, and two threads that wake each other, which is a third
 kernel wakes one thread of a crew for one request.
 """
 
+import mmap
 import select
 import socket
 import time
@@ -22,6 +23,34 @@ from billing_api.web import slow_doors
 _WORDS = select.EPOLLIN | select.EPOLLONESHOT
 _AT_ONCE = _WORDS | select.EPOLLOUT
 """A client can be written to as good as always: this holds also where its words were read already."""
+_SLOTS = 64
+_COURTESY = 0.004
+"""Seconds that a worker leaves a newcomer to those who have fewer clients."""
+
+
+class Clients:
+    """How many clients each worker has, in memory that is shared with all who are forked: what a burst of newcomers
+    finds awake would otherwise take all of them, and leave the other workers none."""
+
+    def __init__(self) -> None:
+        # One more than it has; nothing where there is no worker.
+        self._counts = memoryview(mmap.mmap(-1, 4 * _SLOTS)).cast("I")
+
+    def note(self, worker: int, count: int) -> None:
+        """Say how many a worker has."""
+        self._counts[worker % _SLOTS] = count + 1
+
+    def forget(self, worker: int) -> None:
+        """A worker takes no more."""
+        self._counts[worker % _SLOTS] = 0
+
+    def is_ahead(self, worker: int) -> bool:
+        """Whether another worker has fewer."""
+        own = self._counts[worker % _SLOTS]
+        return any(0 < count < own for count in self._counts)
+
+
+clients = Clients()
 
 
 class Crew:
@@ -127,6 +156,26 @@ class AnswerSocket(socket.socket):
 
 class CrewWorker(PoliteWorker):
     """The polite worker with a crew, which keeps connections between their requests, too."""
+
+    def notify(self) -> None:
+        """Say that it lives, and how many clients it has, as gunicorn asks for with each round of the main loop."""
+        super().notify()
+        if self.alive:
+            clients.note(self.age, self.nr_conns)
+        else:
+            clients.forget(self.age)
+
+    def gone(self) -> None:
+        """Its clients have gone with it."""
+        clients.forget(self.age)
+
+    def accept(self, listener: socket.socket) -> None:
+        """Take a newcomer, after those who have fewer clients had the time to."""
+        if self.alive and clients.is_ahead(self.age):
+            time.sleep(_COURTESY)
+        super().accept(listener)
+        if self.alive:
+            clients.note(self.age, self.nr_conns)
 
     def get_thread_pool(self) -> Crew:
         """What gunicorn has an executor for."""

@@ -11,6 +11,7 @@ from gunicorn.workers.base import Worker
 from prometheus_client.multiprocess import mark_process_dead
 
 from billing_api.database import forget_connections
+from billing_api.polite_worker import PoliteWorker
 from billing_api.processes import die_with
 from billing_api.web import written
 from billing_api.web.observation import LibraryLines
@@ -57,8 +58,9 @@ def post_worker_init(worker: Worker) -> None:
         (_config.run_dir / "serving").touch()
 
 
-def child_exit(server: Arbiter, worker: Worker) -> None:
-    """Live gauges of a worker that has gone are not counted any more."""
+def child_exit(server: Arbiter, worker: PoliteWorker) -> None:
+    """What a worker that has gone counted is not counted any more."""
+    worker.gone()
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]  # the library has few types
 

@@ -56,6 +56,9 @@ class PoliteWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._slow = ThreadPoolExecutor(slow_doors.THREADS, thread_name_prefix="slow")
         super().init_process()
 
+    def gone(self) -> None:
+        """What is to be done where it was forked from, once it has gone, however it went."""
+
     def enqueue_req(self, conn: TConn) -> None:
         words = words_of(conn)
         if words is None and self.alive and not conn.initialized:

@@ -140,7 +140,8 @@ def test_a_burst_of_clients_is_shared_among_the_workers(live: LiveService) -> No
         got += opened(live) - before
         for client in clients:
             client.close()
-        assert eventually(lambda: opened(live).total() <= before.total(), 10)  # noqa: B023 - called at once
+        # But for a few that a worker has opened meanwhile for itself.
+        assert eventually(lambda: opened(live).total() <= before.total() + 10, 10)  # noqa: B023 - called at once
     assert len(got) == 2
     assert min(got.values()) > 15
 

@@ -15,7 +15,7 @@ import orjson
 from psycopg2.extras import register_uuid
 
 from billing_api.postgres_cluster import connect
-from tests.bench.script import Script, Scripts
+from tests.bench.script import ALONE, Script, Scripts, is_rows
 
 _UNIQUE = {"number", "number_key", "sequence_value", "sequence", "email", "email_key"}
 """Parameters of which no two rows may have the same."""
@@ -55,10 +55,11 @@ def _replay(script: Script, about: str | None) -> list[list[Any]]:
     number = next(_numbers)
     found = []
     for at, (text, given) in enumerate(script.statements):
-        begin = "" if at or text.startswith("BEGIN") else "BEGIN; "
+        begin = "" if at or text.startswith(("BEGIN", ALONE)) else "BEGIN; "
         cursor.execute(begin + text, {name: _other(name, value, others, number) for name, value in given.items()})
         found.append(cursor.fetchall() if cursor.description else [])
-    cursor.execute("COMMIT")
+    if not script.statements[0][0].startswith(ALONE):
+        cursor.execute("COMMIT")
     return found
 
 
@@ -69,7 +70,19 @@ def _other(name: str, value: Any, others: dict[uuid.UUID, uuid.UUID], number: in
         return unique if isinstance(value, int) else f"{unique}@example.com"
     if isinstance(value, list):
         return [others.get(one, one) for one in value]
+    if is_rows(value):
+        return _other_rows(value, others, number)
     return others.get(value, value) if isinstance(value, uuid.UUID) else value
+
+
+def _other_rows(rows: str, others: dict[uuid.UUID, uuid.UUID], number: int) -> str:
+    """New rows, for which there was no place yet."""
+    for id, other in others.items():
+        rows = rows.replace(str(id), str(other))
+    made = orjson.loads(rows)
+    for row in made:
+        row.update({name: _other(name, row[name], {}, number) for name in _UNIQUE & row.keys()})
+    return orjson.dumps(made).decode()
 
 
 def _cursor() -> Any:

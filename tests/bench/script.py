@@ -4,6 +4,11 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
+ALONE = "SET TRANSACTION"
+"""So begins a statement that is a transaction by its message."""
+
 Statement = tuple[str, dict[str, Any]]
 
 
@@ -16,8 +21,13 @@ class Script:
 
     def made(self) -> set[uuid.UUID]:
         """The ids of the rows that it wrote."""
-        inserted = [given for text, given in self.statements if text.startswith("INSERT")]
-        return {value for given in inserted for name, value in given.items() if name.partition("__")[0] == "id"}
+        texts = [value for _, given in self.statements for value in given.values() if is_rows(value)]
+        return {uuid.UUID(row["id"]) for text in texts for row in orjson.loads(text) if "id" in row}
+
+
+def is_rows(value: object) -> bool:
+    """Whether a parameter holds new rows, which travel as JSON."""
+    return isinstance(value, str) and value.startswith("[{")
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from config import ROOT
@@ -47,9 +48,7 @@ def main() -> None:
             _serve(here, servers[0], asked.ours)
             return
         if asked.growth:
-            for line in report(
-                here.tenants, lambda requests, clients: _run(here, servers[0], requests, clients, asked.seconds)
-            ):
+            for line in report(here.tenants, servers[0].port, partial(_run, here, servers[0], seconds=asked.seconds)):
                 print(line, flush=True)
             return
         servers.append(stack.enter_context(_floor(here)))
@@ -94,7 +93,7 @@ def _measured(
         for server in servers:
             asked_of_it, tenants = requests[operation.name, server.name], _tenants(here, server.name)
             check(server.port, tenants, operation, asked_of_it, is_ours=server.name != FLOOR)
-            _run(here, server, asked_of_it, asked.clients, 1)
+            _run(here, server, asked_of_it, asked.clients, seconds=1)
     runs: dict[str, dict[str, list[Measured]]] = {
         operation.name: {server.name: [] for server in servers} for operation in operations
     }
@@ -102,7 +101,7 @@ def _measured(
         print(f"Round {number + 1} of {asked.rounds} ...", file=sys.stderr)
         for operation in operations:
             for server in servers:
-                taken = _run(here, server, requests[operation.name, server.name], asked.clients, asked.seconds)
+                taken = _run(here, server, requests[operation.name, server.name], asked.clients, seconds=asked.seconds)
                 runs[operation.name][server.name].append(taken)
     return runs
 
@@ -113,7 +112,7 @@ def _tenants(here: World, server: str) -> list[Tenant]:
     return here.tenants[half:] if server == FLOOR else here.tenants[:half]
 
 
-def _run(here: World, server: Server, requests: Sequence[Request], clients: int, seconds: int) -> Measured:
+def _run(here: World, server: Server, requests: Sequence[Request], clients: int, *, seconds: int) -> Measured:
     return run(server, requests, clients, seconds, here.postmaster, here.folder)
 
 

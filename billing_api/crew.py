@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 from threading import Lock, Thread
 from typing import Any
 
@@ -199,13 +200,18 @@ class CrewWorker(PoliteWorker):
 
     def take(self, conn: TConn) -> None:
         """Have the crew answer a request that has begun to come."""
-        conn.data_ready = True
+        # Of who has said nothing yet as we stop, a thread waits for the first words as long as gunicorn's would.
+        conn.data_ready = self.alive or conn.initialized
         self.tpool.take(conn)
 
     def murder_keepalived(self, force: bool = False) -> None:
         """Close what was not used for too long. A worker that stops has all that is kept in its main loop."""
         if self.alive:
             for conn in self.tpool.released(until=time.monotonic()):
+                if words_of(conn):
+                    # It has spoken in time, and no thread was free.
+                    self.take(conn)
+                    continue
                 self.nr_conns -= 1
                 conn.close()
         else:
@@ -223,9 +229,11 @@ class CrewWorker(PoliteWorker):
                 conn.set_timeout()
                 self.tpool.keep(conn)
                 return
-        except Exception:
-            self.log.exception("a connection was lost")
+        except BaseException:
+            # As an executor would: whatever it was, the thread goes on.
             stays = False
+            with suppress(Exception):
+                self.log.exception("a connection was lost")
         self._give_back(conn, stays)
 
     def _is_for_crew(self, conn: TConn) -> bool:

@@ -43,10 +43,11 @@ def known(engine: sa.Engine, connection: PoolProxiedConnection, statements: Sequ
         return "; ".join(statements)
     forms = [_form(statement) for statement in statements]
     told: set[str] = connection.info.setdefault(_KNOWN, set())
-    if untold := [form for form in forms if form.name not in told]:
-        # In a message of its own: with what it is part of it may fail, and would leave in doubt what was heard.
-        connection.cursor().execute("; ".join(form.telling for form in untold))
-        told.update(form.name for form in untold)
+    for form in forms:
+        if form.name not in told:
+            # Each in a message of its own: of several that fail together it would be in doubt which were heard.
+            connection.cursor().execute(form.telling)
+            told.add(form.name)
     return "; ".join(form.asking for form in forms)
 
 

@@ -103,8 +103,10 @@ class RedisLine:
         host is looked up."""
         attempt = self._attempt
         if attempt is None or (attempt.done() and attempt.exception()):
-            attempt = self._attempt = Future()
+            attempt = Future()
+            # Where no thread can be had nobody would ever answer, so it is noted after that.
             Thread(target=self._connect, args=(attempt,), daemon=True).start()
+            self._attempt = attempt
         return attempt
 
     def _connect(self, attempt: Future[Any]) -> None:

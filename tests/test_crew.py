@@ -3,6 +3,7 @@
 import os
 import select
 import socket
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from billing_api import gunicorn_settings
-from billing_api.crew import AnswerSocket, Clients, Crew
+from billing_api.crew import AnswerSocket, Clients, Crew, CrewWorker
 from tests.live_service import LiveService
 from tests.service_processes import eventually
 
@@ -144,6 +145,27 @@ def test_a_burst_of_clients_is_shared_among_the_workers(live: LiveService) -> No
         assert eventually(lambda: opened(live).total() <= before.total() + 10, 10)  # noqa: B023 - called at once
     assert len(got) == 2
     assert min(got.values()) > 15
+
+
+def test_who_has_said_nothing_as_the_worker_stops_takes_a_thread_for_no_longer_than_gunicorn_lets_it() -> None:
+    """It stood in the queue of the kernel, and the worker looks at that one last time."""
+    worker = CrewWorker.__new__(CrewWorker)
+    worker.tpool = SimpleNamespace(take=lambda conn: None)
+    for alive, initialized, is_awaited in ((True, False, False), (False, False, True), (False, True, False)):
+        worker.alive, conn = alive, SimpleNamespace(initialized=initialized, data_ready=False)
+        worker.take(conn)
+        assert conn.data_ready is not is_awaited
+
+
+def test_whatever_is_raised_the_thread_goes_on_and_the_connection_goes_back() -> None:
+    back: list[Any] = []
+    worker = CrewWorker.__new__(CrewWorker)
+    worker.log = SimpleNamespace(exception=lambda *_: None)
+    worker.handle = lambda conn: sys.exit("as a view might")
+    worker._give_back = lambda conn, stays: back.append((conn, stays))  # type: ignore[method-assign]  # seen
+    conn = SimpleNamespace(initialized=False)
+    worker._serve(conn)
+    assert back == [(conn, False)]
 
 
 def test_head_and_body_leave_together() -> None:

@@ -5,11 +5,13 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from billing_api import preparing
+from billing_api import connections, preparing
 from billing_api.connections import Statement
 from billing_api.database import ask, db, enter, transaction
+from billing_api.embedded import Addresses
 from billing_api.web.errors import is_passing, sqlstate
 from tests.factories import Tenant
+from tests.schema import connected
 
 PREPARED = sa.text(
     "SELECT statement, custom_plans + generic_plans FROM pg_prepared_statements WHERE statement LIKE :like"
@@ -75,6 +77,29 @@ def test_where_others_hear_it_nothing_more_is_told(tenant: Tenant, monkeypatch: 
         assert db.engine in preparing._pooled
         # What was forgotten here is not to be thought known by the tests that follow.
         db.engine.dispose()
+
+
+def test_of_several_statements_those_before_one_that_fails_are_known(tenant: Tenant, addresses: Addresses) -> None:
+    """Plant the flaw by telling all in one message: the second time the first is there already."""
+    both = [Statement("SELECT %(number)s::int + 40", {}), Statement("SELECT FROM customers WHERE id = %(id)s", {})]
+    given = {"number": 2, "id": tenant.user_id}
+
+    def send() -> None:
+        with tenant.app.app_context(), transaction():
+            enter(tenant.organization_id)
+            ask(DOUBLED, {"number": 1})
+            connections.tell(db.engine, both, given)
+
+    with tenant.app.app_context():
+        db.engine.dispose()
+    with connected(addresses.owner) as owner:
+        owner.execute("BEGIN; LOCK TABLE customers IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(DBAPIError):
+            send()
+        owner.execute("ROLLBACK")
+    send()
+    with tenant.app.app_context():
+        assert db.engine not in preparing._pooled
 
 
 def test_a_request_that_meets_it_is_answered(tenant: Tenant, app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:

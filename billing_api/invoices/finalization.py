@@ -56,7 +56,7 @@ def issue(invoice: Invoice, parties: Parties, issue_date: dt.date | None, expect
     # The parts first: once its status has changed, the database keeps them as they are. Of the invoice itself nothing
     # is written before the number is there, so that its version rises by one.
     db.session.flush()
-    # The series last: everything else is done, so that its lock is held for the shortest time.
+    # The series last: nothing is to be found out after it, and with its lock all that is left is to write.
     _number(invoice, asked, organization)
     set_exchange(invoice, organization)
     invoice.seller, invoice.buyer = seller_of(organization), buyer_of(parties.customer)

@@ -8,6 +8,7 @@ from typing import Any
 
 from uuid_utils.compat import uuid7
 
+from billing_api import clock
 from billing_api.customers import service as customers
 from billing_api.customers.anonymization import on_anonymize
 from billing_api.customers.models import Customer
@@ -196,7 +197,9 @@ def read_with_actions(ids: Sequence[uuid.UUID]) -> list[Invoice]:
 
 
 def _created(body: Mapping[str, Any], revision_of: uuid.UUID | None = None) -> tuple[Invoice, Parties]:
-    invoice = Invoice(id=uuid7(), revision_of_id=revision_of)
+    # Before it is issued, if it is, though it is kept after that.
+    now = clock.now()
+    invoice = Invoice(id=uuid7(), revision_of_id=revision_of, created_at=now, updated_at=now)
     parties = fill(invoice, body, keep=True)
     record("invoice.created", invoice, customer_id=str(invoice.customer_id))
     if body["finalize"]:

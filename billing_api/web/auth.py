@@ -5,6 +5,7 @@ from functools import wraps
 from typing import Any
 
 from flask import g, request
+from werkzeug.exceptions import HTTPException
 
 from billing_api import database
 from billing_api.domain.access import NO_ROLE, SCOPES, Principal, role_of
@@ -95,7 +96,7 @@ def _guarded(view: View, posted: View, scopes: tuple[str, ...], *, asks_first: b
         admit(principal, *scopes, asks_first=asks_first)
         try:
             return posted(*args, **kwargs) if request.method == "POST" else view(*args, **kwargs)
-        except BillingError:
+        except (BillingError, HTTPException):
             # What the view finds wrong is told only to a credential that still holds.
             if not unit().is_announced:
                 database.announce()

@@ -205,7 +205,7 @@ def _of_database(error: DBAPIError) -> BillingError:
     if state.startswith("22"):
         unforeseen_data.inc()
         return Invalid("A value is out of range.")
-    if not state or state.startswith(_AWAY) or error.connection_invalidated:
+    if not state or state.startswith(_AWAY) or state in FORGOTTEN or error.connection_invalidated:
         return Unavailable()
     return InternalError()
 

@@ -147,3 +147,9 @@ def test_earlier_invoices_are_looked_up_at_once_and_only_where_they_are_named(te
     assert [statements([{"number": "1", "invoice_id": id} for id in ids[:count]]) for count in (1, 3)] == [
         without + 1
     ] * 2
+
+
+def test_what_is_issued_as_it_is_made_is_written_once_and_was_made_before_that(tenant: Tenant) -> None:
+    made = tenant.invoice()
+    assert made["version"] == 1
+    assert made["created_at"] <= made["finalized_at"]

@@ -1,7 +1,8 @@
 """An invoice that is issued as it is made is written once, and gets its parts in the transaction that makes it.
 
 What nobody else has seen yet is changed by nobody: so the guard of its parts asks who made it, and not only whether it
-is a draft.
+is a draft. It looks the invoices of parts up one after the other, as a rule one: asked for all at once, they were
+planned anew each time.
 """
 
 import sqlalchemy as sa
@@ -57,7 +58,7 @@ DECLARE
     wholes uuid[];
     movable CONSTANT text[] := ARRAY['credited_quantity', 'credited_amount'];
     free text[] := ARRAY['draft'];
-    state text;
+    found record;
 BEGIN
     IF TG_OP = 'UPDATE' THEN
         IF NOT EXISTS (
@@ -66,18 +67,16 @@ BEGIN
         ) THEN
             free := ARRAY['draft', 'open', 'paid', 'uncollectible'];
         END IF;
-        SELECT array_agg(organization_id), array_agg(invoice_id) INTO tenants, wholes FROM (
-            SELECT organization_id, invoice_id FROM touched UNION SELECT organization_id, invoice_id FROM previous
+        SELECT array_agg(DISTINCT organization_id), array_agg(DISTINCT invoice_id) INTO tenants, wholes FROM (
+            SELECT organization_id, invoice_id FROM touched UNION ALL SELECT organization_id, invoice_id FROM previous
         ) AS parts;
     ELSE
-        SELECT array_agg(organization_id), array_agg(invoice_id) INTO tenants, wholes FROM (
-            SELECT DISTINCT organization_id, invoice_id FROM touched
-        ) AS parts;
+        SELECT array_agg(DISTINCT organization_id), array_agg(DISTINCT invoice_id) INTO tenants, wholes FROM touched;
     END IF;
-    FOR n IN 1 .. coalesce(cardinality(wholes), 0) LOOP
-        SELECT status INTO state FROM invoices i
-            WHERE i.organization_id = tenants[n] AND i.id = wholes[n] FOR SHARE OF i;
-        IF state <> ALL (free) THEN
+    FOR found IN SELECT status FROM invoices i
+        WHERE i.organization_id = ANY (tenants) AND i.id = ANY (wholes) FOR SHARE OF i
+    LOOP
+        IF found.status <> ALL (free) THEN
             RAISE EXCEPTION 'an issued invoice cannot be changed' USING ERRCODE = 'BA409';
         END IF;
     END LOOP;

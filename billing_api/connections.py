@@ -89,10 +89,11 @@ def tell(engine: sa.Engine, statements: Sequence[Statement], values: Mapping[str
     given = {name: value for statement in statements for name, value in statement.constants.items()} | {**values}
     try:
         cursor: Any = connection.cursor()
+        by_name = known(engine, connection, texts)
         for listen in engine.dispatch.before_cursor_execute:
             text, given = listen(connection, cursor, text, given, None, False)
-        # Who listens may send another; what only stands behind something is asked by its name.
-        asked = text.removesuffix(whole) + known(engine, connection, texts) if text.endswith(whole) else text
+        # Who listens may put something in front; what one of them has rewritten is sent as it is now.
+        asked = text.removesuffix(whole) + by_name if text.endswith(whole) else text
         cursor.execute(asked + then, given)
         for listen in engine.dispatch.after_cursor_execute:
             listen(connection, cursor, text, given, None, False)

@@ -16,6 +16,8 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.pool import PoolProxiedConnection
 
+from billing_api.unit_of_work import limits
+
 FORGOTTEN = frozenset({"26000", "42P05"})
 """What PostgreSQL says where a pooler stands between (invalid_sql_statement_name, duplicate_prepared_statement): the
 connection that was told is not the one that is asked. The same request may run again, and is understood."""
@@ -45,8 +47,9 @@ def known(engine: sa.Engine, connection: PoolProxiedConnection, statements: Sequ
     told: set[str] = connection.info.setdefault(_KNOWN, set())
     for form in forms:
         if form.name not in told:
-            # Each in a message of its own: of several that fail together it would be in doubt which were heard.
-            connection.cursor().execute(form.telling)
+            # Each in a message of its own: of several that fail together it would be in doubt which were heard. Within
+            # its limits, which no transaction may have set yet: it waits for who changes its tables.
+            connection.cursor().execute(limits() + form.telling)
             told.add(form.name)
     return "; ".join(form.asking for form in forms)
 

@@ -96,17 +96,20 @@ def preamble(here: UnitOfWork) -> str:
     """The settings of one transaction. Everything in it is made by this program: ids, numbers and names."""
     if here is _OUTSIDE:
         return ""
+    return f"{_beginning(here)}SET LOCAL app.organization_id = '{here.organization_id or ''}'; {limits()}{here.guard}"
+
+
+def limits() -> str:
+    """How long the statements of one transaction, or of one message, may take and wait."""
     config = current_app.config
     settings = {
-        "app.organization_id": str(here.organization_id or ""),
         "statement_timeout": config["BILLING_STATEMENT_TIMEOUT_MS"],
         "lock_timeout": config["BILLING_LOCK_TIMEOUT_MS"],
         "idle_in_transaction_session_timeout": config["BILLING_IDLE_IN_TRANSACTION_TIMEOUT_MS"],
         # One request, one core: others wait for theirs. And the branches of a search run one after the other.
         "max_parallel_workers_per_gather": 0,
     }
-    limits = "".join(f"SET LOCAL {name} = '{value}'; " for name, value in settings.items())
-    return f"{_beginning(here)}{limits}{here.guard}"
+    return "".join(f"SET LOCAL {name} = '{value}'; " for name, value in settings.items())
 
 
 def _beginning(here: UnitOfWork) -> str:

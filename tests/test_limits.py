@@ -91,6 +91,21 @@ def test_a_statement_that_takes_too_long_is_ended(hurried: Flask, tenant: Tenant
     assert there.patch(path, {"phone": "1"}).status_code == 200
 
 
+def test_a_wait_for_a_lock_on_a_table_is_ended_though_the_statement_is_not_known_yet(
+    hurried: Flask, tenant: Tenant, addresses: Addresses
+) -> None:
+    """As beside a migration. Plant the flaw by telling a connection without limits: it waits until it is given up, and
+    then the whole process waits for the database."""
+    customer, there = tenant.customer(), as_in(hurried, tenant)
+    with connected(addresses.owner) as cursor:
+        cursor.execute("BEGIN; LOCK TABLE customers IN ACCESS EXCLUSIVE MODE")
+        answer = there.get(customer["links"]["self"])
+        assert (answer.status_code, answer.json["code"]) == (503, "held-by-another"), answer.text
+        assert there.get("/v1/organization").status_code == 200
+        cursor.execute("ROLLBACK")
+    assert there.get(customer["links"]["self"]).status_code == 200
+
+
 def test_a_wait_for_a_lock_is_ended(hurried: Flask, tenant: Tenant, addresses: Addresses) -> None:
     customer = tenant.customer()
     there, path = as_in(hurried, tenant), f"/v1/customers/{customer['id']}"

@@ -9,7 +9,8 @@ from billing_api import connections, preparing
 from billing_api.connections import Statement
 from billing_api.database import ask, db, enter, transaction
 from billing_api.embedded import Addresses
-from billing_api.web.errors import is_passing, sqlstate
+from billing_api.errors import Unavailable
+from billing_api.web.errors import is_passing, refusal_for, sqlstate
 from tests.factories import Tenant
 from tests.schema import connected
 
@@ -72,6 +73,8 @@ def test_where_others_hear_it_nothing_more_is_told(tenant: Tenant, monkeypatch: 
                         ask(DOUBLED, {"number": 1})
                     assert sqlstate(caught.value) == "26000"
                     assert is_passing(caught.value)
+                    # Who does not run again by itself, as an import, is told to.
+                    assert isinstance(refusal_for(caught.value), Unavailable)
                 else:
                     assert told("%50%%") == []
         assert db.engine in preparing._pooled

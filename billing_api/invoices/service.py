@@ -204,8 +204,9 @@ def _created(body: Mapping[str, Any], revision_of: uuid.UUID | None = None) -> t
     record("invoice.created", invoice, customer_id=str(invoice.customer_id))
     if body["finalize"]:
         issue(invoice, parties, None, None)
-    db.session.add(invoice)
-    db.session.flush()
+    else:
+        db.session.add(invoice)
+        db.session.flush()
     return invoice, parties
 
 

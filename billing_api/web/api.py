@@ -153,7 +153,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest
         smorest = super().response(status_code, schema, **kwargs)
 
         def decorator(view: View) -> View:
-            dumping = smorest(_handing(_sparing(view, schema) if document.is_conditional(schema) else view))
+            dumping = smorest(_handing(_writing(view, schema) if document.is_conditional(schema) else view))
 
             @wraps(dumping)
             def finished(*args: Any, **kwargs: Any) -> Any:
@@ -228,12 +228,12 @@ class _Anything(Schema):
         unknown = "include"
 
 
-def _sparing(view: View, schema: Any) -> View:
+def _writing(view: View, schema: Any) -> View:
     """The view of one object: it answers 304 to who holds this version already, before any of it is written out, and
     writes it out for others, at once."""
 
     @wraps(view)
-    def sparing(*args: Any, **kwargs: Any) -> Any:
+    def writing(*args: Any, **kwargs: Any) -> Any:
         result = view(*args, **kwargs)
         if request.method not in SAFE:
             return result
@@ -246,7 +246,7 @@ def _sparing(view: View, schema: Any) -> View:
             return Response(status=304, headers={"ETag": etag(version)})
         return result if isinstance(result, Written) else Written(version, orjson.dumps(schema.dump(result)))
 
-    return sparing
+    return writing
 
 
 def _handing(view: View) -> View:

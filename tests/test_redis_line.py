@@ -187,3 +187,17 @@ def test_what_is_no_redis_is_refused_with_all_other_faults(url: str) -> None:
 @pytest.mark.parametrize("url", ["redis://h", "rediss://:p%40ss@h:6380/1", "unix:///run/redis.sock", "redis://[::1]:1"])
 def test_a_redis_is_taken_as_it_was_given(url: str) -> None:
     assert Config.from_env({"REDIS_URL": url}).redis_url == url
+
+
+def test_a_thread_that_cannot_start_is_no_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plant the flaw by noting it before: nobody would ever answer, and all would wait for that."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    line = RedisLine(lambda: Fake(lambda: b"value"))
+    with monkeypatch.context() as patch:
+        patch.setattr(redis_line.Thread, "start", refuse)
+        with pytest.raises(RuntimeError):
+            line.connect()
+    assert line.ask("GET", "x") == b"value"

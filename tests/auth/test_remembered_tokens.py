@@ -13,7 +13,7 @@ from flask import Flask
 
 from billing_api import clock, keys
 from config import Config
-from tests.factories import sign_up
+from tests.factories import Tenant, sign_up
 
 
 @pytest.fixture
@@ -79,3 +79,21 @@ def test_it_ends_with_its_key(app: Flask, config: Config, monkeypatch: pytest.Mo
     assert tenant.get("/v1/me").status_code == 401
     (tmp_path / "keys" / "0001.pem").write_bytes((tmp_path / "others" / "0001.pem").read_bytes())
     assert tenant.get("/v1/me").status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/v1/customers", "/v1/invoices"])
+def test_once_its_session_has_ended_nothing_is_told_of_a_body(app: Flask, path: str) -> None:
+    """What makes something new takes the question along with its first statement; what is wrong before that waits for
+    the answer, too."""
+    tenant = sign_up(app)
+    bodies = [b"{}", b"{", b'{"name": "x"}', b" " * 2**21]
+    before = [app.test_client().post(path, data=body, headers=kind(tenant)).status_code for body in bodies]
+    assert 401 not in before
+    assert 413 in before
+    assert tenant.post("/v1/auth/logout").status_code == 204
+    for body in bodies:
+        assert app.test_client().post(path, data=body, headers=kind(tenant)).status_code == 401
+
+
+def kind(tenant: Tenant) -> dict[str, str]:
+    return {**tenant.headers, "Content-Type": "application/json"}

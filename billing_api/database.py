@@ -7,7 +7,7 @@ in transaction mode.
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -15,6 +15,7 @@ import psycopg2
 import sqlalchemy as sa
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
+from sqlalchemy import event as orm_event
 from sqlalchemy import orm
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -59,8 +60,19 @@ class TenantSession(FlaskSession):
     def get_bind(self, *args: Any, **kwargs: Any) -> Any:
         return connections.bound(db.engine) if unit().is_limited else super().get_bind(*args, **kwargs)
 
+    def flush(self, objects: Any = None) -> None:
+        """Send what is new, in one message, and then what has changed."""
+        inserting.insert_new(self)
+        super().flush(objects)
+        # What had to wait until the session had sent something by itself.
+        inserting.insert_new(self)
 
-inserting.watch(TenantSession)
+
+@orm_event.listens_for(TenantSession, "after_soft_rollback")
+def _forget(session: TenantSession, _previous: object) -> None:
+    inserting.forget(session)
+
+
 db = SQLAlchemy(model_class=Base, session_options={"class_": TenantSession, "expire_on_commit": False})
 """Only `db.session` and `db.Model` are used of it."""
 
@@ -173,6 +185,8 @@ def _commit() -> None:
     reach("before_commit")
     try:
         if db.session.registry.has():
+            # What waits beside the session is nothing to it.
+            db.session.flush()
             db.session.commit()
         connections.commit(db.engine)
     except DBAPIError as error:
@@ -273,25 +287,6 @@ def find(
 def touch(row: Versioned) -> None:
     """Give the row a new version though only its parts have changed."""
     row.updated_at = clock.now()
-
-
-_violations: dict[str, Callable[[], BillingError]] = {}
-
-
-def on_violation(constraint: str, refusal: Callable[[], BillingError]) -> None:
-    """When the database refuses by this constraint, the client gets this refusal. Called beside the model."""
-    _violations[constraint] = refusal
-
-
-def refusal_of(constraint: str | None) -> BillingError | None:
-    """The refusal that stands for a broken constraint, or None where none was named for it."""
-    make = _violations.get(constraint or "")
-    return make() if make else None
-
-
-def refusals_of_constraints() -> Mapping[str, Callable[[], BillingError]]:
-    """What stands for a broken constraint, by the names of the constraints."""
-    return _violations
 
 
 def forget_connections() -> None:

@@ -9,7 +9,7 @@ from functools import cache, partial
 from typing import Any, cast
 
 import sqlalchemy as sa
-from sqlalchemy import event, orm
+from sqlalchemy import orm
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapper, RelationshipProperty
 
@@ -17,20 +17,31 @@ from billing_api import connections
 from billing_api.connections import Statement
 from billing_api.unit_of_work import unit
 
-Rows = dict[Mapper[Any], list[Any]]
+Rows = dict[Mapper[Any], list[Mapping[str, Any]]]
+"""New rows by their tables: the values of each by the names of the model's attributes."""
+_WAITING = "rows waiting to be inserted"
 
 
-def watch(kind: type[orm.Session]) -> None:
-    """Let sessions of this kind insert so."""
+def wait(session: orm.Session, rows: Mapping[Mapper[Any], Sequence[Mapping[str, Any]]]) -> None:
+    """Let complete rows be inserted when the session is flushed next, with what else is new then."""
+    waiting = session.info.setdefault(_WAITING, {})
+    for mapper, several in rows.items():
+        waiting.setdefault(mapper, []).extend(several)
 
-    @event.listens_for(kind, "before_flush")
-    def insert_new(session: orm.Session, *_: object) -> None:
-        if not unit().is_limited:
-            return
-        mappers = {sa.inspect(type(one)) for one in session.new}
-        # What has rows in two tables, or bytes, which no JSON holds, is left to the session, with all that is beside.
-        if mappers and all(_is_plain(mapper) for mapper in mappers):
-            _insert(session, _in_order(session.new, mappers))
+
+def insert_new(session: orm.Session) -> None:
+    """Insert all that is new, in one message. What has rows in two tables, or bytes, which no JSON holds, is left to
+    the session, with all that is new beside it, and the rows that wait go when they are called for again."""
+    if not unit().is_limited or not (session.new or session.info.get(_WAITING)):
+        return
+    objects = _by_kind(session.new)
+    if all(_is_plain(mapper) for mapper in objects):
+        _insert(session, objects)
+
+
+def forget(session: orm.Session) -> None:
+    """Drop the rows that wait: what they belong to was undone."""
+    session.info.pop(_WAITING, None)
 
 
 def insert_missing(engine: sa.Engine, model: type[Any], rows: Sequence[dict[str, Any]]) -> Sequence[Any]:
@@ -38,7 +49,7 @@ def insert_missing(engine: sa.Engine, model: type[Any], rows: Sequence[dict[str,
     filled in. Returns the ids of those that were inserted. Raises what `connections.ask` does."""
     mapper = sa.inspect(model)
     for row in rows:
-        row.update((name, default()) for name, default in _defaults(mapper).items() if row.get(name) is None)
+        _fill(mapper, row)
     statement = Statement(f"{_text(mapper)} ON CONFLICT DO NOTHING RETURNING id", {})
     values = {_table(mapper).name: as_json(engine.dialect)([_row(mapper, row) for row in rows])}
     return [id for (id,) in connections.ask(engine, statement, values, alone=False)]
@@ -57,13 +68,11 @@ def _is_plain(mapper: Mapper[Any]) -> bool:
     return mapper.polymorphic_on is None and not any(isinstance(column.type, sa.LargeBinary) for column in columns)
 
 
-def _in_order(new: Iterable[Any], mappers: set[Mapper[Any]]) -> Rows:
-    """The new objects by their kinds, wholes before parts."""
-    ranks = _ranks(next(iter(mappers)).registry.metadata)
-    rows: Rows = {mapper: [] for mapper in sorted(mappers, key=lambda mapper: ranks[_table(mapper)])}
+def _by_kind(new: Iterable[Any]) -> dict[Mapper[Any], list[Any]]:
+    kinds: dict[Mapper[Any], list[Any]] = {}
     for one in new:
-        rows[sa.inspect(type(one))].append(one)
-    return rows
+        kinds.setdefault(sa.inspect(type(one)), []).append(one)
+    return kinds
 
 
 @cache
@@ -71,33 +80,37 @@ def _ranks(tables: sa.MetaData) -> dict[Any, int]:
     return {table: rank for rank, table in enumerate(tables.sorted_tables)}
 
 
-def _insert(session: orm.Session, rows: Rows) -> None:
-    engine = session.get_bind().engine
-    for mapper, objects in rows.items():
-        for one in objects:
-            _complete(mapper, one)
+def _rank(mapper: Mapper[Any]) -> int:
+    """Wholes come before parts."""
+    return _ranks(mapper.registry.metadata)[_table(mapper)]
+
+
+def _insert(session: orm.Session, objects: Mapping[Mapper[Any], Sequence[Any]]) -> None:
+    engine, rows = session.get_bind().engine, session.info.pop(_WAITING, {})
     known = orm.attributes.instance_dict
-    values = {
-        _table(mapper).name: as_json(engine.dialect)([_row(mapper, known(one)) for one in objects])
-        for mapper, objects in rows.items()
-    }
-    connections.tell(engine, [Statement(_text(mapper), {}) for mapper in rows], values)
-    for objects in rows.values():
-        for one in objects:
+    for mapper in sorted(objects, key=_rank):
+        for one in objects[mapper]:
+            _complete(mapper, one)
+    for mapper, several in objects.items():
+        rows[mapper] = [*rows.get(mapper, ()), *map(known, several)]
+    mappers = sorted(rows, key=_rank)
+    write = as_json(engine.dialect)
+    values = {_table(mapper).name: write([_row(mapper, row) for row in rows[mapper]]) for mapper in mappers}
+    connections.tell(engine, [Statement(_text(mapper), {}) for mapper in mappers], values)
+    for several in objects.values():
+        for one in several:
             # With a whole its parts have gone.
             if one in session:
                 session.expunge(one)
             orm.make_transient_to_detached(one)
-    for objects in rows.values():
-        session.add_all(objects)
+    for several in objects.values():
+        session.add_all(several)
 
 
 def _complete(mapper: Mapper[Any], one: Any) -> None:
     """Give an object what it lacks: defaults, and the keys of what it belongs to, or what belongs to it."""
     known = orm.attributes.instance_dict(one)
-    for name, default in _defaults(mapper).items():
-        if known.get(name) is None:
-            known[name] = default()
+    _fill(mapper, known)
     for name, refer in _references(mapper).items():
         if other := known.get(name):
             refer(known, other)
@@ -134,17 +147,31 @@ def _names(relationship: RelationshipProperty[Any]) -> list[tuple[str, str]]:
     return [(here(ours).key, there(theirs).key) for ours, theirs in relationship.local_remote_pairs or ()]
 
 
+def _fill(mapper: Mapper[Any], known: dict[str, Any]) -> None:
+    made = defaults(mapper)
+    for name in names(mapper):
+        if known.get(name) is None:
+            known[name] = made[name]() if name in made else None
+
+
 @cache
-def _defaults(mapper: Mapper[Any]) -> dict[str, Callable[[], Any]]:
-    """What makes the value of each attribute that a column keeps, where none is given and the database makes none."""
-    return {mapper.get_property_by_column(column).key: _default(column) for column in _columns(mapper)}
+def defaults(mapper: Mapper[Any]) -> dict[str, Callable[[], Any]]:
+    """What makes the value of each attribute that has a default."""
+    return {
+        mapper.get_property_by_column(column).key: _default(column.default)
+        for column in _columns(mapper)
+        if column.default is not None
+    }
 
 
-def _default(column: sa.Column[Any]) -> Callable[[], Any]:
-    default: Any = column.default
-    if default is None:
-        return lambda: None
+def _default(default: Any) -> Callable[[], Any]:
     return partial(default.arg, None) if default.is_callable else lambda: default.arg
+
+
+@cache
+def names(mapper: Mapper[Any]) -> list[str]:
+    """The attributes that columns keep, but for those that the database fills in."""
+    return [name for _, name in _names_of(mapper)]
 
 
 def _table(mapper: Mapper[Any]) -> sa.Table:
@@ -157,7 +184,13 @@ def _columns(mapper: Mapper[Any]) -> list[sa.Column[Any]]:
 
 
 def _row(mapper: Mapper[Any], known: Mapping[str, Any]) -> dict[str, Any]:
-    return {column.name: known[mapper.get_property_by_column(column).key] for column in _columns(mapper)}
+    return {column: known[name] for column, name in _names_of(mapper)}
+
+
+@cache
+def _names_of(mapper: Mapper[Any]) -> list[tuple[str, str]]:
+    """What the table and what the model calls each column."""
+    return [(column.name, mapper.get_property_by_column(column).key) for column in _columns(mapper)]
 
 
 @cache

@@ -1,7 +1,7 @@
-"""Rows that are read to be shown, as plain objects with all that belongs to them.
+"""Rows that are read to be shown, or that are made, as plain objects with all that belongs to them.
 
-An object of the session keeps account of its changes, and hands out each value by a function. What is only shown needs
-neither: a page of fifty invoices is read in half the time without.
+An object of the session keeps account of its changes, and hands out each value by a function. What is only shown, or is
+new as a whole, needs neither: a page of fifty invoices is read in half the time without, and a long one written.
 """
 
 import datetime as dt
@@ -19,8 +19,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, array
 
 from billing_api.connections import Statement
-from billing_api.database import ask, compiled
+from billing_api.database import ask, compiled, db
 from billing_api.errors import NotFound
+from billing_api.inserting import Rows, defaults, names, wait
 from billing_api.unit_of_work import unit
 
 Lock = Literal["keep", "freeze"]
@@ -94,7 +95,7 @@ class Shape:
         made = []
         for row in rows:
             one = self._kind()
-            one.__dict__ = dict(zip(self._names, row, strict=False))
+            one.__dict__ = dict(zip(self.names, row, strict=False))
             made.append(one)
         return made
 
@@ -109,10 +110,44 @@ class Shape:
         query = self.rows_that(self._model.__table__.columns.id == sa.bindparam("id"))
         return compiled(query.with_for_update(read=True, key_share=lock == "keep") if lock else query)
 
+    def blank(self, **values: Any) -> Any:
+        """An object of no row: it has these values, no others, and no parts."""
+        one = self._kind()
+        nothing = dict.fromkeys(names(sa.inspect(self._model)))
+        one.__dict__ = {**nothing, **{part.name: [] for part in self._parts}, **values}
+        return one
+
+    def new(self, **values: Any) -> Any:
+        """An object whose row is to be made, with these values and the model's defaults for all others; `add` it."""
+        usual = defaults(sa.inspect(self._model))
+        made = {name: default() for name, default in usual.items() if name not in values}
+        return self.blank(**made, **values)
+
+    def add(self, one: Any) -> None:
+        """Insert a new object, with all its parts, when the session is flushed next."""
+        rows: Rows = {}
+        self._gather(one, rows)
+        wait(db.session(), rows)
+
+    def add_parts(self, one: Any) -> None:
+        """The same with the parts alone, where the row is there already."""
+        rows: Rows = {}
+        self._gather_parts(one, rows)
+        wait(db.session(), rows)
+
+    def _gather(self, one: Any, rows: Rows) -> None:
+        rows.setdefault(sa.inspect(self._model), []).append(vars(one))
+        self._gather_parts(one, rows)
+
+    def _gather_parts(self, one: Any, rows: Rows) -> None:
+        for part in self._parts:
+            for each in getattr(one, part.name):
+                part.shape._gather(each, rows)
+
     def object(self, values: Mapping[str, Any]) -> Any:
         """The object that has these values of the model's attributes; of all that it has, and without parts."""
         one = self._kind()
-        one.__dict__ = {name: values[name] for name in self._names}
+        one.__dict__ = {name: values[name] for name in self.names}
         return one
 
     @property
@@ -123,7 +158,7 @@ class Shape:
         return found
 
     @cached_property
-    def _names(self) -> list[str]:
+    def names(self) -> list[str]:
         """What the model calls its columns."""
         return [sa.inspect(self._model).get_property_by_column(column).key for column in self.columns]
 
@@ -136,7 +171,7 @@ class Shape:
             for name, member in vars(base).items()
             if isinstance(member, property | FunctionType) and not name.startswith("__")
         }
-        unread = {name: _Unread() for name in {*sa.inspect(self._model).attrs.keys()} - {*self._names}}
+        unread = {name: _Unread() for name in {*sa.inspect(self._model).attrs.keys()} - {*self.names}}
         return type(self._model.__name__, (), {**functions, **unread})
 
     @cached_property
@@ -180,7 +215,7 @@ class Shape:
         one = self._kind()
         one.__dict__ = {
             name: text if text is None or read is None else read(text)
-            for name, read, text in zip(self._names, self._readers, texts, strict=True)
+            for name, read, text in zip(self.names, self._readers, texts, strict=True)
         }
         return one
 

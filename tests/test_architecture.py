@@ -28,7 +28,7 @@ STAGES = {
     "service": (
         "service", "queries", "passwords", "sessions", "refresh_tokens", "lockout", "one_time_codes",
         "second_factors", "enrolment", "confirming", "renewal", "resets", "letters", "sending", "quotas", "wording",
-        "drafting", "resolving", "rows", "finalization", "explaining", "adoption",
+        "drafting", "resolving", "rows", "shapes", "finalization", "explaining", "adoption",
         "product_service", "tax_rate_service", "lookup", "terms", "scheduling", "audit", "actions", "issued",
         "settlement", "preceding", "copying", "balance", "credits", "revision", "statements", "taxation",
         "anonymization", "governing", "register",
@@ -43,7 +43,7 @@ STAGES = {
 FOUNDATION = (
     "circuit_breaker", "clock", "connections", "database", "errors", "extensions", "fault_points", "filtering",
     "inserting", "keys", "opaque_tokens", "preparing", "reading", "redis_line", "sealing", "searching",
-    "sliding_window", "tenancy", "traits", "unit_of_work",
+    "sliding_window", "tenancy", "traits", "unit_of_work", "violations",
 )  # fmt: skip
 """What rooms stand on; all other files at the top start the service, know every room, and are known by none."""
 FORMS = (
@@ -54,16 +54,16 @@ FORMS = (
 
 MAY_KNOW = {
     "domain": {"domain", "errors"},
-    "models": {"database", "traits", "domain", "errors", "clock", "models"},
+    "models": {"database", "traits", "violations", "domain", "errors", "clock", "models"},
     "service": {
         "connections", "database", "filtering", "inserting", "reading", "searching", "unit_of_work", "opaque_tokens",
-        "sealing", "sliding_window", "domain", "errors", "clock", "models", "service",
+        "sealing", "sliding_window", "violations", "domain", "errors", "clock", "models", "service",
     },
     "schemas": {"domain", "schemas", *FORMS},
     "routes": {"errors", "web", "own service", "own models", "schemas"},
     "web": {
         "database", "reading", "searching", "unit_of_work", "extensions", "domain", "errors", "clock", "fault_points",
-        "keys", "preparing", "redis_line", "sealing", "web",
+        "keys", "preparing", "redis_line", "sealing", "violations", "web",
     },
     "foundation": {
         "circuit_breaker", "clock", "config", "connections", "database", "errors", "fault_points",

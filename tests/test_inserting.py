@@ -1,5 +1,7 @@
 """What a session inserts at once is what it would have inserted row by row."""
 
+import datetime as dt
+import uuid
 from decimal import Decimal
 from typing import Any
 
@@ -8,12 +10,16 @@ import sqlalchemy as sa
 from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from uuid_utils.compat import uuid7
 
 from billing_api import inserting
 from billing_api.catalog.models import TaxRate
 from billing_api.customers.models import Customer
 from billing_api.database import db, enter, insert_missing, savepoint, transaction
+from billing_api.errors import Conflict
 from billing_api.invoices.models import Invoice
+from billing_api.ledger.models import Source
+from billing_api.reading import Shape
 from tests.factories import Tenant, sign_up
 from tests.statements import recorded
 
@@ -96,6 +102,89 @@ def test_what_a_savepoint_undoes_is_gone_and_the_rest_stands(tenant: Tenant) -> 
     with tenant.app.app_context(), transaction(read_only=True):
         enter(tenant.organization_id)
         assert db.session.scalars(sa.select(TaxRate.name)).all() == ["Kept and changed"]
+
+
+PLAIN = Shape(TaxRate)
+
+
+def plain(name: str = "Standard") -> Any:
+    return PLAIN.new(components=[], metadata_={}, archived=False, rate=Decimal(19), name=name, category="S")
+
+
+def names(tenant: Tenant) -> list[str]:
+    with tenant.app.app_context(), transaction(read_only=True):
+        enter(tenant.organization_id)
+        return sorted(db.session.scalars(sa.select(TaxRate.name)))
+
+
+def test_a_plain_object_has_its_defaults_and_nothing_else(tenant: Tenant) -> None:
+    with tenant.app.app_context(), transaction():
+        enter(tenant.organization_id)
+        made = plain()
+        assert (made.organization_id, made.version, made.exemption_reason) == (tenant.organization_id, 1, None)
+        assert None not in {made.id, made.created_at}
+        PLAIN.add(made)
+    stored = read_back(tenant, made.id)
+    assert {name: getattr(stored, name) for name in PLAIN.names} == {name: vars(made)[name] for name in PLAIN.names}
+    with tenant.app.app_context(), transaction():
+        enter(tenant.organization_id)
+        assert set(vars(PLAIN.blank(name="x")).values()) == {"x", None}
+
+
+def test_what_waits_goes_with_what_the_session_has_new_and_before_it_is_asked(tenant: Tenant) -> None:
+    with tenant.app.app_context(), transaction():
+        enter(tenant.organization_id)
+        PLAIN.add(plain("Waits"))
+        db.session.add(rate("Is the session's"))
+        with recorded(tenant.app) as seen:
+            assert len(db.session.scalars(sa.select(TaxRate.name)).all()) == 2
+        assert [text.count("INSERT INTO tax_rates") for text, _ in seen] == [1, 0]
+    assert names(tenant) == ["Is the session's", "Waits"]
+
+
+def test_what_waits_beside_what_is_the_session_s_own_to_send_goes_after_it(tenant: Tenant) -> None:
+    """A payment has rows in two tables. Plant the flaw by not asking again after the session has sent it."""
+    customer = tenant.customer()
+    with tenant.app.app_context(), transaction(dry_run=True):
+        enter(tenant.organization_id)
+        values = {"customer_id": uuid.UUID(customer["id"]), "currency": "EUR", "amount": 1, "amount_available": 1}
+        db.session.add(Source(id=uuid7(), type="invoice", dated_on=dt.date(2026, 1, 1), **values))
+        PLAIN.add(plain())
+        with recorded(tenant.app) as seen:
+            db.session.flush()
+        assert [text.partition("INSERT INTO ")[2].split()[0] for text, _ in seen] == ["sources", "tax_rates"]
+
+
+@savepoint()
+def wait_in_vain() -> None:
+    PLAIN.add(plain("In vain"))
+    raise ZeroDivisionError
+
+
+def test_what_waits_is_undone_with_its_savepoint_or_kept_with_its_unit(tenant: Tenant) -> None:
+    with tenant.app.app_context(), transaction():
+        enter(tenant.organization_id)
+        PLAIN.add(plain("Before"))
+        with pytest.raises(ZeroDivisionError):
+            wait_in_vain()
+        PLAIN.add(plain("After"))
+    assert names(tenant) == ["After", "Before"]
+
+
+class Kept(Conflict):
+    keeps = True
+
+
+def test_what_waits_is_kept_by_a_refusal_that_keeps(tenant: Tenant) -> None:
+    @transaction()
+    def refuse() -> None:
+        enter(tenant.organization_id)
+        PLAIN.add(plain())
+        raise Kept()
+
+    with tenant.app.app_context(), pytest.raises(Kept):
+        refuse()
+    assert names(tenant) == ["Standard"]
 
 
 def test_what_meets_nothing_is_inserted_and_the_rest_is_not(tenant: Tenant) -> None:

@@ -8,9 +8,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Mapped, column_property, mapped_column
 
-from billing_api.database import Instant, Model, Owned, Timestamped, Versioned, on_violation, owned_by
+from billing_api.database import Instant, Model, Owned, Timestamped, Versioned, owned_by
 from billing_api.domain.access import ROLES
 from billing_api.errors import Conflict, Fault
+from billing_api.violations import on_violation
 
 _ROLES = ", ".join(f"'{role}'" for role in ROLES)
 

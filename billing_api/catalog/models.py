@@ -8,10 +8,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from billing_api.database import Model, Owned, Versioned, on_violation, owned_by
+from billing_api.database import Model, Owned, Versioned, owned_by
 from billing_api.domain.tax import CATEGORIES, Component, Exemption, RateRule, Tax
 from billing_api.errors import Conflict, Fault
 from billing_api.traits import traits_of
+from billing_api.violations import on_violation
 
 _CATEGORIES = ", ".join(f"'{code}'" for code in CATEGORIES)
 _UNTAXED = ", ".join(f"'{code}'" for code, one in CATEGORIES.items() if one.rate_rule is RateRule.ZERO)

@@ -8,13 +8,14 @@ import sqlalchemy as sa
 
 from billing_api.catalog.lookup import fault_of_rate, look_up
 from billing_api.catalog.models import PRODUCT_TRAITS, Product
-from billing_api.database import db, find, on_violation
+from billing_api.database import db, find
 from billing_api.errors import Conflict, Invalid
 from billing_api.events.service import record
 from billing_api.filtering import equal, filtered, flag, since
 from billing_api.organizations import service as organizations
 from billing_api.searching import Search, Way, look_for
 from billing_api.unit_of_work import unit
+from billing_api.violations import on_violation
 
 
 class ProductInUse(Conflict):

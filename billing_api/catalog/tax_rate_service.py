@@ -7,11 +7,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from billing_api.catalog.models import Product, TaxRate
-from billing_api.database import db, find, on_violation
+from billing_api.database import db, find
 from billing_api.errors import Conflict, Fault
 from billing_api.events.service import record
 from billing_api.filtering import filtered, flag, since
 from billing_api.unit_of_work import unit
+from billing_api.violations import on_violation
 
 
 class TaxRateInUse(Conflict):

@@ -28,6 +28,7 @@ from billing_api.invoices.models import Invoice
 from billing_api.invoices.preceding import InvoiceNotFound
 from billing_api.invoices.queries import parts
 from billing_api.invoices.settlement import allocate, days
+from billing_api.invoices.shapes import WHOLE
 from billing_api.ledger import service as ledger
 from billing_api.numbering import service as numbering
 from billing_api.organizations import service as organizations
@@ -165,7 +166,7 @@ def _refuse_nothing(made: Credit, pointer: str) -> None:
 
 def _compose_free(body: Mapping[str, Any], *, keep: bool = False) -> tuple[CreditNote, Parties]:
     """The credit note of lines of its own, priced and taxed as an invoice's are."""
-    draft = Invoice()
+    draft: Invoice = WHOLE.blank()
     parties = invoices.fill(draft, {**_UNSAID, **body, "charges": [], "finalize": keep}, keep=keep)
     if draft.total < 0:
         raise Invalid(faults=[Fault("credit-note-negative", "It comes to less than nothing.", "/lines")])

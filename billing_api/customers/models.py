@@ -6,10 +6,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from billing_api.database import Instant, Model, Owned, Versioned, on_violation
+from billing_api.database import Instant, Model, Owned, Versioned
 from billing_api.domain.treatment import TREATMENTS
 from billing_api.errors import Conflict, Fault
 from billing_api.traits import traits_of
+from billing_api.violations import on_violation
 
 ANONYMOUS = "Anonymized customer"
 """What a customer is called of whom nothing personal is known any more."""

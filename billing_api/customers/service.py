@@ -10,7 +10,7 @@ from uuid_utils.compat import uuid7
 
 from billing_api import clock
 from billing_api.customers.models import CUSTOMER_TRAITS, Customer
-from billing_api.database import Overtaken, db, find, insert_missing, on_violation, refusal_of
+from billing_api.database import Overtaken, db, find, insert_missing
 from billing_api.domain.emails import fold
 from billing_api.domain.texts import is_one_line
 from billing_api.errors import Conflict, NotFound, PreconditionFailed
@@ -19,6 +19,7 @@ from billing_api.filtering import equal, filtered, flag, since
 from billing_api.reading import Lock, Shape
 from billing_api.searching import Search, Way, look_for
 from billing_api.unit_of_work import unit
+from billing_api.violations import on_violation, refusal_of
 
 
 class CustomerInUse(Conflict):

@@ -7,9 +7,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing_api import clock
-from billing_api.database import Instant, Model, Owned, Versioned, on_violation, owned_by
+from billing_api.database import Instant, Model, Owned, Versioned, owned_by
 from billing_api.domain.access import ROLES
 from billing_api.errors import Conflict, Fault
+from billing_api.violations import on_violation
 
 _ROLES = ", ".join(f"'{role}'" for role in ROLES)
 LISTED = dt.timedelta(days=30)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from uuid_utils.compat import uuid7
 
 from billing_api import clock
 from billing_api.customers import service as customers
@@ -25,6 +24,7 @@ from billing_api.invoices.finalization import buyer_of, lacking_of_document, sel
 from billing_api.invoices.models import Invoice
 from billing_api.invoices.service import CustomerArchived, CustomerNotFound, ImportDiffers
 from billing_api.invoices.settlement import open_account, post
+from billing_api.invoices.shapes import WHOLE
 from billing_api.ledger.service import refuse_closed
 from billing_api.numbering import register
 from billing_api.numbering import service as numbering
@@ -104,13 +104,14 @@ def _adopt(body: Mapping[str, Any], there: _There, opening: dt.date) -> Invoice 
             raise ImportDiffers(f"It was imported with other content: {members}.", faults=faults)
         return None
     parties = Parties(there.organization, customer)
-    invoice = Invoice(id=uuid7())
+    invoice: Invoice = WHOLE.new()
     write(invoice, body, parties, keep=True)
     settled = _settled_before(invoice, body, parties)
     opening = max(body["issue_date"], opening)
     refuse_closed(opening, there.organization)
-    _keep(invoice, body, parties, opening, settled)
-    _close(invoice, body)
+    _issue(invoice, body, parties, opening, settled)
+    WHOLE.add(invoice)
+    _enter(invoice)
     there.invoices[body["number"].casefold()] = invoice
     _tell(invoice)
     return invoice
@@ -193,10 +194,8 @@ def _of_status(status: str | None, payable: int, settled: int) -> Iterator[Fault
         yield Fault("status-mismatch", "Something is due on it: see amount_paid.", "/status")
 
 
-def _keep(invoice: Invoice, body: Mapping[str, Any], parties: Parties, opening: dt.date, settled: int) -> None:
-    """Make it an issued document; the parts first, which the database keeps as they are from then on."""
-    db.session.add(invoice)
-    db.session.flush()
+def _issue(invoice: Invoice, body: Mapping[str, Any], parties: Parties, opening: dt.date, settled: int) -> None:
+    """Make it an issued document, declared void or given up where it was so before."""
     zone = parties.organization.time_zone
     number = numbering.adopt("invoice", body["number"], body["issue_date"], zone, invoice.id)
     invoice.number, invoice.number_key = number.text, number.text.casefold()
@@ -209,21 +208,22 @@ def _keep(invoice: Invoice, body: Mapping[str, Any], parties: Parties, opening: 
     invoice.sent_at = None if body["status"] == "void" else invoice.imported_at
     invoice.opening_date, invoice.amount_settled_before = opening, settled
     invoice.amount_paid = settled if invoice.payable_amount >= 0 else invoice.payable_amount
-    invoice.status = "open" if invoice.amount_due or body["status"] == "void" else "paid"
-    invoice.paid_at = invoice.imported_at if invoice.status == "paid" else None
-    db.session.flush()
-    if body["status"] != "void":
-        open_account(invoice)
+    invoice.status = body["status"] or ("open" if invoice.amount_due else "paid")
+    if invoice.status == "paid":
+        invoice.paid_at = invoice.imported_at
+    elif invoice.status == "uncollectible":
+        invoice.marked_uncollectible_at = invoice.imported_at
+    elif invoice.status == "void":
+        invoice.voided_at, invoice.void_reason = invoice.imported_at, body["void_reason"] or REASON_OF_VOID
 
 
-def _close(invoice: Invoice, body: Mapping[str, Any]) -> None:
-    """Declare it void or given up, where it was so before."""
-    if body["status"] == "void":
-        invoice.status, invoice.voided_at = "void", invoice.imported_at
-        invoice.void_reason = body["void_reason"] or REASON_OF_VOID
+def _enter(invoice: Invoice) -> None:
+    """Enter it in the books, or mark its number as void."""
+    if invoice.status == "void":
         register.mark_voided(invoice.id, invoice.imported_at or clock.now())
-    elif body["status"] == "uncollectible" and invoice.opening_date is not None:
+    else:
+        open_account(invoice)
+    if invoice.status == "uncollectible" and invoice.opening_date is not None:
         written_off = bookkeeping.written_off(invoice.amount_due, invoice.id)
         post(invoice, "invoice_written_off", invoice.opening_date, written_off)
-        invoice.status, invoice.marked_uncollectible_at = "uncollectible", invoice.imported_at
     db.session.flush()

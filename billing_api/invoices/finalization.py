@@ -40,7 +40,7 @@ _BUYER_TAXED = frozenset({"AE", "K"})
 
 
 def issue(invoice: Invoice, parties: Parties, issue_date: dt.date | None, expected_total: Decimal | None) -> None:
-    """Issue a draft whose row is locked, or that is new: what is issued as it is made is written once.
+    """Issue a draft whose row is locked, or that is new: what is issued as it is made is written once, by the caller.
 
     Raises:
         InvoiceNotReady, PeriodLocked, TotalMismatch, IssueDateBeforeLastNumber, and Invalid for a date in the future.
@@ -61,14 +61,11 @@ def issue(invoice: Invoice, parties: Parties, issue_date: dt.date | None, expect
     set_exchange(invoice, organization)
     invoice.seller, invoice.buyer = seller_of(organization), buyer_of(parties.customer)
     _open(invoice)
-    db.session.add(invoice)
     open_account(invoice)
     amounts = {"payable_amount": amount_text(invoice.payable_amount, invoice.currency)}
     record("invoice.finalized", invoice, number=invoice.number, currency=invoice.currency, **amounts)
     if invoice.status == "paid":
         record("invoice.paid", invoice, number=invoice.number, was="draft")
-    # The invoice and its entry in the books, in one message.
-    db.session.flush()
 
 
 def blockers(invoice: Invoice, parties: Parties) -> list[Fault]:

@@ -19,12 +19,10 @@ from billing_api.database import ask, compiled, db
 from billing_api.domain import money
 from billing_api.errors import NotFound
 from billing_api.filtering import Condition, equal, filtered, one_of, since, until
-from billing_api.invoices.breakdown import InvoiceTaxGroup
 from billing_api.invoices.models import INVOICE_TRAITS, Invoice
-from billing_api.invoices.parts import InvoiceAdjustment, InvoiceLine, InvoiceLineTax
+from billing_api.invoices.parts import InvoiceLine, InvoiceLineTax
 from billing_api.ledger.models import Source
 from billing_api.organizations.models import Organization
-from billing_api.reading import Shape
 from billing_api.searching import Search, Way, look_for
 from billing_api.unit_of_work import unit
 
@@ -45,23 +43,6 @@ _FILTERS: dict[str, Condition] = {
     "overdue": lambda is_asked: _overdue(is_asked),
 }
 _WAYS = (Way(INVOICE_TRAITS), Way(CUSTOMER_TRAITS, Invoice.customer_id))
-
-
-def _shape(*unread: str) -> Shape:
-    return Shape(
-        Invoice,
-        "invoice_id",
-        unread,
-        lines=Shape(InvoiceLine, "invoice_id", taxes=Shape(InvoiceLineTax)),
-        adjustments=Shape(InvoiceAdjustment),
-        tax_breakdown=Shape(InvoiceTaxGroup),
-    )
-
-
-SHOWN = _shape("request")
-"""An invoice with all that is shown of it; the body that it came in is as long, and is not."""
-WHOLE = _shape()
-"""The same with that body, which tells what stands in the way of a draft's issue."""
 
 
 def parts() -> tuple[ExecutableOption, ...]:

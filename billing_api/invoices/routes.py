@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from billing_api.events.schemas import EventOutput
-from billing_api.invoices import explaining, issued, queries, service
+from billing_api.invoices import explaining, issued, queries, service, shapes
 from billing_api.invoices.bodies import FinalizeInput, InvoiceInput, PreviewInput, VoidInput
 from billing_api.invoices.explanations import CalculationOutput, InvoiceEventQuery, PreviewQuery
 from billing_api.invoices.models import Invoice
@@ -41,7 +41,7 @@ SORT_KEYS = {
 LISTED = Writer(
     "listed invoice",
     InvoiceOutput(exclude=("actions",)),
-    queries.SHOWN.several,
+    shapes.SHOWN.several,
     facts=queries.DUE_FACTS,
     holds=queries.is_past_due,
 )

@@ -6,8 +6,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from uuid_utils.compat import uuid7
-
 from billing_api import clock
 from billing_api.customers import service as customers
 from billing_api.customers.anonymization import on_anonymize
@@ -24,8 +22,9 @@ from billing_api.invoices.drafting import Parties, write
 from billing_api.invoices.finalization import issue
 from billing_api.invoices.models import Invoice
 from billing_api.invoices.preceding import InvoiceNotFound
-from billing_api.invoices.queries import WHOLE, bring_parts, drafts_of, parts, revision_of
-from billing_api.invoices.rows import content
+from billing_api.invoices.queries import bring_parts, drafts_of, parts, revision_of
+from billing_api.invoices.rows import OWN, content
+from billing_api.invoices.shapes import WHOLE
 from billing_api.organizations import service as organizations
 
 
@@ -72,7 +71,7 @@ MOST_NAMED = 10
 
 def preview(body: Mapping[str, Any]) -> Invoice:
     """The invoice that this body would make; nothing is kept."""
-    invoice = Invoice()
+    invoice: Invoice = WHOLE.blank()
     fill(invoice, body)
     return invoice
 
@@ -120,20 +119,22 @@ def edit(
     demand("update", invoice)
     before = invoice.request
     body = change(before)
-    # Computed twice only where it may be for nothing: a thousand lines take a second.
-    if _stated(before) == _stated({"currency": before["currency"], **body["request"]}):
-        fresh = Invoice(revision_of_id=invoice.revision_of_id)
-        fill(fresh, body, keep=True)
-        if content(fresh) == content(invoice):
-            return invoice
+    fresh: Invoice = WHOLE.blank(id=id, revision_of_id=invoice.revision_of_id)
+    fill(fresh, body, keep=True)
+    is_same = _stated(before) == _stated({"currency": before["currency"], **body["request"]})
+    if is_same and content(fresh) == content(invoice):
+        return invoice
     # The old parts leave before the new ones come, whose positions would meet theirs.
     invoice.lines, invoice.adjustments, invoice.tax_breakdown = [], [], []
     db.session.flush()
-    fill(invoice, body, keep=True)
+    for name in {*WHOLE.names} - OWN | {"request"}:
+        setattr(invoice, name, getattr(fresh, name))
     touch(invoice)
+    WHOLE.add_parts(fresh)
     db.session.flush()
     record("invoice.updated", invoice, changed=_changed(before, invoice.request))
-    return invoice
+    edited: Invoice = WHOLE.several([id])[0]
+    return edited
 
 
 def delete(id: uuid.UUID, expected: Collection[int] | None = None) -> None:
@@ -163,6 +164,7 @@ def finalize(
         return invoice
     demand("finalize", invoice)
     issue(invoice, _parties(invoice, freeze=True), issue_date, expected_total)
+    db.session.flush()
     return invoice
 
 
@@ -199,14 +201,13 @@ def read_with_actions(ids: Sequence[uuid.UUID]) -> list[Invoice]:
 def _created(body: Mapping[str, Any], revision_of: uuid.UUID | None = None) -> tuple[Invoice, Parties]:
     # Before it is issued, if it is, though it is kept after that.
     now = clock.now()
-    invoice = Invoice(id=uuid7(), revision_of_id=revision_of, created_at=now, updated_at=now)
+    invoice: Invoice = WHOLE.new(revision_of_id=revision_of, created_at=now, updated_at=now)
     parties = fill(invoice, body, keep=True)
     record("invoice.created", invoice, customer_id=str(invoice.customer_id))
     if body["finalize"]:
         issue(invoice, parties, None, None)
-    else:
-        db.session.add(invoice)
-        db.session.flush()
+    WHOLE.add(invoice)
+    db.session.flush()
     return invoice, parties
 
 

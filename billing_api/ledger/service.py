@@ -16,6 +16,7 @@ from billing_api.errors import Conflict, Fault
 from billing_api.filtering import equal, filtered, since, until
 from billing_api.ledger.models import LedgerEntry, LedgerPosting, Source
 from billing_api.organizations.models import Organization
+from billing_api.reading import Shape
 from billing_api.unit_of_work import unit
 
 
@@ -34,6 +35,8 @@ _FILTERS = {
     "entry_date_from": since(LedgerEntry.entry_date),
     "entry_date_to": until(LedgerEntry.entry_date),
 }
+_POSTING = Shape(LedgerPosting)
+_ENTRY = Shape(LedgerEntry, "entry_id", postings=_POSTING)
 _OWN = "SELECT EXISTS (SELECT FROM sources WHERE organization_id = %(organization_id)s AND amount_available > 0 AND "
 _AVAILABLE = Statement(_OWN + "customer_id = %(customer_id)s AND currency = %(currency)s)", {})
 _LEFT = Statement(_OWN + "id = %(id)s)", {})
@@ -82,21 +85,16 @@ def post(
     if not postings:
         return
     kind, id = object
-    db.session.add(
-        LedgerEntry(
-            type=type,
-            entry_date=on,
-            customer_id=customer_id,
-            currency=currency,
-            object_type=kind,
-            object_id=id,
-            postings=[_row(position, one) for position, one in enumerate(postings)],
-        )
+    entry = _ENTRY.new(
+        type=type, entry_date=on, customer_id=customer_id, currency=currency, object_type=kind, object_id=id
     )
+    entry.postings = [_row(entry.id, position, one) for position, one in enumerate(postings)]
+    _ENTRY.add(entry)
 
 
-def _row(position: int, posting: Posting) -> LedgerPosting:
-    return LedgerPosting(
+def _row(entry_id: uuid.UUID, position: int, posting: Posting) -> Any:
+    return _POSTING.new(
+        entry_id=entry_id,
         position=position,
         account=posting.account,
         amount=posting.amount,

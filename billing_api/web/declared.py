@@ -10,8 +10,9 @@ import marshmallow as ma
 import sqlalchemy as sa
 
 from billing_api import errors
-from billing_api.database import db, refusals_of_constraints
+from billing_api.database import db
 from billing_api.errors import BillingError, Forbidden, tree
+from billing_api.violations import refusals_of_constraints
 from billing_api.web import document, slow_doors
 from billing_api.web.app import SAFE
 from billing_api.web.cookies import CsrfTokenMismatch

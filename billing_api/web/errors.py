@@ -10,7 +10,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
 
-from billing_api.database import Silence, refusal_of
+from billing_api.database import Silence
 from billing_api.errors import (
     BillingError,
     Conflict,
@@ -30,6 +30,7 @@ from billing_api.errors import (
     tree,
 )
 from billing_api.preparing import FORGOTTEN
+from billing_api.violations import refusal_of
 from billing_api.web.fault_codes import FAULT_CODES, FaultCode
 from billing_api.web.observation import place
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import CodeType, FunctionType, GenericAlias, ModuleType, UnionType
 from typing import Any, get_args
 
-from billing_api.database import refusals_of_constraints
 from billing_api.errors import BillingError, tree
+from billing_api.violations import refusals_of_constraints
 
 _HOUSE = "billing_api."
 

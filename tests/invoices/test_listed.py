@@ -11,8 +11,8 @@ from billing_api.database import enter, transaction
 from billing_api.invoices import service
 from billing_api.invoices.models import Invoice
 from billing_api.invoices.parts import InvoiceLine
-from billing_api.invoices.queries import SHOWN, WHOLE
 from billing_api.invoices.schemas import InvoiceOutput
+from billing_api.invoices.shapes import SHOWN, WHOLE
 from billing_api.reading import Shape
 from tests.factories import Tenant, line, sign_up
 from tests.statements import recorded

@@ -66,16 +66,16 @@ def bound(engine: sa.Engine) -> sa.Connection:
     return here.bound
 
 
-def ask(engine: sa.Engine, statement: Statement, values: Mapping[str, Any], *, alone: bool) -> Sequence[Any]:
-    """The rows of a statement in this unit of work, as the driver's own cursor gives them. One that is asked `alone`
-    begins and ends its transaction in its own message, unless another has been begun before.
+def ask(engine: sa.Engine, statements: Sequence[Statement], values: Mapping[str, Any], *, alone: bool) -> Sequence[Any]:
+    """The rows of the last of these statements in this unit of work, as the driver's own cursor gives them. What is
+    asked `alone` begins and ends its transaction in its own message, unless another has been begun before.
 
     Raises:
         Unavailable: the database cannot be heard.
         DBAPIError: it refuses, or the connection broke; the same that a session would raise.
     """
     with lonely() if alone else nullcontext():
-        cursor = tell(engine, [statement], values)
+        cursor = tell(engine, statements, values)
     rows: Sequence[Any] = cursor.fetchall()
     return rows
 
@@ -124,7 +124,7 @@ def commit(engine: sa.Engine) -> None:
         RuntimeError: it has failed, or never begun, by a fault that somebody has passed over.
     """
     here = unit()
-    if not here.is_begun and here.ending is None:
+    if not here.is_begun and not here.ending:
         return
     connection: Any = _taken(engine, here)
     if here.is_begun and connection.dbapi_connection.info.transaction_status == TRANSACTION_STATUS_IDLE:
@@ -134,9 +134,8 @@ def commit(engine: sa.Engine) -> None:
 
 
 def _ended(engine: sa.Engine, connection: PoolProxiedConnection, here: UnitOfWork) -> Any:
-    if here.ending is not None:
-        statement, values = here.ending
-        return tell(engine, [statement], values, then="; COMMIT")
+    if here.ending:
+        return tell(engine, here.ending, here.values_of_ending, then="; COMMIT")
     try:
         cursor = connection.cursor()
         cursor.execute("COMMIT")

@@ -15,7 +15,6 @@ import psycopg2
 import sqlalchemy as sa
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
-from sqlalchemy import event as orm_event
 from sqlalchemy import orm
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -54,23 +53,11 @@ class Base(DeclarativeBase):
     )
 
 
-class TenantSession(FlaskSession):
+class TenantSession(FlaskSession, inserting.InsertingSession):
     """A session that speaks through the connection of its unit of work."""
 
     def get_bind(self, *args: Any, **kwargs: Any) -> Any:
         return connections.bound(db.engine) if unit().is_limited else super().get_bind(*args, **kwargs)
-
-    def flush(self, objects: Any = None) -> None:
-        """Send what is new, in one message, and then what has changed."""
-        inserting.insert_new(self)
-        super().flush(objects)
-        # What had to wait until the session had sent something by itself.
-        inserting.insert_new(self)
-
-
-@orm_event.listens_for(TenantSession, "after_soft_rollback")
-def _forget(session: TenantSession, _previous: object) -> None:
-    inserting.forget(session)
 
 
 db = SQLAlchemy(model_class=Base, session_options={"class_": TenantSession, "expire_on_commit": False})
@@ -164,9 +151,10 @@ def savepoint() -> Iterator[None]:
 
 
 def _finish(here: UnitOfWork) -> None:
-    # What a read has changed is a fault of the program: sent, it is refused; unsent, it would be lost in silence.
-    _flush()
-    if here.connection is None or here.is_read_only:
+    if here.is_read_only or here.is_dry_run:
+        # What a read has changed is a fault of the program: sent, it is refused; unsent, it would be lost in silence.
+        _flush()
+    if here.is_read_only or (here.connection is None and not db.session.registry.has()):
         return
     if here.is_dry_run:
         db.session.execute(sa.text("SET CONSTRAINTS ALL IMMEDIATE"))
@@ -185,8 +173,7 @@ def _commit() -> None:
     reach("before_commit")
     try:
         if db.session.registry.has():
-            # What waits beside the session is nothing to it.
-            db.session.flush()
+            unit().end_with(*inserting.ahead(db.session()))
             db.session.commit()
         connections.commit(db.engine)
     except DBAPIError as error:
@@ -211,12 +198,16 @@ def compiled(query: sa.SelectBase) -> Statement:
     return connections.compiled(db.engine, query)
 
 
-def ask(statement: Statement, values: Mapping[str, Any], *, alone: bool = False) -> Sequence[Any]:
+def ask(
+    statement: Statement, values: Mapping[str, Any], *, alone: bool = False, ahead: Sequence[Statement] = ()
+) -> Sequence[Any]:
     """The rows of such a query; one that is all that a request reads is asked `alone`. What a session has waiting goes
-    first, as it would before a query of its own. Raises what a session would."""
+    first, as it would before a query of its own, and then what is given to go `ahead`. Raises what a session would."""
+    waiting: inserting.Message = ((), {})
     if not unit().is_read_only and db.session.registry.has() and db.session.autoflush:
-        db.session.flush()
-    return connections.ask(db.engine, statement, values, alone=alone)
+        waiting = inserting.ahead(db.session())
+    statements = [*waiting[0], *ahead, statement]
+    return connections.ask(db.engine, statements, {**waiting[1], **values}, alone=alone)
 
 
 def insert_missing(model: type[Any], rows: Sequence[dict[str, Any]]) -> Sequence[Any]:

@@ -9,7 +9,7 @@ from functools import cache, partial
 from typing import Any, cast
 
 import sqlalchemy as sa
-from sqlalchemy import orm
+from sqlalchemy import event, orm
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapper, RelationshipProperty
 
@@ -19,6 +19,8 @@ from billing_api.unit_of_work import unit
 
 Rows = dict[Mapper[Any], list[Mapping[str, Any]]]
 """New rows by their tables: the values of each by the names of the model's attributes."""
+Message = tuple[Sequence[Statement], Mapping[str, Any]]
+"""Statements, and the values that they name."""
 _WAITING = "rows waiting to be inserted"
 
 
@@ -29,19 +31,37 @@ def wait(session: orm.Session, rows: Mapping[Mapper[Any], Sequence[Mapping[str, 
         waiting.setdefault(mapper, []).extend(several)
 
 
-def insert_new(session: orm.Session) -> None:
-    """Insert all that is new, in one message. What has rows in two tables, or bytes, which no JSON holds, is left to
-    the session, with all that is new beside it, and the rows that wait go when they are called for again."""
+def ahead(session: orm.Session) -> Message:
+    """What goes ahead in a message that is sent anyway: the statements that insert what waits, and their values.
+    Anything else that is new or changed is sent now, with what waits."""
+    if session.new or session.dirty or session.deleted:
+        session.flush()
+    return _message(session, session.info.pop(_WAITING, {}))
+
+
+class InsertingSession(orm.Session):
+    """A session that inserts all that is new in one message, before it sends what has changed."""
+
+    def flush(self, objects: Any = None) -> None:
+        _insert_new(self)
+        super().flush(objects)
+        # What had to wait until the session had sent something by itself.
+        _insert_new(self)
+
+
+@event.listens_for(InsertingSession, "after_soft_rollback")
+def _forget(session: orm.Session, _undone: object) -> None:
+    session.info.pop(_WAITING, None)
+
+
+def _insert_new(session: orm.Session) -> None:
+    """What has rows in two tables, or bytes, which no JSON holds, is left to the session, with all that is new beside
+    it, and the rows that wait go when this is called again."""
     if not unit().is_limited or not (session.new or session.info.get(_WAITING)):
         return
     objects = _by_kind(session.new)
     if all(_is_plain(mapper) for mapper in objects):
         _insert(session, objects)
-
-
-def forget(session: orm.Session) -> None:
-    """Drop the rows that wait: what they belong to was undone."""
-    session.info.pop(_WAITING, None)
 
 
 def insert_missing(engine: sa.Engine, model: type[Any], rows: Sequence[dict[str, Any]]) -> Sequence[Any]:
@@ -50,9 +70,9 @@ def insert_missing(engine: sa.Engine, model: type[Any], rows: Sequence[dict[str,
     mapper = sa.inspect(model)
     for row in rows:
         _fill(mapper, row)
-    statement = Statement(f"{_text(mapper)} ON CONFLICT DO NOTHING RETURNING id", {})
+    statement = Statement(f"{_inserting(mapper).text} ON CONFLICT DO NOTHING RETURNING id", {})
     values = {_table(mapper).name: as_json(engine.dialect)([_row(mapper, row) for row in rows])}
-    return [id for (id,) in connections.ask(engine, statement, values, alone=False)]
+    return [id for (id,) in connections.ask(engine, [statement], values, alone=False)]
 
 
 @cache
@@ -86,17 +106,14 @@ def _rank(mapper: Mapper[Any]) -> int:
 
 
 def _insert(session: orm.Session, objects: Mapping[Mapper[Any], Sequence[Any]]) -> None:
-    engine, rows = session.get_bind().engine, session.info.pop(_WAITING, {})
+    rows: Rows = session.info.pop(_WAITING, {})
     known = orm.attributes.instance_dict
     for mapper in sorted(objects, key=_rank):
         for one in objects[mapper]:
             _complete(mapper, one)
     for mapper, several in objects.items():
         rows[mapper] = [*rows.get(mapper, ()), *map(known, several)]
-    mappers = sorted(rows, key=_rank)
-    write = as_json(engine.dialect)
-    values = {_table(mapper).name: write([_row(mapper, row) for row in rows[mapper]]) for mapper in mappers}
-    connections.tell(engine, [Statement(_text(mapper), {}) for mapper in mappers], values)
+    connections.tell(session.get_bind().engine, *_message(session, rows))
     for several in objects.values():
         for one in several:
             # With a whole its parts have gone.
@@ -105,6 +122,13 @@ def _insert(session: orm.Session, objects: Mapping[Mapper[Any], Sequence[Any]]) 
             orm.make_transient_to_detached(one)
     for several in objects.values():
         session.add_all(several)
+
+
+def _message(session: orm.Session, rows: Rows) -> Message:
+    mappers = sorted(rows, key=_rank)
+    write = as_json(session.get_bind().dialect)
+    values = {_table(mapper).name: write([_row(mapper, row) for row in rows[mapper]]) for mapper in mappers}
+    return [_inserting(mapper) for mapper in mappers], values
 
 
 def _complete(mapper: Mapper[Any], one: Any) -> None:
@@ -194,6 +218,7 @@ def _names_of(mapper: Mapper[Any]) -> list[tuple[str, str]]:
 
 
 @cache
-def _text(mapper: Mapper[Any]) -> str:
+def _inserting(mapper: Mapper[Any]) -> Statement:
     name, columns = _table(mapper).name, ", ".join(column.name for column in _columns(mapper))
-    return f"INSERT INTO {name} ({columns}) SELECT {columns} FROM jsonb_populate_recordset(NULL::{name}, %({name})s)"  # noqa: S608 - names of ours
+    rows = f"jsonb_populate_recordset(NULL::{name}, %({name})s)"
+    return Statement(f"INSERT INTO {name} ({columns}) SELECT {columns} FROM {rows}", {})  # noqa: S608 - names of ours

@@ -6,7 +6,7 @@ the tenant without handing it about.
 
 import datetime as dt
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -60,8 +60,9 @@ class UnitOfWork:
     """Whether its transaction has begun."""
     is_alone: bool = False
     """Whether the statement at hand is a transaction of its own."""
-    ending: tuple[Any, Mapping[str, Any]] | None = None
-    """A statement, and its values, that is sent together with the end of what is kept."""
+    ending: list[Any] = field(default_factory=list)
+    """Statements that are sent together with the end of what is kept."""
+    values_of_ending: dict[str, Any] = field(default_factory=dict)
     is_answered: bool = False
     """Whether the database has answered in this unit; what was begun is not broken off for others' silence."""
     is_limited: bool = True
@@ -81,6 +82,11 @@ class UnitOfWork:
         if self.organization_id is None:
             raise LookupError("no tenant has been entered")
         return self.organization_id
+
+    def end_with(self, statements: Sequence[Any], values: Mapping[str, Any]) -> None:
+        """Send these, too, in the message that ends what is kept."""
+        self.ending += statements
+        self.values_of_ending.update(values)
 
 
 _OUTSIDE = UnitOfWork(is_limited=False)

@@ -20,7 +20,7 @@ from billing_api.errors import Conflict
 from billing_api.invoices.models import Invoice
 from billing_api.ledger.models import Source
 from billing_api.reading import Shape
-from tests.factories import Tenant, sign_up
+from tests.factories import Tenant, created, sign_up
 from tests.statements import recorded
 
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=60)
@@ -86,8 +86,19 @@ def test_a_whole_goes_with_its_parts_in_one_message(tenant: Tenant) -> None:
     with recorded(tenant.app) as seen:
         draft = tenant.post("/v1/invoices", body).json
     inserts = [text for text, _ in seen if "INSERT INTO invoice" in text]
-    assert [text.count("INSERT INTO") for text in inserts] == [4], inserts
+    # And with what ends the transaction: the numbering of its facts.
+    assert [text.count("INSERT INTO") for text in inserts] == [5], inserts
     assert [line["position"] for line in tenant.get(draft["links"]["self"]).json["lines"]] == [1]
+
+
+def test_a_new_invoice_takes_few_messages(tenant: Tenant) -> None:
+    """Seller and guard, buyer, and all rows with the end; to issue it also the series with its counters, the number,
+    and, with the rows, whether the buyer has a credit."""
+    body = tenant.invoice_body()
+    for members, messages in (({}, 3), ({"finalize": True}, 6)):
+        with recorded(tenant.app) as seen:
+            created(tenant.post("/v1/invoices", {**body, **members}))
+        assert len(seen) == messages, seen
 
 
 def test_what_a_savepoint_undoes_is_gone_and_the_rest_stands(tenant: Tenant) -> None:

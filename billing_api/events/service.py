@@ -133,10 +133,9 @@ def _number(session: Session) -> None:
     waiting = session.info.pop(_WAITING, None)
     if not waiting:
         return
-    session.flush()
     rows = [{**row, "place": place} for place, row in enumerate(waiting, start=1)]
     values = {"organization_id": unit().tenant, "count": len(rows), "rows": as_json(db.engine.dialect)(rows)}
-    unit().ending = _NUMBERING, values
+    unit().end_with([_NUMBERING], values)
 
 
 @orm_event.listens_for(TenantSession, "after_transaction_create")

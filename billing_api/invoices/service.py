@@ -207,7 +207,6 @@ def _created(body: Mapping[str, Any], revision_of: uuid.UUID | None = None) -> t
     if body["finalize"]:
         issue(invoice, parties, None, None)
     WHOLE.add(invoice)
-    db.session.flush()
     return invoice, parties
 
 

@@ -1,22 +1,19 @@
 """Giving numbers: gapless in each series and period, chronological in each series, and each of them only once."""
 
 import datetime as dt
-import functools
 import uuid
 
 import sqlalchemy as sa
 
 from billing_api import clock
-from billing_api.connections import Statement
-from billing_api.database import ask, compiled, db, touch
+from billing_api.database import db, touch
 from billing_api.domain.numbering import Reset, parse, period, value_of
 from billing_api.errors import Conflict, Fault, Invalid
 from billing_api.numbering.models import NumberCounter, NumberSeries
 from billing_api.numbering.register import Count, Number, count, enter, is_occupied
-from billing_api.numbering.terms import Counters, Place, counters_of, last_date, place, terms_on, wished
+from billing_api.numbering.terms import Counters, Place, counters_of, last_date, locked, place, terms_on, wished
 from billing_api.organizations.models import Organization
 from billing_api.organizations.service import on_founded
-from billing_api.reading import Shape
 from billing_api.unit_of_work import unit
 
 
@@ -49,9 +46,6 @@ LONGEST_IMPORTED = 64
 """The most characters of a number that was given elsewhere."""
 
 
-_SERIES = Shape(NumberSeries)
-
-
 @on_founded
 def make_series(organization: Organization) -> None:
     """Give a new organization its series: one for invoices, one for credit notes, both starting anew each year."""
@@ -81,8 +75,7 @@ def take(
         NumberTaken: an imported document, or one of the other series, has it.
         NumberTooLong: the counter has outgrown the pattern.
     """
-    (series,) = _SERIES.objects(ask(_locking(), {"organization_id": unit().tenant, "document_type": document_type}))
-    counters = counters_of([series])[series.id]
+    series, counters = locked(document_type)
     on = _date(issue_date, clock.today(time_zone), _latest(last_date(counters), not_before))
     if series.upcoming_from is not None and on >= series.upcoming_from:
         _let_upcoming_hold(_locked(document_type))
@@ -129,12 +122,6 @@ def adopt(document_type: str, number: str, issue_date: dt.date, time_zone: str, 
     found = Number(number, series.id, None if value is None else named, value, issue_date)
     enter(found, document_type, document_id, counted, is_imported=True)
     return found
-
-
-@functools.cache
-def _locking() -> Statement:
-    is_asked = NumberSeries.document_type == sa.bindparam("document_type")
-    return compiled(_SERIES.rows_that(is_asked).with_for_update(key_share=True))
 
 
 def _locked(document_type: str) -> NumberSeries:

@@ -5,6 +5,7 @@ import functools
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -15,7 +16,7 @@ from billing_api.numbering.models import DocumentNumber, NumberCounter, NumberSe
 from billing_api.reading import Shape, is_among
 from billing_api.unit_of_work import unit
 
-_COUNTER = Shape(NumberCounter)
+_SERIES, _COUNTER = Shape(NumberSeries), Shape(NumberCounter)
 Counters = Mapping[str, NumberCounter]
 """The counters of a series by their periods."""
 
@@ -43,6 +44,34 @@ def counters_of(series: Sequence[NumberSeries]) -> dict[uuid.UUID, dict[str, Num
     for counter in _COUNTER.objects(ask(_counting(), asked)):
         found[counter.series_id][counter.period] = counter
     return found
+
+
+def locked(document_type: str) -> tuple[NumberSeries, Counters]:
+    """The series of documents of a kind, locked to the end of the transaction, with its counters. They are read by a
+    second statement of the same message, because one that waits for a lock sees other rows as they were before."""
+    asked = {"organization_id": unit().tenant, "document_type": document_type}
+    rows = ask(_standing(), asked, ahead=[_locking()])
+    (series, *_), width = _SERIES.objects(rows), len(_SERIES.columns)
+    counters: list[NumberCounter] = _COUNTER.objects(row[width:] for row in rows if row[width] is not None)
+    return series, {counter.period: counter for counter in counters}
+
+
+@functools.cache
+def _locking() -> Statement:
+    return compiled(_of_documents().with_only_columns(NumberSeries.id).with_for_update(key_share=True))
+
+
+@functools.cache
+def _standing() -> Statement:
+    """Each counter beside its series; one that has none yet stands alone."""
+    is_of = sa.and_(
+        NumberCounter.organization_id == NumberSeries.organization_id, NumberCounter.series_id == NumberSeries.id
+    )
+    return compiled(_of_documents().add_columns(*_COUNTER.columns).outerjoin(NumberCounter, is_of))
+
+
+def _of_documents() -> sa.Select[Any]:
+    return _SERIES.rows_that(NumberSeries.document_type == sa.bindparam("document_type"))
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from billing_api.organizations.schemas import Address
 from billing_api.web.bodies import Body, Metadata, Reference, Several
 from billing_api.web.decimals import Exact, amount_field, plain
 from billing_api.web.fields import Choice, Date, Flag, Flaw, Integer, OneLine, Prose, Text, refuse
-from billing_api.web.json import read, write
+from billing_api.web.json import as_kept
 from billing_api.web.lists import currency_field, locale_field
 
 MAX_LINES = 1000
@@ -152,7 +152,7 @@ class InvoiceBody(Body):
         passing = {"finalize", "expected_total"}
         request = {name: value for name, value in original.items() if name not in passing}
         # As the column gives it back, so that what was not changed compares as equal.
-        data["request"] = read(write(request).encode())
+        data["request"] = as_kept(request)
         return data
 
 

@@ -45,7 +45,16 @@ class Number(Decimal):
 
 def write(value: Any) -> str:
     """A value as JSON for a column: fractions as the text of their digits, dates and ids as texts."""
-    return json.dumps(value, ensure_ascii=False, default=_plain)
+    try:
+        return orjson.dumps(value, default=_plain).decode()
+    except TypeError:
+        # An integer of more than 64 bits.
+        return json.dumps(value, ensure_ascii=False, default=_plain)
+
+
+def as_kept(value: Any) -> Any:
+    """The same value as a column gives it back."""
+    return json.loads(write(value))
 
 
 def canonical(value: Any) -> str:

@@ -208,13 +208,15 @@ def _columns(mapper: Mapper[Any]) -> list[sa.Column[Any]]:
 
 
 def _row(mapper: Mapper[Any], known: Mapping[str, Any]) -> dict[str, Any]:
-    return {column: known[name] for column, name in _names_of(mapper)}
+    # What a row does not name is null.
+    return {column: value for column, name in _names_of(mapper) if (value := known[name]) is not None}
 
 
 @cache
 def _names_of(mapper: Mapper[Any]) -> list[tuple[str, str]]:
     """What the table and what the model calls each column."""
-    return [(column.name, mapper.get_property_by_column(column).key) for column in _columns(mapper)]
+    # Texts, and not SQLAlchemy's own kind of them, which orjson does not write.
+    return [(str(column.name), mapper.get_property_by_column(column).key) for column in _columns(mapper)]
 
 
 @cache

@@ -17,6 +17,7 @@ from typing import Any, Literal, NoReturn
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, array
+from sqlalchemy.orm import Mapper
 
 from billing_api.connections import Statement
 from billing_api.database import ask, compiled, db
@@ -113,14 +114,12 @@ class Shape:
     def blank(self, **values: Any) -> Any:
         """An object of no row: it has these values, no others, and no parts."""
         one = self._kind()
-        nothing = dict.fromkeys(names(sa.inspect(self._model)))
-        one.__dict__ = {**nothing, **{part.name: [] for part in self._parts}, **values}
+        one.__dict__ = {**self._nothing, **{part.name: [] for part in self._parts}, **values}
         return one
 
     def new(self, **values: Any) -> Any:
         """An object whose row is to be made, with these values and the model's defaults for all others; `add` it."""
-        usual = defaults(sa.inspect(self._model))
-        made = {name: default() for name, default in usual.items() if name not in values}
+        made = {name: default() for name, default in self._usual if name not in values}
         return self.blank(**made, **values)
 
     def add(self, one: Any) -> None:
@@ -136,7 +135,7 @@ class Shape:
         wait(db.session(), rows)
 
     def _gather(self, one: Any, rows: Rows) -> None:
-        rows.setdefault(sa.inspect(self._model), []).append(vars(one))
+        rows.setdefault(self._mapper, []).append(vars(one))
         self._gather_parts(one, rows)
 
     def _gather_parts(self, one: Any, rows: Rows) -> None:
@@ -158,9 +157,22 @@ class Shape:
         return found
 
     @cached_property
+    def _mapper(self) -> Mapper[Any]:
+        mapper: Mapper[Any] = sa.inspect(self._model)
+        return mapper
+
+    @cached_property
+    def _nothing(self) -> dict[str, None]:
+        return dict.fromkeys(names(self._mapper))
+
+    @cached_property
+    def _usual(self) -> list[tuple[str, Callable[[], Any]]]:
+        return [*defaults(self._mapper).items()]
+
+    @cached_property
     def names(self) -> list[str]:
         """What the model calls its columns."""
-        return [sa.inspect(self._model).get_property_by_column(column).key for column in self.columns]
+        return [self._mapper.get_property_by_column(column).key for column in self.columns]
 
     @cached_property
     def _kind(self) -> type[Any]:
@@ -171,14 +183,14 @@ class Shape:
             for name, member in vars(base).items()
             if isinstance(member, property | FunctionType) and not name.startswith("__")
         }
-        unread = {name: _Unread() for name in {*sa.inspect(self._model).attrs.keys()} - {*self.names}}
+        unread = {name: _Unread() for name in {*self._mapper.attrs.keys()} - {*self.names}}
         return type(self._model.__name__, (), {**functions, **unread})
 
     @cached_property
     def _parts(self) -> list[_Part]:
         parts = []
         for name, shape in self._within.items():
-            relationship = sa.inspect(self._model).relationships[name]
+            relationship = self._mapper.relationships[name]
             # The organization stands in every key; the other column says whose a part is.
             (theirs,) = (theirs for ours, theirs in relationship.local_remote_pairs if ours.key == "id")
             reference = relationship.mapper.get_property_by_column(theirs).key

@@ -96,8 +96,10 @@ def amount_text(minor: int, code: str) -> str:
     return to_text(minor, currency(code).decimals)
 
 
+@lru_cache(maxsize=4096)
 def plain(value: Decimal, at_least: int = 0) -> str:
-    """The number without trailing zeros, but with at least so many decimals; zero has no sign."""
+    """The number without trailing zeros, but with at least so many decimals; zero has no sign. Kept, because most
+    quantities, prices and rates are a few."""
     whole, _, fraction = f"{value or Decimal(0):f}".partition(".")
     fraction = fraction.rstrip("0").ljust(at_least, "0")
     return f"{whole}.{fraction}" if fraction else whole
@@ -147,8 +149,10 @@ def subtract(left: Decimal, right: Decimal) -> Decimal:
     return add(left, right.copy_negate())
 
 
+@lru_cache(maxsize=4096)
 def trimmed(value: Decimal) -> Decimal:
-    """The same finite value without trailing zeros behind the point, so that 19 and 19.00 read alike."""
+    """The same finite value without trailing zeros behind the point, so that 19 and 19.00 read alike. Kept, as above:
+    values that are equal, and so have one place here, read alike."""
     exponent = min(_exponent(value), 0)
     units = _units(value, 10**-exponent)
     while exponent < 0 and units % 10 == 0:

@@ -46,7 +46,7 @@ SOURCES = Lock(r" FOR NO KEY UPDATE OF sources", read=r"FROM sources")
 PAYMENT = Lock(r" FOR NO KEY UPDATE OF payments, sources", read=r"FROM sources JOIN payments")
 CREDIT_NOTE = Lock(r" FOR NO KEY UPDATE OF credit_notes, sources", read=r"FROM sources JOIN credit_notes")
 INVOICE_AS_SOURCE = Lock(r"(?s)(FROM sources.*?) FOR NO KEY UPDATE(?! OF)", r"\1", r"FROM sources")
-SERIES = Lock(r"(?s)(FROM number_series.*?) FOR NO KEY UPDATE", r"\1", r"FROM number_counters")
+SERIES = Lock(r"(?s)(FROM number_series.*?) FOR NO KEY UPDATE", r"\1", r"JOIN number_counters")
 PEOPLE = Lock(r"(?s)(FROM users.*?) FOR NO KEY UPDATE OF users", r"\1", r"FROM users\s+WHERE")
 RESET = Lock(r"(?s)(FROM users.*?) FOR NO KEY UPDATE", r"\1", r"FROM password_resets\s+WHERE password_resets\.id")
 INVITER = Lock(

@@ -25,7 +25,6 @@ from billing_api.invoices.preceding import InvoiceNotFound
 from billing_api.invoices.queries import bring_parts, drafts_of, parts, revision_of
 from billing_api.invoices.rows import OWN, content
 from billing_api.invoices.shapes import WHOLE
-from billing_api.organizations import service as organizations
 
 
 class CustomerNotFound(Invalid):
@@ -190,7 +189,7 @@ def duplicate(
 
 def with_actions(invoice: Invoice) -> Invoice:
     """The invoice with what can be done with it now, and why not, as `actions`."""
-    return _offering(invoice, Parties(organizations.current(), customers.look_up(invoice.customer_id)))
+    return _offering(invoice, Parties(*customers.look_up_with_seller(invoice.customer_id)))
 
 
 def read_with_actions(ids: Sequence[uuid.UUID]) -> list[Invoice]:
@@ -223,7 +222,7 @@ def fill(invoice: Invoice, body: Mapping[str, Any], *, keep: bool = False) -> Pa
         CustomerNotFound, CustomerArchived, InvoiceNotFound, TotalMismatch, and Invalid where it is several, or another.
     """
     freeze = keep and body.get("finalize", False)
-    seller, buyer = organizations.current(keep=freeze), customers.look_up(body["customer_id"], keep=keep, freeze=freeze)
+    seller, buyer = customers.look_up_with_seller(body["customer_id"], keep=keep, freeze=freeze)
     parties = Parties(seller, buyer, preceding.excused(invoice))
     refusals: list[Invalid] = [
         *_of_customer(body["customer_id"], parties, keep),
@@ -264,8 +263,7 @@ def _stated(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _parties(invoice: Invoice, *, freeze: bool = False) -> Parties:
-    seller, buyer = organizations.current(keep=freeze), customers.look_up(invoice.customer_id, freeze=freeze)
-    return Parties(seller, buyer, preceding.excused(invoice))
+    return Parties(*customers.look_up_with_seller(invoice.customer_id, freeze=freeze), preceding.excused(invoice))
 
 
 def _of_customer(id: uuid.UUID | None, parties: Parties, keep: bool) -> Iterator[Invalid]:

@@ -52,7 +52,7 @@ _RULES = frozenset({
 and nobody's business in a log that is never changed."""
 
 
-_WHOLE = Shape(Organization)
+WHOLE = Shape(Organization)
 _on_founded: list[Callable[[Organization], None]] = []
 
 
@@ -88,7 +88,7 @@ def current(*, lock: bool = False, keep: bool = False, expected: Collection[int]
     Raises:
         PreconditionFailed: it stands at another version than the expected ones.
     """
-    organization: Organization | None = _locked() if lock else _WHOLE.at_hand(unit().tenant, "freeze" if keep else None)
+    organization: Organization | None = _locked() if lock else WHOLE.at_hand(unit().tenant, "freeze" if keep else None)
     if organization is None:
         raise NotFound()
     if expected is not None and organization.version not in expected:

@@ -6,23 +6,8 @@ import marshmallow as ma
 from marshmallow import fields
 
 from billing_api.web.fields import Flaw, Id, OneLine, Schema, StrictField, Text, refuse
-
-
-class Body(Schema):
-    """A body, or an object in one. A member that need not be there may be null, which means that it is not there: the
-    same as in a merge patch, so that POST, PUT and PATCH understand null alike."""
-
-    def on_bind_field(self, field_name: str, field_obj: Any) -> None:
-        # What an answer computes beside the members of a body is always there.
-        if not field_obj.required and not field_obj.dump_only:
-            field_obj.allow_none = True
-
-    @ma.pre_load
-    def forget_null(self, data: Any, **_: Any) -> Any:
-        if not isinstance(data, dict):
-            return data
-        optional = {field.data_key or name for name, field in self.fields.items() if not field.required}
-        return {name: value for name, value in data.items() if value is not None or name not in optional}
+from billing_api.web.loading import DirectLoading, Take, taker_of
+from billing_api.web.taking import TAKERS
 
 
 class Several(fields.List[Any]):
@@ -86,3 +71,49 @@ class Metadata(StrictField):
         if errors:
             raise ma.ValidationError(errors)
         return dict(value)
+
+
+def _take_list(field: Several) -> Take | None:
+    take, judge = taker_of(field.inner, Body.takers), field.inner.deserialize
+    shortest, longest = field.length.min or 0, field.maximum
+    if take is None:
+        return None
+
+    def take_each(value: Any) -> Any:
+        if type(value) is not list or not shortest <= len(value) <= longest:
+            return ma.missing
+        return [judge(one) if (taken := take(one)) is ma.missing else taken for one in value]
+
+    return take_each
+
+
+def _take_metadata(field: Metadata) -> Take:
+    take_name: Any = taker_of(_NAME, TAKERS)
+    take_text: Any = taker_of(_VALUE, TAKERS)
+
+    def take(value: Any) -> Any:
+        if type(value) is not dict or len(value) > 50:
+            return ma.missing
+        is_plain = all(take_name(name) is name and take_text(text) is text for name, text in value.items())
+        return dict(value) if is_plain else ma.missing
+
+    return take
+
+
+class Body(DirectLoading, Schema):
+    """A body, or an object in one. A member that need not be there may be null, which means that it is not there: the
+    same as in a merge patch, so that POST, PUT and PATCH understand null alike."""
+
+    takers = {**TAKERS, Several._deserialize: _take_list, Metadata._deserialize: _take_metadata}
+
+    def on_bind_field(self, field_name: str, field_obj: Any) -> None:
+        # What an answer computes beside the members of a body is always there.
+        if not field_obj.required and not field_obj.dump_only:
+            field_obj.allow_none = True
+
+    @ma.pre_load
+    def forget_null(self, data: Any, **_: Any) -> Any:
+        if not isinstance(data, dict) or None not in data.values():
+            return data
+        optional = {field.data_key or name for name, field in self.fields.items() if not field.required}
+        return {name: value for name, value in data.items() if value is not None or name not in optional}

@@ -34,12 +34,15 @@ class Statement:
 
     text: str
     constants: Mapping[str, Any]
+    is_planned_anew: bool = False
+    """Whether each connection plans it with each asking, by the values at hand, as is right where these decide."""
 
 
-def compiled(engine: sa.Engine, query: sa.SelectBase) -> Statement:
+def compiled(engine: sa.Engine, query: sa.SelectBase, *, is_planned_anew: bool = False) -> Statement:
     """The statement of a query, whose parameters are named when it is asked."""
-    made = query.compile(engine)
-    return Statement(str(made), {name: value for name, value in made.params.items() if value is not None})
+    made = query.compile(engine, compile_kwargs={"render_postcompile": True})
+    constants = {name: value for name, value in made.params.items() if value is not None}
+    return Statement(str(made), constants, is_planned_anew)
 
 
 def watch(engine: sa.Engine) -> None:
@@ -89,7 +92,8 @@ def tell(engine: sa.Engine, statements: Sequence[Statement], values: Mapping[str
     given = {name: value for statement in statements for name, value in statement.constants.items()} | {**values}
     try:
         cursor: Any = connection.cursor()
-        by_name = known(engine, connection, texts)
+        is_planned_anew = any(statement.is_planned_anew for statement in statements)
+        by_name = whole if is_planned_anew else known(engine, connection, texts)
         for listen in engine.dispatch.before_cursor_execute:
             text, given = listen(connection, cursor, text, given, None, False)
         # Who listens may put something in front; what one of them has rewritten is sent as it is now.

@@ -193,9 +193,9 @@ def _leave(here: UnitOfWork) -> None:
             here.connection.close()
 
 
-def compiled(query: sa.SelectBase) -> Statement:
+def compiled(query: sa.SelectBase, *, is_planned_anew: bool = False) -> Statement:
     """A query to be asked often, without all that a session does for it each time."""
-    return connections.compiled(db.engine, query)
+    return connections.compiled(db.engine, query, is_planned_anew=is_planned_anew)
 
 
 def ask(

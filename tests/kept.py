@@ -1,16 +1,20 @@
-"""Whether what is kept of an object, in memory or in Redis, is what would be written of it now: asked at each hit of
-each test."""
+"""Whether what is kept of an object, in memory or in Redis, is what would be written of it now, and the statement of a
+first page what would be asked now: asked at each hit of each test."""
 
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import orjson
 import pytest
 
+from billing_api.database import compiled
+from billing_api.web import pagination
 from billing_api.web.dumping import Written
 from billing_api.web.written import Standing, Writer
 
+_first_page = pagination._first_page
 _stale: list[str] = []
 _resting = False
 
@@ -28,6 +32,7 @@ def compared() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Writer, "kept", comparing)
+        patch.setattr(pagination, "_first_page", _compare_page)
         yield
 
 
@@ -47,6 +52,13 @@ def stale() -> list[str]:
     found = [*_stale]
     _stale.clear()
     return found
+
+
+def _compare_page(asked: Any, writer: Writer) -> Any:
+    kept, now = _first_page(asked, writer), compiled(asked.versions(writer), is_planned_anew=True)
+    if kept != now:
+        _stale.append(f"{kept} is kept of what is {now}")
+    return kept
 
 
 def _compare(writer: Writer, standings: Sequence[Standing], found: Sequence[Written]) -> None:

@@ -32,7 +32,7 @@ def search(filters: dict[str, Any]) -> dict[str, Any]:
 
     Those that were revoked are left out unless `revoked` is `true` or `any`.
     """
-    return paginate(service.search(filters), filters, SORT_KEYS)
+    return paginate(service.search, filters, SORT_KEYS)
 
 
 @blueprint.route("", methods=["POST"])

@@ -37,7 +37,7 @@ def search(filters: dict[str, Any]) -> dict[str, Any]:
 
     The newest first. Each page as CSV, of any list, is noted here too.
     """
-    return paginate(service.search(filters), filters, SORT_KEYS)
+    return paginate(service.search, filters, SORT_KEYS)
 
 
 @blueprint.route("/<uuid:entry_id>")

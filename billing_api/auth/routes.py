@@ -150,7 +150,7 @@ def search_sessions(query: dict[str, Any]) -> dict[str, Any]:
 
     Those that are alive: one for each login, wherever it was made.
     """
-    return paginate(sessions.search(g.principal), query, SORT_KEYS)
+    return paginate(lambda _: sessions.search(g.principal), query, SORT_KEYS)
 
 
 @blueprint.route("/me/sessions/<uuid:session_id>")

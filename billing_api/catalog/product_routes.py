@@ -36,7 +36,7 @@ def search(filters: dict[str, Any]) -> dict[str, Any]:
 
     Archived ones are left out unless `archived` is `true` or `any`.
     """
-    return paginate(service.search(filters), filters, SORT_KEYS, service.sought(filters))
+    return paginate(service.search, filters, SORT_KEYS, service.sought)
 
 
 @blueprint.route("", methods=["POST"])

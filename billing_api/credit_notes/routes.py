@@ -46,7 +46,7 @@ def search(filters: dict[str, Any]) -> dict[str, Any]:
     Each with its lines. With `invoice_id`, those over one invoice. `sort=total` goes by minor units: give `currency`
     with it.
     """
-    return paginate(queries.search(filters), filters, SORT_KEYS, queries.sought(filters))
+    return paginate(queries.search, filters, SORT_KEYS, queries.sought)
 
 
 @blueprint.route("/credit-notes/preview", methods=["POST"])

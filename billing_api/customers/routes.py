@@ -46,7 +46,7 @@ def search(filters: dict[str, Any]) -> dict[str, Any]:
 
     Archived ones are left out unless `archived` is `true` or `any`.
     """
-    return paginate(service.search(filters), filters, SORT_KEYS, service.sought(filters), LISTED)
+    return paginate(service.search, filters, SORT_KEYS, service.sought, LISTED)
 
 
 @blueprint.route("", methods=["POST"])

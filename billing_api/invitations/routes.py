@@ -28,7 +28,7 @@ def search(filters: dict[str, Any]) -> dict[str, Any]:
 
     Those of the last weeks; they go a month after they have expired.
     """
-    return paginate(service.search(filters), filters, SORT_KEYS)
+    return paginate(service.search, filters, SORT_KEYS)
 
 
 @blueprint.route("", methods=["POST"])

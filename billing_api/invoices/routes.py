@@ -44,6 +44,7 @@ LISTED = Writer(
     shapes.SHOWN.several,
     facts=queries.DUE_FACTS,
     holds=queries.is_past_due,
+    passing=frozenset({"overdue"}),
 )
 """How invoices are written in lists."""
 SHOWN = Writer("invoice", InvoiceOutput(), service.read_with_actions, holds=queries.settled_state)
@@ -60,7 +61,7 @@ def search(filters: dict[str, Any]) -> dict[str, Any]:
 
     Each with its lines, without `actions`. `sort=total` goes by minor units: give `currency` with it.
     """
-    return paginate(queries.search(filters), filters, SORT_KEYS, queries.sought(filters), LISTED)
+    return paginate(queries.search, filters, SORT_KEYS, queries.sought, LISTED)
 
 
 @blueprint.route("/preview", methods=["POST"])

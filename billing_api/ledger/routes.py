@@ -29,4 +29,4 @@ def search(filters: dict[str, Any]) -> dict[str, Any]:
 
     With `object_id`, those of one invoice, payment, refund or credit note. As CSV, each posting has a row.
     """
-    return paginate(service.search(filters), filters, SORT_KEYS)
+    return paginate(service.search, filters, SORT_KEYS)

@@ -34,7 +34,7 @@ def search(filters: dict[str, Any]) -> dict[str, Any]:
 
     There is one for each type of document.
     """
-    page = paginate(queries.search(filters), filters, SORT_KEYS)
+    page = paginate(queries.search, filters, SORT_KEYS)
     return {**page, "data": queries.shown(page["data"])}
 
 

@@ -56,7 +56,7 @@ def search(filters: dict[str, Any]) -> dict[str, Any]:
 
     With `invoice_id`, those that were ever applied to this invoice.
     """
-    return paginate(queries.search(filters), filters, PAYMENT_SORT_KEYS, queries.sought(filters))
+    return paginate(queries.search, filters, PAYMENT_SORT_KEYS, queries.sought)
 
 
 @blueprint.route("/payments", methods=["POST"])
@@ -167,7 +167,7 @@ def search_refunds(filters: dict[str, Any]) -> dict[str, Any]:
 
     With `source_id`, those of one payment, credit note or negative invoice.
     """
-    return paginate(balance.search_refunds(filters), filters, REFUND_SORT_KEYS)
+    return paginate(balance.search_refunds, filters, REFUND_SORT_KEYS)
 
 
 @blueprint.route("/refunds/<uuid:refund_id>")

@@ -28,7 +28,7 @@ def search(filters: dict[str, Any]) -> dict[str, Any]:
 
     Everybody who can log in, and who could before they were disabled. New ones come in by invitation.
     """
-    return paginate(service.search(filters), filters, SORT_KEYS)
+    return paginate(service.search, filters, SORT_KEYS)
 
 
 @blueprint.route("/<uuid:user_id>")

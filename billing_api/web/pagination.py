@@ -3,18 +3,20 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property
+from threading import Lock
 from typing import Any
 from urllib.parse import urlencode
 
 import marshmallow as ma
 import orjson
 import sqlalchemy as sa
+from cachetools import LRUCache
 from flask import current_app, g, request
 from itsdangerous import BadSignature, URLSafeSerializer
 from marshmallow import fields, validate
 
-from billing_api.database import db, look
+from billing_api.database import ask, compiled, db, look
 from billing_api.errors import Fault, Malformed
 from billing_api.searching import Search
 from billing_api.unit_of_work import unit
@@ -45,6 +47,9 @@ class SortKey:
         return model.id if table is None else table.c.id
 
 
+_statements: LRUCache[tuple[Any, ...], Any] = LRUCache(512)
+"""Statements for first pages, by their lists, their tenants, and all that was asked."""
+_lock = Lock()
 _Page = tuple[Sequence[Any], tuple[Any, Any] | None]
 """The items, and what the last of them is sorted by, with its id; None where no more come after it."""
 
@@ -80,34 +85,70 @@ def page_of(item: Schema, name: str) -> ma.Schema:
 
 
 def paginate(
-    query: sa.Select[Any],
+    search: Callable[[Mapping[str, Any]], sa.Select[Any]],
     arguments: Mapping[str, Any],
     keys: Mapping[str, SortKey],
-    search: Search | None = None,
+    seek: Callable[[Mapping[str, Any]], Search | None] = lambda _: None,
     writer: Writer | None = None,
 ) -> dict[str, Any]:
-    """One page of the query, or of what the search finds among it, in the order asked for; ties are broken by id, so
-    that no row is met twice or missed. With a writer its items are written already, unless they are to stand in a table
-    or with others beside them: then they are what it reads.
+    """One page of what is searched for, or of what is sought among it, in the order asked for; ties are broken by id,
+    so that no row is met twice or missed. With a writer its items are written already, unless they are to stand in a
+    table or with others beside them: then they are what it reads.
 
     Raises:
         CursorMalformed: the cursor was changed, or belongs to another list, filter, order or organization.
     """
-    limit, word = arguments["limit"], arguments["sort"]
-    model = query.column_descriptions[0]["entity"]
-    key, is_down = keys[word.removeprefix("-")], word.startswith("-")
-    page = _ordered(query, arguments, key, model, is_down, search)
-    sought = search.parameters(limit + 1) if search else {}
-    read = _read if writer is None else partial(_write, writer)
-    items, last = read(page, sought, model, key, limit)
+    asked = _Asked(search, arguments, keys, seek(arguments))
+    items, last = _read(asked) if writer is None else _write(asked, writer)
     cursor = None if last is None else _seal(*last, _binding(arguments))
     shown: dict[str, Any] = {"data": items, "has_more": cursor is not None, "next_cursor": cursor}
     if arguments["include_total"]:
-        every = search.narrow(query, model) if search else query
+        every = asked.sought.narrow(asked.query, asked.model) if asked.sought else asked.query
         count = sa.select(sa.func.count()).select_from(every.subquery())
-        shown["total_count"] = db.session.scalar(count, sought)
+        shown["total_count"] = db.session.scalar(count, asked.words)
     _link(cursor, "cursor")
     return shown
+
+
+class _Asked:
+    """What a client asks of a list, and the query for it, which is made when it is needed."""
+
+    def __init__(
+        self,
+        search: Callable[[Mapping[str, Any]], sa.Select[Any]],
+        arguments: Mapping[str, Any],
+        keys: Mapping[str, SortKey],
+        sought: Search | None,
+    ) -> None:
+        self.search, self.arguments, self.sought = search, arguments, sought
+        self.limit: int = arguments["limit"]
+        word: str = arguments["sort"]
+        self.key, self.is_down = keys[word.removeprefix("-")], word.startswith("-")
+
+    @property
+    def words(self) -> Mapping[str, Any]:
+        """The parameters of what is sought."""
+        return self.sought.parameters(self.limit + 1) if self.sought else {}
+
+    @cached_property
+    def query(self) -> sa.Select[Any]:
+        """All that match."""
+        return self.search(self.arguments)
+
+    @property
+    def model(self) -> Any:
+        """What is listed."""
+        return self.query.column_descriptions[0]["entity"]
+
+    def page(self, *columns: Any) -> sa.Select[Any]:
+        """These columns of the rows on the page, and of one more, with what they are sorted by."""
+        page = _ordered(self.query, self.arguments, self.key, self.model, self.is_down, self.sought)
+        return page.with_only_columns(*columns, self.key.expression).limit(self.limit + 1)
+
+    def versions(self, writer: Writer) -> sa.Select[Any]:
+        """What tells of each row on the page how it stands."""
+        # An id as text: of a page that is kept, none has to become more than that.
+        return self.page(sa.cast(self.model.id, sa.Text).label("id"), self.model.version, *writer.facts)
 
 
 def _ordered(
@@ -142,29 +183,48 @@ def _found(search: Search, page: sa.Select[Any], key: SortKey, model: Any, is_do
     return search.first(rows, is_down=is_down, by_creation=key.expression.key == "created_at")
 
 
-def _read(page: sa.Select[Any], sought: Mapping[str, Any], model: Any, key: SortKey, limit: int) -> _Page:
-    rows = db.session.execute(page.with_only_columns(model, key.expression).limit(limit + 1), sought).unique().all()
+def _read(asked: _Asked) -> _Page:
+    rows = db.session.execute(asked.page(asked.model), asked.words).unique().all()
+    limit = asked.limit
     return [row[0] for row in rows[:limit]], _last([(row[0].id, row[-1]) for row in rows], limit)
 
 
-def _write(
-    writer: Writer, page: sa.Select[Any], sought: Mapping[str, Any], model: Any, key: SortKey, limit: int
-) -> _Page:
+def _write(asked: _Asked, writer: Writer) -> _Page:
     """A page of what is kept, if all is; else as it stands in one moment with what has to be read."""
-    is_plain = "include" in request.args or csv.is_wanted(request)
-    # An id as text: of a page that is kept, none has to become more than that.
-    columns = (sa.cast(model.id, sa.Text).label("id"), model.version, *writer.facts)
-    query = page.with_only_columns(*columns, key.expression).limit(limit + 1)
+    is_plain, limit = "include" in request.args or csv.is_wanted(request), asked.limit
     rows: Sequence[Any] = ()
     items: Sequence[Any] | None = None
     if not is_plain:
-        rows = look(query, sought)
+        rows = _look(asked, writer)
         items = writer.kept(_standings(writer, rows[:limit]))
     if items is None:
-        rows = db.session.execute(query, sought).all()
+        rows = db.session.execute(asked.versions(writer), asked.words).all()
         standings = _standings(writer, rows[:limit])
         items = writer.objects(standings) if is_plain else writer.written(standings)
-    return items, _last([(row.id, row[-1]) for row in rows], limit)
+    return items, _last([(row[0], row[-1]) for row in rows], limit)
+
+
+def _look(asked: _Asked, writer: Writer) -> Sequence[Any]:
+    if _is_often_asked(asked, writer):
+        return ask(_first_page(asked, writer), {}, alone=True)
+    return look(asked.versions(writer), asked.words)
+
+
+def _is_often_asked(asked: _Asked, writer: Writer) -> bool:
+    """Whether it is a first page, which is asked for again and again, and by words that mean the same tomorrow."""
+    return asked.sought is None and writer.passing.isdisjoint(asked.arguments) and "cursor" not in asked.arguments
+
+
+def _first_page(asked: _Asked, writer: Writer) -> Any:
+    """What finds the rows of a first page: made once for the same arguments."""
+    name = (writer.name, unit().tenant, *sorted(asked.arguments.items()))
+    with _lock:
+        statement = _statements.get(name)
+    if statement is None:
+        statement = compiled(asked.versions(writer), is_planned_anew=True)
+        with _lock:
+            _statements[name] = statement
+    return statement
 
 
 def _standings(writer: Writer, rows: Sequence[Any]) -> list[Standing]:

@@ -93,7 +93,8 @@ class Writer:
     """Writes objects in the form of a schema; `read` brings those with the given ids, as far as they are there. Its
     name is its own.
 
-    `facts` are columns that are looked at beside the version, and `holds` is what they come to.
+    `facts` are columns that are looked at beside the version, and `holds` is what they come to. What the filters named
+    in `passing` ask for is another thing tomorrow.
     """
 
     name: str
@@ -101,6 +102,7 @@ class Writer:
     read: Callable[[Sequence[uuid.UUID]], Iterable[Any]]
     facts: tuple[Any, ...] = ()
     holds: Callable[..., Hashable | None] = lambda: ()
+    passing: frozenset[str] = frozenset()
 
     def standing(self, id: str, version: int, *facts: Any) -> Standing:
         """How an object stands of which this was found."""

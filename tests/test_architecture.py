@@ -41,8 +41,8 @@ STAGES = {
 }  # fmt: skip
 """At which stage a file of a resource stands; one that grew too long is split within its stage."""
 FOUNDATION = (
-    "circuit_breaker", "clock", "connections", "database", "errors", "extensions", "fault_points", "filtering",
-    "inserting", "keys", "opaque_tokens", "preparing", "reading", "redis_line", "sealing", "searching",
+    "belonging", "circuit_breaker", "clock", "connections", "database", "errors", "extensions", "fault_points",
+    "filtering", "inserting", "keys", "opaque_tokens", "preparing", "reading", "redis_line", "sealing", "searching",
     "sliding_window", "tenancy", "traits", "unit_of_work", "violations",
 )  # fmt: skip
 """What rooms stand on; all other files at the top start the service, know every room, and are known by none."""
@@ -54,7 +54,7 @@ FORMS = (
 
 MAY_KNOW = {
     "domain": {"domain", "errors"},
-    "models": {"database", "traits", "violations", "domain", "errors", "clock", "models"},
+    "models": {"belonging", "database", "traits", "violations", "domain", "errors", "clock", "models"},
     "service": {
         "connections", "database", "filtering", "inserting", "reading", "searching", "unit_of_work", "opaque_tokens",
         "sealing", "sliding_window", "violations", "domain", "errors", "clock", "models", "service",

@@ -54,7 +54,7 @@ class CreditNote(Source):
     )
     __mapper_args__ = {"polymorphic_identity": "credit_note"}
 
-    organization_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid, sa.ForeignKey("organizations.id"), primary_key=True)
+    organization_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid, primary_key=True)
     id: Mapped[uuid.UUID] = mapped_column(sa.Uuid, primary_key=True)
     invoice_id: Mapped[uuid.UUID | None] = mapped_column(sa.Uuid)
     number: Mapped[str] = mapped_column(sa.Text)

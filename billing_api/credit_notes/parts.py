@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from billing_api.database import Amount, Model, Owned, owned_by
+from billing_api.belonging import Belonging
+from billing_api.database import Amount, Model, owned_by
 from billing_api.invoices.breakdown import TaxGroupRow
 from billing_api.invoices.parts import amounts_in_range
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from billing_api.credit_notes.models import CreditNote
 
 
-class CreditNoteLine(Owned, Model):
+class CreditNoteLine(Belonging, Model):
     """A line. One that credits by amount has neither a quantity nor a price. Its amount is that of its price and
     quantity; whatever else is credited, such as less for a share in a discount, stands beside it as an allowance or a
     charge, so that the line adds up by itself."""
@@ -87,7 +88,7 @@ class CreditNoteLine(Owned, Model):
         return {"start_date": self.billing_period_start, "end_date": self.billing_period_end}
 
 
-class CreditNoteAdjustment(Owned, Model):
+class CreditNoteAdjustment(Belonging, Model):
     """What is credited of an allowance or a charge of the invoice that no line shares."""
 
     __tablename__ = "credit_note_adjustments"
@@ -119,7 +120,7 @@ class CreditNoteAdjustment(Owned, Model):
         return self.credit_note.currency
 
 
-class CreditNoteTaxGroup(TaxGroupRow, Owned, Model):
+class CreditNoteTaxGroup(TaxGroupRow, Belonging, Model):
     """A row of the tax breakdown of a credit note."""
 
     __tablename__ = "credit_note_tax_groups"

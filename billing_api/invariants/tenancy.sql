@@ -23,6 +23,7 @@ WHERE contype = 'f' AND connamespace = 'public'::regnamespace AND confrelid <> '
       WHERE (a.attname, b.attname) = ('organization_id', 'organization_id'))
 
 -- reference-is-held: Whatever names a row does so by a foreign key that ends with it and carries the organization.
+-- Or it stands inside of one that leads to a row which says the same and is held for it: none of its columns is empty.
 -- Not what names rows of several kinds, nor people and keys who may be gone while what they did stays, nor traits, which
 -- nobody writes but the trigger of what they are traits of.
 SELECT NULL::uuid, NULL::uuid, format('%s.%s', c.relname, a.attname)
@@ -39,6 +40,12 @@ WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace AND a.
       WHERE f.contype = 'f' AND f.conrelid = c.oid AND f.conkey[cardinality(f.conkey)] = a.attnum
         AND o.attname = 'organization_id'
         AND (f.confrelid = 'organizations'::regclass) = (a.attname = 'organization_id'))
+  AND NOT EXISTS (
+      SELECT FROM pg_constraint f
+      JOIN pg_attribute t ON t.attrelid = f.confrelid AND t.attnum = f.confkey[array_position(f.conkey, a.attnum)]
+      WHERE f.contype = 'f' AND f.conrelid = c.oid AND f.confrelid <> c.oid AND t.attname = a.attname
+        AND NOT EXISTS (
+            SELECT FROM pg_attribute n WHERE n.attrelid = c.oid AND n.attnum = ANY (f.conkey) AND NOT n.attnotnull))
 
 -- guard-is-on: No trigger is switched off, and no constraint waits to be validated.
 SELECT NULL::uuid, NULL::uuid, format('the trigger %s of %s', tgname, tgrelid::regclass)

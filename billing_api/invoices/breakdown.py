@@ -8,8 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from billing_api.belonging import Belonging
 from billing_api.catalog.models import taxed
-from billing_api.database import Amount, Model, Owned
+from billing_api.database import Amount, Model
 from billing_api.invoices.parts import amounts_in_range, of_invoice
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class TaxGroupRow:
         return [{**one, "currency": self.currency} for one in self.components_]
 
 
-class InvoiceTaxGroup(TaxGroupRow, Owned, Model):
+class InvoiceTaxGroup(TaxGroupRow, Belonging, Model):
     """A row of the tax breakdown of an invoice."""
 
     __tablename__ = "invoice_tax_groups"

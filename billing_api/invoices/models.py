@@ -10,7 +10,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from billing_api import clock
-from billing_api.database import Amount, Instant, Model, Owned, Versioned, owned_by
+from billing_api.belonging import Belonging
+from billing_api.database import Amount, Instant, Model, Versioned, owned_by
 from billing_api.domain import lifecycle
 from billing_api.domain.document_types import INVOICE_TYPES
 from billing_api.invoices.breakdown import InvoiceTaxGroup
@@ -32,7 +33,7 @@ _AMOUNTS = (
 )  # fmt: skip
 
 
-class Invoice(Owned, Versioned, Model):
+class Invoice(Belonging, Versioned, Model):
     """An invoice. Amounts are in minor units of `currency`; after finalization only what money does to it changes."""
 
     __tablename__ = "invoices"

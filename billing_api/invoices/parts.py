@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from billing_api.belonging import Belonging
 from billing_api.catalog.models import taxed
-from billing_api.database import Amount, Model, Owned, owned_by
+from billing_api.database import Amount, Model, owned_by
 from billing_api.domain.money import AMOUNT_LIMIT, subtract
 from billing_api.domain.tax import Component, Tax
 
@@ -47,7 +48,7 @@ def _of_line() -> sa.ForeignKeyConstraint:
     )
 
 
-class InvoiceLine(Owned, Model):
+class InvoiceLine(Belonging, Model):
     """A line. Prices are exact, per base quantity; `net` is without tax."""
 
     __tablename__ = "invoice_lines"
@@ -172,12 +173,11 @@ class InvoiceLine(Owned, Model):
         return {"start_date": self.billing_period_start, "end_date": self.billing_period_end}
 
 
-class InvoiceLineTax(Owned, Model):
+class InvoiceLineTax(Belonging, Model):
     """A tax upon a line."""
 
     __tablename__ = "invoice_line_taxes"
     __table_args__ = (
-        of_invoice(),
         _of_line(),
         owned_by("tax_rates", "tax_rate_id"),
         sa.UniqueConstraint("organization_id", "line_id", "position"),
@@ -212,7 +212,7 @@ class InvoiceLineTax(Owned, Model):
         return Tax(category=self.category, rate=self.rate, name=self.name, components=tuple(components))
 
 
-class InvoiceAdjustment(Owned, Model):
+class InvoiceAdjustment(Belonging, Model):
     """An allowance or a charge, of a line or, without `line_id`, of the document; `parts` shows how one without a
     category was split over the tax groups."""
 

@@ -10,8 +10,9 @@ from sqlalchemy import orm
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from billing_api import clock
+from billing_api.belonging import Belonging
 from billing_api.customers.models import Customer
-from billing_api.database import Amount, Instant, Model, Owned, Versioned, owned_by
+from billing_api.database import Amount, Instant, Model, Versioned, owned_by
 from billing_api.domain.bookkeeping import ACCOUNTS, ENTRY_TYPES
 from billing_api.domain.money import AMOUNT_LIMIT
 
@@ -19,7 +20,7 @@ _ACCOUNTS = ", ".join(f"'{account}'" for account in ACCOUNTS)
 _TYPES = ", ".join(f"'{type}'" for type in ENTRY_TYPES)
 
 
-class Source(Owned, Versioned, Model):
+class Source(Belonging, Versioned, Model):
     """Money that a customer has given, or is owed: a payment, a credit note, or an invoice of a negative amount. It
     has the id of that document. Amounts are in minor units of `currency`."""
 
@@ -92,7 +93,7 @@ class Source(Owned, Versioned, Model):
         self.amount_available -= allocated + refunded + reversed
 
 
-class Allocation(Owned, Model):
+class Allocation(Belonging, Model):
     """An amount of a source that settles an invoice, until it is released."""
 
     __tablename__ = "allocations"
@@ -121,7 +122,7 @@ class Allocation(Owned, Model):
         return self.source.currency
 
 
-class LedgerEntry(Owned, Model):
+class LedgerEntry(Belonging, Model):
     """One deed in the books. Never changed, never deleted; a mistake is undone by another entry."""
 
     __tablename__ = "ledger_entries"
@@ -162,7 +163,7 @@ class LedgerEntry(Owned, Model):
         return {"type": self.object_type, "id": self.object_id}
 
 
-class LedgerPosting(Owned, Model):
+class LedgerPosting(Belonging, Model):
     """A line of an entry: a debit above zero, a credit below."""
 
     __tablename__ = "ledger_postings"

@@ -47,7 +47,7 @@ class NumberCounter(Model):
         sa.CheckConstraint("first_value BETWEEN 1 AND last_value", name="first_value_range"),
     )
 
-    organization_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid, sa.ForeignKey("organizations.id"), primary_key=True)
+    organization_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid, primary_key=True)
     series_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid, primary_key=True)
     period: Mapped[str] = mapped_column(sa.Text, primary_key=True)
     last_value: Mapped[int] = mapped_column(sa.BigInteger)
@@ -75,7 +75,7 @@ class DocumentNumber(Model):
         ),
     )
 
-    organization_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid, sa.ForeignKey("organizations.id"), primary_key=True)
+    organization_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid, primary_key=True)
     number_key: Mapped[str] = mapped_column(sa.Text, primary_key=True)
     """The number without its capitals: what is one over all documents of the organization."""
     number: Mapped[str] = mapped_column(sa.Text)

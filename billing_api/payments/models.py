@@ -8,7 +8,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing_api import clock
-from billing_api.database import Amount, Instant, Model, Owned, owned_by
+from billing_api.belonging import Belonging
+from billing_api.database import Amount, Instant, Model, owned_by
 from billing_api.domain.methods import METHODS
 from billing_api.ledger.models import Source
 from billing_api.traits import traits_of
@@ -33,7 +34,7 @@ class Payment(Source):
     )
     __mapper_args__ = {"polymorphic_identity": "payment"}
 
-    organization_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid, sa.ForeignKey("organizations.id"), primary_key=True)
+    organization_id: Mapped[uuid.UUID] = mapped_column(sa.Uuid, primary_key=True)
     id: Mapped[uuid.UUID] = mapped_column(sa.Uuid, primary_key=True)
     method: Mapped[str] = mapped_column(sa.Text)
     reference: Mapped[str | None] = mapped_column(sa.Text)
@@ -47,7 +48,7 @@ class Payment(Source):
         return "received" if self.reversed_at is None else "reversed"
 
 
-class Refund(Owned, Model):
+class Refund(Belonging, Model):
     """Money that went back to the customer, out of a source. It stands as it is."""
 
     __tablename__ = "refunds"

@@ -196,11 +196,14 @@ def test_every_column_that_names_a_row_is_held_by_a_reference(owner_cursor: Any)
     [
         ("ALTER TABLE sessions DROP CONSTRAINT fk_sessions_organization_id_user_id", "sessions.user_id"),
         ("ALTER TABLE mails DROP CONSTRAINT fk_mails_organization_id", "mails.organization_id"),
+        ("ALTER TABLE ledger_entries DROP CONSTRAINT fk_ledger_entries_organization_id_customer_id, "
+         "ADD FOREIGN KEY (organization_id) REFERENCES organizations (id)", "ledger_entries.customer_id"),
+        ("ALTER TABLE invoices ALTER customer_id DROP NOT NULL", "invoices.organization_id"),
         ("ALTER TABLE refunds ADD COLUMN carried_out_by uuid", "refunds.carried_out_by"),
         ("ALTER TABLE invoices ADD COLUMN paid_by_ids uuid[]", "invoices.paid_by_ids"),
         ("CREATE TABLE forgotten (organization_id uuid)", "forgotten.organization_id"),
     ],
-)
+)  # fmt: skip
 def test_a_column_that_no_reference_holds_is_found(owner_cursor: Any, flaw: str, column: str) -> None:
     owner_cursor.execute("BEGIN")
     owner_cursor.execute(flaw)

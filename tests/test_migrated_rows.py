@@ -16,7 +16,7 @@ from billing_api.intake import Record
 from billing_api.web.written import Shelf
 from config import Config
 from tests.factories import sign_up
-from tests.schema import TRAITS, application, as_superuser, connected, scratch
+from tests.schema import TRAITS, application, as_superuser, connected, definitions, scratch
 from tests.test_migrations import SCRIPTS
 
 Database = tuple[Flask, Addresses]
@@ -147,6 +147,27 @@ def test_an_index_that_an_interrupted_step_has_finished_stays_and_one_that_it_ha
         after = found(cursor)
     assert [is_valid for _, is_valid in after.values()] == [True, True]
     assert [after[name] == before[name] for name in names] == [False, True]
+
+
+def test_references_that_an_interrupted_step_has_let_go_or_taken_back_are_taken_up_again(used: Database) -> None:
+    """Plant the flaw by adding those that are there."""
+    app, there = used
+    sign_up(app).invoice()
+    unfinished = """
+        UPDATE alembic_version SET version_num = '0050';
+        ALTER TABLE invoice_lines ADD CONSTRAINT fk_invoice_lines_organization_id
+            FOREIGN KEY (organization_id) REFERENCES organizations (id)"""
+    with app.app_context(), as_superuser(there) as cursor:
+        newest = definitions(cursor)
+        downgrade(revision="0050")
+        before = definitions(cursor)
+        cursor.execute("UPDATE alembic_version SET version_num = '0051'")
+        downgrade(revision="0050")
+        assert definitions(cursor) == before != newest
+        upgrade()
+        cursor.execute(unfinished)
+        upgrade()
+        assert definitions(cursor) == newest
 
 
 def test_invoices_that_were_imported_before_count_as_sent(used: Database) -> None:

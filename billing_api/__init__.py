@@ -44,10 +44,8 @@ from billing_api.reports.routes import blueprint as reports
 from billing_api.role_check import watch_role
 from billing_api.users.routes import blueprint as users
 from billing_api.web import (
-    compression,
     document,
     errors,
-    headers,
     observation,
     rate_limits,
     slow_doors,
@@ -90,10 +88,6 @@ def create_app(config: Config) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     _bind_database(app)
     tokens.init_app(app, secrets, config.public_url)
-    observation.init_app(app)
-    headers.init_app(app)
-    compression.init_app(app)
-    slow_doors.init_app(app)
     written.init_app(app)
     rate_limits.init_app(app)
     errors.init_app(app)

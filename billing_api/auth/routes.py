@@ -29,6 +29,7 @@ from billing_api.web.components import header
 from billing_api.web.cookies import CsrfTokenMismatch
 from billing_api.web.pagination import SortKey, page_of, paginate
 from billing_api.web.preconditions import etag, expected_version
+from billing_api.web.request import current_request
 
 blueprint = Blueprint("auth", __name__, url_prefix="/v1", description="Sign up, log in, and keep a session alive.")
 
@@ -99,7 +100,7 @@ def logout() -> None:
     Ends the session: its access token and its refresh token are refused from now on.
     """
     sessions.logout(g.principal)
-    if g.is_by_cookie:
+    if current_request().is_by_cookie:
         cookies.take_back()
 
 
@@ -137,7 +138,7 @@ def change_password(values: dict[str, Any]) -> dict[str, Any]:
 
     Ends every session of the user at once, this one too, and gives the credentials of a new one.
     """
-    terms = _held_in("cookie" if g.is_by_cookie else "body")
+    terms = _held_in("cookie" if current_request().is_by_cookie else "body")
     return grants.shown(service.change_password(g.principal, values["current_password"], values["new_password"], terms))
 
 
@@ -187,17 +188,17 @@ def end_session(session_id: uuid.UUID) -> None:
 
 
 def _me() -> Shown:
-    principal = g.principal
+    principal, request = g.principal, current_request()
     organization, user = service.spoken_for(principal)
     shown = {
         "user": user,
         "organization": organization,
         "scope": " ".join(sorted(principal.scopes)),
         "credential": {
-            "type": g.credential_type,
+            "type": request.credential_type,
             "session_id": principal.session_id,
             "client_id": principal.client_id,
-            "csrf_token": cookies.csrf_token(principal.session_id) if g.is_by_cookie else None,
+            "csrf_token": cookies.csrf_token(principal.session_id) if request.is_by_cookie else None,
         },
     }
     # Of all this the user alone can be changed here, and it is one object under two addresses: what was read as

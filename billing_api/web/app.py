@@ -4,7 +4,8 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, Request, Response, g, request
+import flask
+from flask import Flask, Response, g
 from flask.sessions import SessionInterface
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import DBAPIError
@@ -14,10 +15,11 @@ from billing_api import clock
 from billing_api.database import Overtaken, enter, transaction
 from billing_api.fault_points import reach
 from billing_api.unit_of_work import UnitOfWork
-from billing_api.web import csv
+from billing_api.web import csv, edge
 from billing_api.web.arrival import arrived_at, client
 from billing_api.web.errors import is_passing
 from billing_api.web.json import ExactJson
+from billing_api.web.request import Request, current_request
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _ATTEMPTS = 3
@@ -28,7 +30,7 @@ _PATIENCE = dt.timedelta(seconds=4)
 class _NoSessions(SessionInterface):
     """Nothing is kept in a cookie of Flask's, so none is looked for."""
 
-    def open_session(self, app: Flask, request: Request) -> None:
+    def open_session(self, app: Flask, request: flask.Request) -> None:
         return None
 
 
@@ -41,8 +43,9 @@ class BillingApi(Flask):
 
     json_provider_class = ExactJson
     session_interface = _NoSessions()
+    request_class = Request
 
-    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+    def create_url_adapter(self, request: flask.Request | None) -> MapAdapter | None:
         """A host has no capitals (RFC 9110, section 4.2.3); werkzeug compares it with the trusted ones as it stands."""
         if request is not None and "HTTP_HOST" in request.environ:
             request.environ["HTTP_HOST"] = request.environ["HTTP_HOST"].lower()
@@ -52,13 +55,22 @@ class BillingApi(Flask):
         """As it is: no view of ours is a coroutine, which Flask would look for a dozen times in each request."""
         return func
 
+    def preprocess_request(self) -> ResponseReturnValue | None:
+        """Hand the request to the edge itself: a hook of Flask's own would have to look for it."""
+        return edge.arrive(current_request()) or super().preprocess_request()
+
+    def process_response(self, response: Response) -> Response:
+        """Hand the answer to the edge, after those who asked for this one."""
+        return edge.leave(current_request(), super().process_response(response))
+
     def dispatch_request(self) -> ResponseReturnValue:
         """Run the view in its transaction; what was overtaken, or undone by a passing fault, is run again."""
+        request = current_request()
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return self._in_transaction()
+                return self._in_transaction(request)
             except (DBAPIError, Overtaken) as error:
-                is_late = clock.now() - arrived_at() > _PATIENCE
+                is_late = clock.now() - arrived_at(request) > _PATIENCE
                 if attempt == _ATTEMPTS or is_late or not (isinstance(error, Overtaken) or is_passing(error)):
                     raise
         raise AssertionError("unreachable: the last attempt returns or raises")
@@ -66,14 +78,14 @@ class BillingApi(Flask):
     def log_exception(self, exc_info: object) -> None:
         """Leave it to `web.errors`, whose line quotes neither the path nor the exception's own text."""
 
-    def _in_transaction(self) -> Response:
+    def _in_transaction(self, request: Request) -> Response:
         is_dry_run = request.method not in SAFE and request.args.get("dry_run") == "true"
         with transaction(
             read_only=request.method in SAFE,
             dry_run=is_dry_run,
-            request_id=g.request_id,
+            request_id=request.id,
         ) as here:
-            here.started_at, here.client = arrived_at(), client()
+            here.started_at, here.client = arrived_at(request), client(request)
             answer = self.make_response(super().dispatch_request())
         if export := g.pop("export", None):
             _tell_export(export, here)

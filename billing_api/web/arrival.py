@@ -5,10 +5,9 @@ import socket
 import struct
 import sys
 
-from flask import request
-
 from billing_api import clock
 from billing_api.unit_of_work import Client
+from billing_api.web.request import Request
 
 _LAST_DATA_RECEIVED = struct.Struct("=52xI")
 """`tcpi_last_data_recv` of Linux's `struct tcp_info`: milliseconds since the last bytes came in."""
@@ -19,8 +18,8 @@ _LONGEST_AGENT = 255
 """What a browser calls itself has some 120 characters; what is longer tells no more."""
 
 
-def arrived_at() -> dt.datetime:
-    """The instant before which this request was sent, to a tick; where nobody knows, now.
+def arrived_at(request: Request) -> dt.datetime:
+    """The instant before which a request was sent, to a tick; where nobody knows, now.
 
     It is never earlier than the truth, so that what was sent after an answer counts as sent after it.
     """
@@ -36,6 +35,6 @@ def arrived_at() -> dt.datetime:
     return now - dt.timedelta(milliseconds=max(0, waited_ms - _TICK_MS))
 
 
-def client() -> Client:
-    """Where this request came from; as many proxies are believed as the settings say stand in front."""
+def client(request: Request) -> Client:
+    """Where a request came from; as many proxies are believed as the settings say stand in front."""
     return Client(request.remote_addr, request.headers.get("User-Agent", "")[:_LONGEST_AGENT] or None)

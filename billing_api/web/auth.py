@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from flask import g, request
+from flask import g
 from werkzeug.exceptions import HTTPException
 
 from billing_api import database
@@ -16,6 +16,7 @@ from billing_api.web.app import SAFE
 from billing_api.web.credentials import authenticate
 from billing_api.web.idempotency import once
 from billing_api.web.reach import InsufficientScope, SecondFactorEnrolmentRequired, insist
+from billing_api.web.request import current_request
 
 View = Callable[..., Any]
 
@@ -76,7 +77,7 @@ def admit(principal: Principal, *scopes: str, asks_first: bool = True) -> None:
     except (InsufficientScope, SecondFactorEnrolmentRequired):
         database.announce()
         raise
-    if request.method not in SAFE and asks_first:
+    if asks_first and current_request().method not in SAFE:
         g.demands_if_match = database.announce()
 
 
@@ -91,7 +92,8 @@ def _guarded(view: View, posted: View, scopes: tuple[str, ...], *, asks_first: b
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        principal = authenticate()
+        request = current_request()
+        principal = authenticate(request)
         rate_limits.count(principal)
         admit(principal, *scopes, asks_first=asks_first)
         try:

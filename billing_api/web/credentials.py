@@ -5,13 +5,13 @@ import uuid
 from collections.abc import Callable
 from functools import lru_cache
 
-from flask import g, request
 from jwt.exceptions import ExpiredSignatureError, PyJWTError
 
 from billing_api.domain.access import SCOPES, Principal, role_of
 from billing_api.errors import Malformed, Unauthenticated
 from billing_api.web import cookies
 from billing_api.web.app import SAFE
+from billing_api.web.request import Request, current_request
 from billing_api.web.tokens import CLIENT_ID, REMEMBERED, Claims, verified
 
 _BEARER = re.compile(r"(?i:Bearer) ([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)")
@@ -38,29 +38,30 @@ def on_api_key(load: Callable[[str], Principal | None]) -> None:
 
 def is_named() -> bool:
     """Whether the request names a credential itself; then no cookie is looked at."""
-    return "Authorization" in request.headers or "X-API-Key" in request.headers
+    headers = current_request().headers
+    return "Authorization" in headers or "X-API-Key" in headers
 
 
-def authenticate() -> Principal:
-    """The principal of this request's credential.
+def authenticate(request: Request) -> Principal:
+    """The principal of a request's credential.
 
     Raises:
         Unauthenticated: there is none, or it is forged, expired, of another kind or for another service.
         SeveralCredentials: there is more than one.
         CsrfTokenMismatch: it comes with cookies, writes, and no page of the session has sent it.
     """
-    g.is_by_cookie, g.credential_type = False, "access_token"
-    if "Authorization" in request.headers and "X-API-Key" in request.headers:
+    authorization, key = request.headers.get("Authorization"), request.headers.get("X-API-Key")
+    if authorization is not None and key is not None:
         raise SeveralCredentials()
-    if "X-API-Key" in request.headers:
-        g.credential_type = "api_key"
-        return _by_key(request.headers["X-API-Key"])
-    if "Authorization" in request.headers:
-        bearer = _BEARER.fullmatch(request.headers["Authorization"])
+    if key is not None:
+        request.credential_type = "api_key"
+        return _by_key(key)
+    if authorization is not None:
+        bearer = _BEARER.fullmatch(authorization)
         if bearer is None:
             raise _rejected(_ELSEWHERE)
         return by_token(bearer[1])
-    return _by_cookie()
+    return _by_cookie(request)
 
 
 def by_token(token: str) -> Principal:
@@ -82,14 +83,14 @@ def _by_key(secret: str) -> Principal:
     raise Unauthenticated("The API key is not valid: it is unknown, has expired or was revoked.")
 
 
-def _by_cookie() -> Principal:
+def _by_cookie(request: Request) -> Principal:
     token = cookies.access_token()
     if token is None:
         raise Unauthenticated("Send a credential: `Authorization: Bearer <access token>`, or `X-API-Key`.")
     principal = by_token(token)
     if request.method not in SAFE:
         cookies.check(principal.session_id)
-    g.is_by_cookie, g.credential_type = True, "cookie"
+    request.credential_type = "cookie"
     return principal
 
 

@@ -10,12 +10,14 @@ import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeGuard
 
 import orjson
 from flask import Request, Response
 from marshmallow import fields
 from werkzeug.datastructures import MIMEAccept
+from werkzeug.http import parse_accept_header
 
 from billing_api.web.fields import Schema
 
@@ -70,7 +72,14 @@ def is_wanted(request: Request) -> bool:
 
 def accepted(request: Request, kinds: Sequence[str]) -> str | None:
     """The best of these media types for `Accept`, or None; its parameters, such as a charset, choose nothing here."""
-    ranges = [(one.partition(";")[0].strip(), quality) for one, quality in request.accept_mimetypes]
+    return _best(request.headers.get("Accept", ""), tuple(kinds))
+
+
+@lru_cache(maxsize=128)
+def _best(accept: str, kinds: Sequence[str]) -> str | None:
+    """The same for a header's text, of which clients send few."""
+    given = parse_accept_header(accept, MIMEAccept)
+    ranges = [(one.partition(";")[0].strip(), quality) for one, quality in given]
     return MIMEAccept(ranges).best_match(kinds) if ranges else kinds[0]
 
 

@@ -3,7 +3,7 @@
 import orjson
 import psycopg2
 import structlog
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, g
 from prometheus_client import Counter
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -33,6 +33,7 @@ from billing_api.preparing import FORGOTTEN
 from billing_api.violations import refusal_of
 from billing_api.web.fault_codes import FAULT_CODES, FaultCode
 from billing_api.web.observation import place
+from billing_api.web.request import current_request
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -95,7 +96,7 @@ def answer(error: Exception) -> Response:
 
 def problem(error: BillingError) -> Response:
     """A refusal as a response in the form of RFC 9457, where the view has none of its own."""
-    tell = getattr(current_app.view_functions.get(request.endpoint or ""), "tells", None)
+    tell = getattr(current_request().view, "tells", None)
     if tell is not None:
         told_otherwise: Response = tell(error)
         return told_otherwise
@@ -108,7 +109,8 @@ def problem(error: BillingError) -> Response:
 
 def told(error: BillingError) -> dict[str, object]:
     """The members of a problem (RFC 9457) about this request."""
-    return members_of(error, request.path, g.get("request_id"))
+    request = current_request()
+    return members_of(error, request.path, request.id or None)
 
 
 def members_of(error: BillingError, instance: str, request_id: str | None) -> dict[str, object]:
@@ -184,7 +186,7 @@ def _fault(fault: Fault) -> dict[str, str]:
 def _of_http(error: HTTPException) -> BillingError:
     kind = _BY_STATUS.get(error.code or 500, InternalError)
     if kind is PayloadTooLarge:
-        return PayloadTooLarge(request.max_content_length or 0)
+        return PayloadTooLarge(current_request().max_content_length or 0)
     headers = {name: value for name, value in error.get_headers() if name in {"Allow", "Retry-After"}}
     allowed = headers.get("Allow")
     refusal = kind(f"Allowed here: {allowed}.") if allowed and kind is MethodNotAllowed else kind()
@@ -213,7 +215,7 @@ def _of_database(error: DBAPIError) -> BillingError:
 
 def _credential() -> str:
     """The kind of this request's credential, as far as it was looked at."""
-    kind: str = g.get("credential_type", "access_token")
+    kind = current_request().credential_type
     is_of_key = getattr(g.get("principal"), "actor_type", None) == "api_key"
     return "client" if is_of_key and kind == "access_token" else kind
 

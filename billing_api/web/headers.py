@@ -3,7 +3,7 @@
 import re
 
 import structlog
-from flask import Flask, Response, current_app, g, request
+from flask import Response, current_app
 from uuid_utils.compat import uuid7
 from werkzeug.exceptions import SecurityError
 
@@ -11,11 +11,13 @@ from billing_api.errors import Fault, Malformed, NotAcceptable
 from billing_api.web import csv
 from billing_api.web.errors import PROBLEM_JSON
 from billing_api.web.parser import MERGE_PATCH, check_target
+from billing_api.web.request import Request
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _TRACE_PARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _PATCHES = f"{MERGE_PATCH}, application/json"
-_JSON = ["application/json"]
+_JSON = ("application/json",)
+_TABLES = (*_JSON, csv.CSV)
 
 SECURITY = {
     "X-Content-Type-Options": "nosniff",
@@ -37,24 +39,23 @@ _EXPOSED_HEADERS = (
 """All that the OpenAPI document names, and `Allow`, of methods that it does not name."""
 
 
-def init_app(app: Flask) -> None:
-    """Number each request before it is looked at, and dress each answer."""
-    app.before_request(_number)
-    app.before_request(_look)
-    app.after_request(_dress)
-
-
-def _number() -> None:
+def number(request: Request) -> None:
     """Give the request its id, and let each line of the log carry it, with the trace that it continues."""
     given = request.headers.get("X-Request-Id", "")
-    g.request_id = given if _REQUEST_ID.fullmatch(given) else str(uuid7())
+    request.id = given if _REQUEST_ID.fullmatch(given) else str(uuid7())
     trace = _TRACE_PARENT.fullmatch(request.headers.get("traceparent", ""))
     # All zeros is what a trace may not be (W3C Trace Context, section 3.2.2.3).
     trace_id = trace[1] if trace and trace[1].strip("0") else None
-    structlog.contextvars.bind_contextvars(request_id=g.request_id, trace_id=trace_id)
+    structlog.contextvars.bind_contextvars(request_id=request.id, trace_id=trace_id)
 
 
-def _look() -> Response | None:
+def look(request: Request) -> Response | None:
+    """Refuse what no view could answer. A preflight is answered here.
+
+    Raises:
+        Malformed: the target is no text, or the host none of ours.
+        NotAcceptable: the address answers in no form that the client takes.
+    """
     check_target(request)
     if isinstance(request.routing_exception, SecurityError):
         raise Malformed(
@@ -64,29 +65,29 @@ def _look() -> Response | None:
     if request.method == "OPTIONS":
         # The answer is in its headers, so that there is no form of it to ask for.
         return Response(status=204) if "Access-Control-Request-Method" in request.headers else None
-    offered = _offered()
-    if request.path.startswith("/v1/") and csv.accepted(request, offered) is None and not _names_problems():
+    offered = _offered(request)
+    if request.path.startswith("/v1/") and csv.accepted(request, offered) is None and not _names_problems(request):
         raise NotAcceptable(f"This address answers in {' and '.join(offered)}.")
     return None
 
 
-def _names_problems() -> bool:
+def _names_problems(request: Request) -> bool:
     """Whether `Accept` has the form of refusals by its name: some clients list that alone, and read all JSON."""
     return any(kind.partition(";")[0].strip() == PROBLEM_JSON for kind, quality in request.accept_mimetypes if quality)
 
 
-def _offered() -> list[str]:
+def _offered(request: Request) -> tuple[str, ...]:
     """The media types in which the address can answer; those of lists and reports stand in a table too."""
-    view = current_app.view_functions.get(request.endpoint or "")
-    _, schema = getattr(view, "answers_with", (200, None))
-    return [*_JSON, csv.CSV] if csv.is_tabular(schema) else _JSON
+    _, schema = getattr(request.view, "answers_with", (200, None))
+    return _TABLES if csv.is_tabular(schema) else _JSON
 
 
-def _dress(response: Response) -> Response:
+def dress(request: Request, response: Response) -> None:
+    """Put on an answer what every answer carries."""
     headers, rule = response.headers, request.url_rule
     # Looked for once: to set a header, werkzeug goes through all that are there.
     present = {name.lower() for name, _ in headers}
-    headers.add("X-Request-Id", g.get("request_id", ""))
+    headers.add("X-Request-Id", request.id)
     if rule and rule.rule in _patchable():
         headers.add("Accept-Patch", _PATCHES)
     headers.extend(header for name, header in _SECURITY if name not in present)
@@ -98,8 +99,7 @@ def _dress(response: Response) -> Response:
         response.vary.add("Origin")
     else:
         headers.add("Vary", "Origin")
-    _share(response)
-    return response
+    _share(request, response)
 
 
 def _patchable() -> frozenset[str]:
@@ -112,7 +112,7 @@ def _patchable() -> frozenset[str]:
     return known
 
 
-def _share(response: Response) -> None:
+def _share(request: Request, response: Response) -> None:
     """CORS: exact origins only."""
     origin = request.headers.get("Origin")
     if origin is None:

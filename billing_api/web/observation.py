@@ -10,8 +10,10 @@ from typing import Any
 
 import orjson
 import structlog
-from flask import Flask, Response, g, request
+from flask import Response, g
 from prometheus_client import Counter, Histogram
+
+from billing_api.web.request import Request
 
 requests = Counter("billing_requests_total", "Requests answered", ["method", "route", "status"])
 durations = Histogram(
@@ -51,10 +53,32 @@ def configure(level: str) -> None:
     root.setLevel(max(threshold, logging.WARNING))
 
 
-def init_app(app: Flask) -> None:
-    """Time each request and write its line. Registered first, so that it begins before and ends after everything."""
-    app.before_request(_begin)
-    app.after_request(_end)
+def start(request: Request) -> None:
+    """Begin to time a request, before anything else is done for it."""
+    request.began = time.perf_counter()
+    # The thread still knows the request before this one.
+    structlog.contextvars.clear_contextvars()
+
+
+def finish(request: Request, response: Response) -> None:
+    """Count a request and write its line, after everything else was done with its answer."""
+    now = time.perf_counter()
+    seconds = now - (request.began or now)
+    method = request.method if request.method in _METHODS else "other"
+    # The rule and not the path: a path may hold somebody's external id.
+    route = request.url_rule.rule if request.url_rule else _UNKNOWN
+    requests.labels(method, route, response.status_code).inc()
+    durations.labels(method, route).observe(seconds)
+    principal = g.get("principal")
+    log.info(
+        "request",
+        method=method,
+        route=route,
+        status=response.status_code,
+        ms=round(seconds * 1000, 1),
+        organization_id=principal.organization_id if principal else None,
+        actor_id=principal.actor_id if principal else None,
+    )
 
 
 class LibraryLines(logging.Handler):
@@ -126,29 +150,3 @@ def _place_of_exception(_logger: Any, _method: str, event: structlog.typing.Even
     if kind is not None:
         event.update(exception=kind.__name__, at=place(trace))
     return event
-
-
-def _begin() -> None:
-    g.began = time.perf_counter()
-    # The thread still knows the request before this one.
-    structlog.contextvars.clear_contextvars()
-
-
-def _end(response: Response) -> Response:
-    seconds = time.perf_counter() - g.get("began", time.perf_counter())
-    method = request.method if request.method in _METHODS else "other"
-    # The rule and not the path: a path may hold somebody's external id.
-    route = request.url_rule.rule if request.url_rule else _UNKNOWN
-    requests.labels(method, route, response.status_code).inc()
-    durations.labels(method, route).observe(seconds)
-    principal = g.get("principal")
-    log.info(
-        "request",
-        method=method,
-        route=route,
-        status=response.status_code,
-        ms=round(seconds * 1000, 1),
-        organization_id=principal.organization_id if principal else None,
-        actor_id=principal.actor_id if principal else None,
-    )
-    return response

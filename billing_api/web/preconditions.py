@@ -3,9 +3,10 @@
 import re
 from collections.abc import Collection, Iterator
 
-from flask import g, request
+from flask import g
 
 from billing_api.errors import Fault, Malformed, PreconditionFailed, PreconditionRequired
+from billing_api.web.request import current_request
 
 _TAG = re.compile(r'(W/)?"([\x21\x23-\x7e]*)"')
 _LIST = re.compile(rf"{_TAG.pattern}([ \t]*,[ \t]*{_TAG.pattern})*")
@@ -72,9 +73,12 @@ def is_known(version: int) -> bool:
 def _versions(name: str, *, is_weak_enough: bool = False) -> Collection[int] | None:
     """The versions that a header's list of entity tags names; None where it is absent. If-Match compares strongly, so
     that a weak tag never matches, and If-None-Match does not (RFC 9110, sections 13.1.1 and 13.1.2)."""
-    header = request.headers.get(name, "").strip()
-    if name not in request.headers or header == "*":
-        return _ANY if header else None
+    header = current_request().headers.get(name)
+    if header is None:
+        return None
+    header = header.strip()
+    if header == "*":
+        return _ANY
     if not _LIST.fullmatch(header):
         fault = Fault("wrong-format", 'An ETag belongs here with its quotes, such as "1".', parameter=name)
         raise Malformed(f"{name} is no list of entity tags.", faults=[fault])

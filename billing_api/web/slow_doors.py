@@ -7,12 +7,12 @@ import datetime as dt
 import re
 from urllib.parse import unquote
 
-from flask import Flask, request
 from gunicorn.util import split_request_uri
 
 from billing_api import clock
 from billing_api.errors import Unavailable
 from billing_api.web.arrival import arrived_at
+from billing_api.web.request import Request
 
 THREADS = 2
 """As many hashes as a worker computes at once."""
@@ -33,9 +33,10 @@ class TooManyWaiting(Unavailable):
     title = "Too many are waiting at this door"
 
 
-def init_app(app: Flask) -> None:
-    """Refuse who has waited for too long, before anything is done for them."""
-    app.before_request(_refuse_late)
+def refuse_late(request: Request) -> None:
+    """Refuse who has waited for too long, before anything is done for them. Raises TooManyWaiting."""
+    if is_door(request.method, request.path) and clock.now() - arrived_at(request) > PATIENCE:
+        raise TooManyWaiting(retry_after=5)
 
 
 def is_slow(words: bytes) -> bool:
@@ -66,8 +67,3 @@ def _path(target: str) -> str:
         # gunicorn refuses it for the same reason.
         return ""
     return "/" + unquote(path, "latin-1").lstrip("/")
-
-
-def _refuse_late() -> None:
-    if is_door(request.method, request.path) and clock.now() - arrived_at() > PATIENCE:
-        raise TooManyWaiting(retry_after=5)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import orjson
 from cachetools import LRUCache
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, current_app
 
 from billing_api import redis_line
 from billing_api.unit_of_work import unit
@@ -21,6 +21,7 @@ from billing_api.web.dumping import Written
 from billing_api.web.fields import Schema
 from billing_api.web.preconditions import is_known
 from billing_api.web.redis_shelf import Key, RedisShelf
+from billing_api.web.request import Request, current_request
 
 MOST_BYTES = 8 * 2**20
 """So much is kept in the memory of each process: some 1,500 invoices of three lines."""
@@ -38,6 +39,11 @@ class Shelf:
         self._shared = shared
         self._texts: LRUCache[Hashable, bytes] = LRUCache(MOST_BYTES, lambda text: len(text) + _OVERHEAD_BYTES)
         self._lock = Lock()
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes find what is put here."""
+        return self._shared is not None
 
     def connect(self) -> None:
         """Be ready for the first request of this process."""
@@ -152,7 +158,7 @@ class Writer:
         # Of what is known nothing will be sent: see `web.api`.
         is_held = is_known(standing.version)
         found = [Written(standing.version, b"")] if is_held else self.kept([standing], alone=True)
-        g.is_kept = found is not None
+        current_request().is_kept = found is not None
         return found[0] if found else None
 
     def _fresh(self, standing: Standing, one: Any) -> Written:
@@ -177,7 +183,6 @@ def init_app(app: Flask) -> None:
     if url:
         with app.app_context():
             shared = RedisShelf(redis_line.opened(url))
-        app.after_request(_tell)
     app.extensions["shelf"] = Shelf(shared)
 
 
@@ -186,11 +191,10 @@ def connect(app: Flask) -> None:
     app.extensions["shelf"].connect()
 
 
-def _tell(answer: Response) -> Response:
-    view = current_app.view_functions.get(request.endpoint or "")
-    if getattr(view, "tells_cache", False) and answer.status_code in {200, 304}:
-        answer.headers["X-Cache"] = "hit" if g.get("is_kept") else "miss"
-    return answer
+def tell(request: Request, answer: Response) -> None:
+    """Say whether what the view shows was kept, where it says so."""
+    if getattr(request.view, "tells_cache", False) and answer.status_code in {200, 304} and _shelf().is_shared:
+        answer.headers["X-Cache"] = "hit" if request.is_kept else "miss"
 
 
 def _shelf() -> Shelf:

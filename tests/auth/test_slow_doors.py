@@ -172,14 +172,14 @@ def test_who_has_waited_for_too_long_is_refused_before_the_hash(
     monkeypatch.setattr(passwords, "matches", lambda _, password: bool(hashed.append(password)))
     body = {"email": tenant.email, "password": PASSWORD}
     arrived = clock.now() - PATIENCE - dt.timedelta(seconds=1)
-    monkeypatch.setattr(slow_doors, "arrived_at", lambda: arrived)
+    monkeypatch.setattr(slow_doors, "arrived_at", lambda _: arrived)
     answer = client.post("/v1/auth/login", json=body)
     assert (answer.status_code, answer.json["code"]) == (503, "too-many-waiting")
     assert answer.headers["Retry-After"] == "5"
     assert hashed == []
     assert refresh(client, tenant.refresh_token).status_code == 200
     assert tenant.get("/v1/me").status_code == 200
-    monkeypatch.setattr(slow_doors, "arrived_at", clock.now)
+    monkeypatch.setattr(slow_doors, "arrived_at", lambda _: clock.now())
     assert client.post("/v1/auth/login", json=body).status_code == 401
     assert len(hashed) == 1
 

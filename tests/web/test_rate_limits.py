@@ -1,6 +1,5 @@
 """Requests are counted: for the credential that they bring, and without a good one for the address they come from."""
 
-import datetime as dt
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from billing_api import create_app
 from billing_api.database import db
-from billing_api.web import rate_limits
+from billing_api.web import counts, rate_limits
 from billing_api.web.rate_limits import address_block
 from config import Config
 from tests import sharing
@@ -190,19 +189,27 @@ def test_without_the_count_everybody_goes_on(limited: Limited, tenant: Tenant, m
     assert statuses(lambda: there.get("/v1/me"), 2 * MOST) == {200: 2 * MOST}, "what was done is never told otherwise"
 
 
-def test_the_count_begins_with_the_first_request(limited: Limited) -> None:
-    """Not where the workers are forked from, whose locks and threads they would not get."""
-    app = limited()
-    assert app.extensions["rate_limits"]._counts is None
-    app.test_client().get("/v1/me")
-    assert app.extensions["rate_limits"]._counts is not None
+def test_a_count_is_over_after_its_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(counts, "monotonic", lambda: now)
+    counter = counts.Counter()
+    assert [counter.hit("default", 2, "a").is_over for _ in range(3)] == [False, False, True]
+    now += 59.5
+    late = counter.hit("default", 2, "a")
+    assert (late.remaining, late.seconds, late.is_over) == (0, 1, True)
+    now += 0.5
+    anew = counter.hit("default", 2, "a")
+    assert (anew.remaining, anew.seconds, anew.is_over) == (1, 60, False)
 
 
-def test_counts_that_are_over_are_forgotten() -> None:
-    memory = rate_limits._Memory()
+def test_counts_that_are_over_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(counts, "monotonic", lambda: now)
+    counter = counts.Counter()
     for name in ("a", "b"):
-        memory.incr(name, -1)
-    memory.incr("c", 60)
-    memory._cleared_at -= dt.timedelta(minutes=2)
-    assert memory.incr("c", 60) == 2
-    assert list(memory.storage) == list(memory.expirations) == ["c"]
+        counter.hit("default", 5, name)
+    now += 30
+    assert counter.hit("default", 5, "c").remaining == 4
+    now += 31
+    assert counter.hit("default", 5, "c").remaining == 3
+    assert list(counter._counts) == ["c"]

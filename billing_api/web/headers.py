@@ -2,13 +2,12 @@
 
 import re
 
-import structlog
 from flask import Response, current_app
 from uuid_utils.compat import uuid7
 from werkzeug.exceptions import SecurityError
 
 from billing_api.errors import Fault, Malformed, NotAcceptable
-from billing_api.web import csv
+from billing_api.web import csv, observation
 from billing_api.web.errors import PROBLEM_JSON
 from billing_api.web.parser import MERGE_PATCH, check_target
 from billing_api.web.request import Request
@@ -46,7 +45,7 @@ def number(request: Request) -> None:
     trace = _TRACE_PARENT.fullmatch(request.headers.get("traceparent", ""))
     # All zeros is what a trace may not be (W3C Trace Context, section 3.2.2.3).
     trace_id = trace[1] if trace and trace[1].strip("0") else None
-    structlog.contextvars.bind_contextvars(request_id=request.id, trace_id=trace_id)
+    observation.name(request, trace_id)
 
 
 def look(request: Request) -> Response | None:

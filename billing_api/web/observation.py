@@ -1,10 +1,13 @@
 """What operators see: one JSON line a request, and counters. No secret, no personal data: routes, ids and numbers."""
 
 import contextlib
+import functools
 import logging
 import sys
 import time
 import traceback
+from collections.abc import Mapping
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Any
 
@@ -13,6 +16,7 @@ import structlog
 from flask import Response, g
 from prometheus_client import Counter, Histogram
 
+from billing_api import clock
 from billing_api.web.request import Request
 
 requests = Counter("billing_requests_total", "Requests answered", ["method", "route", "status"])
@@ -29,6 +33,9 @@ _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"
 _UNKNOWN = "unknown"
 """The route of what has none."""
 
+_at_hand: ContextVar[Mapping[str, str | None]] = ContextVar("request at hand", default={})  # noqa: B039 - never changed
+"""What each line says of the request that its thread is busy with."""
+
 log = structlog.get_logger()
 
 
@@ -36,12 +43,7 @@ def configure(level: str) -> None:
     """One JSON object a line on standard output, for this program and, from warnings on, for its libraries."""
     threshold = getattr(logging, level.upper())
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _RENDERER,
-        ],
+        processors=[_complete, _RENDERER],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=lambda *_: _StandardOutput(),
         cache_logger_on_first_use=False,
@@ -57,7 +59,12 @@ def start(request: Request) -> None:
     """Begin to time a request, before anything else is done for it."""
     request.began = time.perf_counter()
     # The thread still knows the request before this one.
-    structlog.contextvars.clear_contextvars()
+    _at_hand.set({})
+
+
+def name(request: Request, trace_id: str | None) -> None:
+    """Let each line from here on carry the id of the request, and of the trace that it continues."""
+    _at_hand.set({"request_id": request.id, "trace_id": trace_id})
 
 
 def finish(request: Request, response: Response) -> None:
@@ -67,8 +74,9 @@ def finish(request: Request, response: Response) -> None:
     method = request.method if request.method in _METHODS else "other"
     # The rule and not the path: a path may hold somebody's external id.
     route = request.url_rule.rule if request.url_rule else _UNKNOWN
-    requests.labels(method, route, response.status_code).inc()
-    durations.labels(method, route).observe(seconds)
+    answered, lasted = _meters(method, route, response.status_code)
+    answered.inc()
+    lasted.observe(seconds)
     principal = g.get("principal")
     log.info(
         "request",
@@ -88,12 +96,7 @@ class LibraryLines(logging.Handler):
         super().__init__()
         self.setFormatter(
             structlog.stdlib.ProcessorFormatter(
-                foreign_pre_chain=[
-                    structlog.contextvars.merge_contextvars,
-                    structlog.stdlib.add_log_level,
-                    structlog.stdlib.add_logger_name,
-                    structlog.processors.TimeStamper(fmt="iso", utc=True),
-                ],
+                foreign_pre_chain=[_complete, structlog.stdlib.add_logger_name],
                 processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _place_of_exception, _RENDERER],
             )
         )
@@ -107,11 +110,17 @@ class LibraryLines(logging.Handler):
         _StandardOutput().msg(line)
 
 
+@functools.cache
+def _meters(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    """What counts such a request, and what measures it; the library would look for them by their texts each time."""
+    return requests.labels(method, route, status), durations.labels(method, route)
+
+
 def note_unread(status: int, request_id: str, error: Exception) -> None:
     """Count a request that the HTTP server refused by itself, and write its line: when it began is not known, and what
     the error quotes may be anything that somebody sent."""
     # The thread still knows the request before this one.
-    structlog.contextvars.clear_contextvars()
+    _at_hand.set({})
     requests.labels("other", _UNKNOWN, status).inc()
     told = {"request_id": request_id, "trace_id": None, "exception": type(error).__name__}
     if status == 500:
@@ -136,6 +145,12 @@ class _StandardOutput:
             sys.stdout.flush()
 
     debug = info = warning = error = critical = msg
+
+
+def _complete(_logger: Any, level: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """What every line says beside its event: of which request it is, how grave, and when."""
+    moment = clock.now().replace(tzinfo=None).isoformat()
+    return {**_at_hand.get(), **event, "level": level, "timestamp": f"{moment}Z"}
 
 
 def _line(event: Any, **_: Any) -> str:

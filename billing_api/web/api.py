@@ -10,7 +10,7 @@ import marshmallow as ma
 import orjson
 from apispec.ext.marshmallow import MarshmallowPlugin
 from apispec.ext.marshmallow.common import resolve_schema_instance
-from flask import Flask, Response, g, request
+from flask import Flask, g, request
 from flask_smorest.utils import get_appcontext
 from werkzeug.routing import BaseConverter
 
@@ -24,6 +24,7 @@ from billing_api.web.parser import StrictParser, check_query, invalid
 from billing_api.web.preconditions import etag, is_known
 from billing_api.web.reachable import reachable
 from billing_api.web.references import absent
+from billing_api.web.response import Response
 
 View = Callable[..., Any]
 

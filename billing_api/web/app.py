@@ -2,10 +2,10 @@
 
 import datetime as dt
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import flask
-from flask import Flask, Response, g
+from flask import Flask, g
 from flask.sessions import SessionInterface
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import DBAPIError
@@ -20,6 +20,7 @@ from billing_api.web.arrival import arrived_at, client
 from billing_api.web.errors import is_passing
 from billing_api.web.json import ExactJson
 from billing_api.web.request import Request, current_request
+from billing_api.web.response import Response
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _ATTEMPTS = 3
@@ -44,6 +45,7 @@ class BillingApi(Flask):
     json_provider_class = ExactJson
     session_interface = _NoSessions()
     request_class = Request
+    response_class = Response
 
     def create_url_adapter(self, request: flask.Request | None) -> MapAdapter | None:
         """A host has no capitals (RFC 9110, section 4.2.3); werkzeug compares it with the trusted ones as it stands."""
@@ -59,9 +61,9 @@ class BillingApi(Flask):
         """Hand the request to the edge itself: a hook of Flask's own would have to look for it."""
         return edge.arrive(current_request()) or super().preprocess_request()
 
-    def process_response(self, response: Response) -> Response:
+    def process_response(self, response: flask.Response) -> flask.Response:
         """Hand the answer to the edge, after those who asked for this one."""
-        return edge.leave(current_request(), super().process_response(response))
+        return edge.leave(current_request(), cast(Response, super().process_response(response)))
 
     def dispatch_request(self) -> ResponseReturnValue:
         """Run the view in its transaction; what was overtaken, or undone by a passing fault, is run again."""
@@ -78,7 +80,7 @@ class BillingApi(Flask):
     def log_exception(self, exc_info: object) -> None:
         """Leave it to `web.errors`, whose line quotes neither the path nor the exception's own text."""
 
-    def _in_transaction(self, request: Request) -> Response:
+    def _in_transaction(self, request: Request) -> flask.Response:
         is_dry_run = request.method not in SAFE and request.args.get("dry_run") == "true"
         with transaction(
             read_only=request.method in SAFE,
@@ -95,7 +97,7 @@ class BillingApi(Flask):
         reach("before_response")
         return answer
 
-    def make_default_options_response(self) -> Response:
+    def make_default_options_response(self) -> flask.Response:
         """OPTIONS answers with `Allow` and no body."""
         answer = super().make_default_options_response()
         answer.status_code = 204

@@ -14,12 +14,13 @@ from functools import lru_cache
 from typing import Any, TypeGuard
 
 import orjson
-from flask import Request, Response
+from flask import Request
 from marshmallow import fields
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
 
 from billing_api.web.fields import Schema
+from billing_api.web.response import Response
 
 CSV = "text/csv"
 LEFT_OUT = frozenset({"links"})

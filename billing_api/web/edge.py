@@ -1,9 +1,8 @@
 """What is done for every request on its way in, and with every answer on its way out, in this order."""
 
-from flask import Response
-
 from billing_api.web import compression, headers, observation, rate_limits, slow_doors, written
 from billing_api.web.request import Request
+from billing_api.web.response import Response
 
 
 def arrive(request: Request) -> Response | None:

@@ -3,7 +3,7 @@
 import orjson
 import psycopg2
 import structlog
-from flask import Flask, Response, g
+from flask import Flask, g
 from prometheus_client import Counter
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -34,6 +34,7 @@ from billing_api.violations import refusal_of
 from billing_api.web.fault_codes import FAULT_CODES, FaultCode
 from billing_api.web.observation import place
 from billing_api.web.request import current_request
+from billing_api.web.response import Response
 
 PROBLEM_JSON = "application/problem+json"
 

@@ -2,7 +2,7 @@
 
 import re
 
-from flask import Response, current_app
+from flask import current_app
 from uuid_utils.compat import uuid7
 from werkzeug.exceptions import SecurityError
 
@@ -11,10 +11,12 @@ from billing_api.web import csv, observation
 from billing_api.web.errors import PROBLEM_JSON
 from billing_api.web.parser import MERGE_PATCH, check_target
 from billing_api.web.request import Request
+from billing_api.web.response import Response
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _TRACE_PARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
-_PATCHES = f"{MERGE_PATCH}, application/json"
+_PATCHES = ("Accept-Patch", f"{MERGE_PATCH}, application/json")
+_BY_ORIGIN = ("Vary", "Origin")
 _JSON = ("application/json",)
 _TABLES = (*_JSON, csv.CSV)
 
@@ -83,22 +85,20 @@ def _offered(request: Request) -> tuple[str, ...]:
 
 def dress(request: Request, response: Response) -> None:
     """Put on an answer what every answer carries."""
-    headers, rule = response.headers, request.url_rule
-    # Looked for once: to set a header, werkzeug goes through all that are there.
-    present = {name.lower() for name, _ in headers}
-    headers.add("X-Request-Id", request.id)
-    if rule and rule.rule in _patchable():
-        headers.add("Accept-Patch", _PATCHES)
-    headers.extend(header for name, header in _SECURITY if name not in present)
+    _share(request, response)
     if response.status_code in {204, 304}:
         # There is no content, so it is of no type; werkzeug would call it HTML.
-        headers.pop("Content-Type", None)
+        response.headers.pop("Content-Type", None)
+    present = {name.lower() for name, _ in response.headers}
+    beside = [("X-Request-Id", request.id)]
+    if request.url_rule and request.url_rule.rule in _patchable():
+        beside.append(_PATCHES)
     # By origin for everybody, or a cache would mix the answers.
     if "vary" in present:
         response.vary.add("Origin")
     else:
-        headers.add("Vary", "Origin")
-    _share(request, response)
+        beside.append(_BY_ORIGIN)
+    response.beside += (*beside, *(header for name, header in _SECURITY if name not in present))
 
 
 def _patchable() -> frozenset[str]:

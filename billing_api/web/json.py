@@ -8,10 +8,10 @@ from decimal import Decimal
 from typing import Any, Literal, NoReturn
 
 import orjson
-from flask import Response
 from flask.json.provider import JSONProvider
 
 from billing_api.errors import Malformed
+from billing_api.web.response import Response
 
 MAX_DEPTH = 64
 MAX_VALUES = 1_500_000

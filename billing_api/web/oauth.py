@@ -8,10 +8,11 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 import orjson
-from flask import Response, request
+from flask import request
 
 from billing_api.errors import BillingError, Fault, Malformed, Unauthenticated
 from billing_api.web.components import OF_STATUS, header
+from billing_api.web.response import Response
 
 _NAMED = frozenset({"invalid-client", "invalid-scope", "unsupported-grant-type"})
 """Codes that the RFC has too; whatever else is wrong with a request is an invalid one."""

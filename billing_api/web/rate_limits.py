@@ -7,13 +7,14 @@ that all workers shared would cost each request a round trip. Health, metrics an
 import ipaddress
 from contextlib import suppress
 
-from flask import Flask, Response, current_app
+from flask import Flask, current_app
 
 from billing_api.domain.access import Principal
 from billing_api.errors import TooManyRequests
 from billing_api.web.counts import Counter, Standing
 from billing_api.web.errors import problem
 from billing_api.web.request import Request, current_request
+from billing_api.web.response import Response
 
 _SHARED_BITS = 64
 """Whoever has one address of IPv6 has as a rule all that begin with the same 64 bits."""
@@ -67,7 +68,7 @@ def tell(request: Request, answer: Response) -> Response:
         if request.standing and request.standing.is_over and answer.status_code >= 400:
             answer = problem(_refusal(request.standing))
     if request.standing:
-        answer.headers.update(request.standing.headers)
+        answer.beside += request.standing.headers
     return answer
 
 

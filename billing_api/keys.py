@@ -5,6 +5,7 @@ They are made at the first start and kept in the instance, readable by its owner
 """
 
 import datetime as dt
+import math
 import os
 import secrets
 from pathlib import Path
@@ -17,7 +18,7 @@ from billing_api import clock
 from config import Config, ConfigError
 
 _DATED = "%Y%m%dT%H%M%SZ"
-_SETTLED_AFTER = dt.timedelta(seconds=2)
+_SETTLED_SECONDS = 2
 BEFORE_ALL = dt.datetime.min.replace(tzinfo=dt.UTC)
 """When a key whose name is no time began to sign."""
 
@@ -52,7 +53,7 @@ class Keys:
         away, counts from the next request on. One that cannot be read changes nothing."""
         stamp = _stamp(self._folder)
         # A folder may change twice within one tick of its clock, so what has changed just now is read again.
-        if stamp != self._stamp or dt.timedelta(0) <= clock.now() - stamp < _SETTLED_AFTER:
+        if stamp != self._stamp or 0 <= clock.now().timestamp() - stamp < _SETTLED_SECONDS:
             self._stamp = stamp
             try:
                 self._signing = read_all(self._folder)
@@ -144,12 +145,12 @@ def _age(kid: str) -> tuple[dt.datetime, str]:
     return starts_at(kid), kid
 
 
-def _stamp(folder: Path) -> dt.datetime:
-    """When the folder last changed; before all times where there is none."""
+def _stamp(folder: Path) -> float:
+    """When the folder last changed, in seconds of the epoch; before all times where there is none."""
     try:
-        return dt.datetime.fromtimestamp(folder.stat().st_mtime, dt.UTC)
+        return os.stat(folder).st_mtime
     except OSError:
-        return BEFORE_ALL
+        return -math.inf
 
 
 def _write_once(path: Path, content: bytes, owner: Owner | None = None) -> None:

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -108,10 +109,19 @@ def preamble(here: UnitOfWork) -> str:
 def limits() -> str:
     """How long the statements of one transaction, or of one message, may take and wait."""
     config = current_app.config
+    return _limits(
+        config["BILLING_STATEMENT_TIMEOUT_MS"],
+        config["BILLING_LOCK_TIMEOUT_MS"],
+        config["BILLING_IDLE_IN_TRANSACTION_TIMEOUT_MS"],
+    )
+
+
+@cache
+def _limits(statement_ms: int, lock_ms: int, idle_ms: int) -> str:
     settings = {
-        "statement_timeout": config["BILLING_STATEMENT_TIMEOUT_MS"],
-        "lock_timeout": config["BILLING_LOCK_TIMEOUT_MS"],
-        "idle_in_transaction_session_timeout": config["BILLING_IDLE_IN_TRANSACTION_TIMEOUT_MS"],
+        "statement_timeout": statement_ms,
+        "lock_timeout": lock_ms,
+        "idle_in_transaction_session_timeout": idle_ms,
         # One request, one core: others wait for theirs. And the branches of a search run one after the other.
         "max_parallel_workers_per_gather": 0,
     }

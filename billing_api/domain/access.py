@@ -69,9 +69,10 @@ second factor first."""
 _ROLE_OF = {scopes: role for role, scopes in ROLES.items()}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Principal:
-    """Whom a credential speaks for, and how far it reaches."""
+    """Whom a credential speaks for, and how far it reaches. Each is itself alone, so that what was found out about one
+    can be remembered by it."""
 
     organization_id: uuid.UUID
     actor_type: str

@@ -1,7 +1,7 @@
 """The guard before every door: a credential becomes a principal, and the principal the tenant of the transaction."""
 
 from collections.abc import Callable
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any
 
 from flask import g
@@ -17,6 +17,7 @@ from billing_api.web.credentials import authenticate
 from billing_api.web.idempotency import once
 from billing_api.web.reach import InsufficientScope, SecondFactorEnrolmentRequired, insist
 from billing_api.web.request import current_request
+from billing_api.web.tokens import REMEMBERED
 
 View = Callable[..., Any]
 
@@ -113,6 +114,7 @@ def _marked(view: View, **marks: Any) -> View:
     return view
 
 
+@lru_cache(maxsize=REMEMBERED)
 def _assertion(principal: Principal) -> str:
     """What the database is told to refuse, ahead of the first statement. Ids and a role's name: nothing in it was
     written by a client."""

@@ -6,6 +6,7 @@ that all workers shared would cost each request a round trip. Health, metrics an
 
 import ipaddress
 from contextlib import suppress
+from functools import lru_cache
 
 from flask import Flask, current_app
 
@@ -15,6 +16,7 @@ from billing_api.web.counts import Counter, Standing
 from billing_api.web.errors import problem
 from billing_api.web.request import Request, current_request
 from billing_api.web.response import Response
+from billing_api.web.tokens import REMEMBERED
 
 _SHARED_BITS = 64
 """Whoever has one address of IPv6 has as a rule all that begin with the same 64 bits."""
@@ -51,8 +53,7 @@ def count(principal: Principal) -> None:
     # Also where any number is let through: what has a good credential never counts for its address.
     request.is_counted = True
     if quota := current_app.config["BILLING_RATE_LIMIT"]:
-        name = f"default/{principal.organization_id}/{principal.actor_id}"
-        request.standing = _counter().hit("default", quota, name)
+        request.standing = _counter().hit("default", quota, _name(principal))
         if request.standing.is_over:
             raise _refusal(request.standing)
 
@@ -81,6 +82,11 @@ def address_block(address: str | None) -> str:
             return str(mapped or ipaddress.ip_network((found.packed, _SHARED_BITS), strict=False))
         return str(found)
     return (address or "")[:_LONGEST_NAME]
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _name(principal: Principal) -> str:
+    return f"default/{principal.organization_id}/{principal.actor_id}"
 
 
 def _refusal(standing: Standing) -> RateLimited:

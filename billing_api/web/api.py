@@ -10,7 +10,7 @@ import marshmallow as ma
 import orjson
 from apispec.ext.marshmallow import MarshmallowPlugin
 from apispec.ext.marshmallow.common import resolve_schema_instance
-from flask import Flask, g, request
+from flask import Flask, g
 from flask_smorest.utils import get_appcontext
 from werkzeug.routing import BaseConverter
 
@@ -24,9 +24,12 @@ from billing_api.web.parser import StrictParser, check_query, invalid
 from billing_api.web.preconditions import etag, is_known
 from billing_api.web.reachable import reachable
 from billing_api.web.references import absent
+from billing_api.web.request import current_request
 from billing_api.web.response import Response
 
 View = Callable[..., Any]
+
+_JSON = ("Content-Type", "application/json")
 
 LARGEST_OF_STRANGERS = 32 * 1024
 """So many bytes has a body at a door that asks for no credential: to find all faults of a larger one is work that
@@ -121,10 +124,10 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest
             @wraps(view)
             def strict(*args: Any, **kwargs: Any) -> Any:
                 if largest is not None:
-                    request.max_content_length = largest
-                check_query(request, known, schemas)
+                    current_request().max_content_length = largest
+                check_query(current_request(), known, schemas)
                 if is_bare:
-                    self.ARGUMENTS_PARSER.parse(Schema(), request, location="json")
+                    self.ARGUMENTS_PARSER.parse(Schema(), current_request(), location="json")
                 return view(*args, **kwargs)
 
             described = {"edge": document.operation(self.name, view, path, method)}
@@ -154,22 +157,19 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest
         smorest = super().response(status_code, schema, **kwargs)
 
         def decorator(view: View) -> View:
-            dumping = smorest(_handing(_writing(view, schema) if document.is_conditional(schema) else view))
+            showing = _writing(view, schema) if document.is_conditional(schema) else view
+            dumping = smorest(wraps(showing)(lambda result: result))
 
             @wraps(dumping)
             def finished(*args: Any, **kwargs: Any) -> Any:
-                answer: Response = dumping(*args, **kwargs)
+                result = showing(*args, **kwargs)
+                if isinstance(result, Written):
+                    return Response(result.text, headers=[_JSON, ("ETag", etag(result.version))])
+                answer: Response = dumping(result)
                 if answer.status_code == 204:
                     return Response(status=204)
                 dump = get_appcontext().get("result_dump")
-                if csv.is_tabular(schema):
-                    if csv.is_wanted(request):
-                        answer = csv.answer(schema, dump)
-                        if request.method == "GET":
-                            g.export = csv.exported(request, schema, dump)
-                    answer.vary.add("Accept")
-                    compression.offer(answer)
-                return _tag(answer, dump)
+                return _tag(_offered(answer, schema, dump) if csv.is_tabular(schema) else answer, dump)
 
             finished.answers_with = (status_code, schema)  # type: ignore[attr-defined]  # read by the document
             return finished
@@ -235,7 +235,7 @@ def _writing(view: View, schema: Any) -> View:
 
     @wraps(view)
     def writing(*args: Any, **kwargs: Any) -> Any:
-        result = view(*args, **kwargs)
+        result, request = view(*args, **kwargs), current_request()
         if request.method not in SAFE:
             return result
         version = schema.fields["version"].get_value(result, "version")
@@ -250,24 +250,23 @@ def _writing(view: View, schema: Any) -> View:
     return writing
 
 
-def _handing(view: View) -> View:
-    """The view, which hands out at once what was written before."""
-
-    @wraps(view)
-    def handing(*args: Any, **kwargs: Any) -> Any:
-        result = view(*args, **kwargs)
-        if not isinstance(result, Written):
-            return result
-        return Response(result.text, mimetype="application/json", headers={"ETag": etag(result.version)})
-
-    return handing
+def _offered(answer: Response, schema: Schema, dump: Any) -> Response:
+    """A list or a report in the form that the client would rather have."""
+    request = current_request()
+    if csv.is_wanted(request):
+        answer = csv.answer(schema, dump)
+        if request.method == "GET":
+            g.export = csv.exported(request, schema, dump)
+    answer.vary.add("Accept")
+    compression.offer(answer)
+    return answer
 
 
 def _tag(answer: Response, dump: Any) -> Response:
     """ETag, Location and Link, as far as they apply."""
     if isinstance(dump, dict):
         # A number: the version of an object, and not the one of the service that `/` shows.
-        if isinstance(dump.get("version"), int) and "include" not in request.args:
+        if isinstance(dump.get("version"), int) and "include" not in current_request().args:
             answer.headers["ETag"] = etag(dump["version"])
         if answer.status_code == 201 and "links" in dump:
             answer.headers["Location"] = dump["links"]["self"]

@@ -85,7 +85,7 @@ def read(customer_id: uuid.UUID) -> Any:
 
     Archived ones too.
     """
-    return SHOWN.whole(service.read(customer_id))
+    return SHOWN.whole(customer_id, *service.read(customer_id))
 
 
 @blueprint.route("/<uuid:customer_id>", methods=["PUT"])

@@ -83,9 +83,9 @@ def create_several(several: Sequence[Mapping[str, Any]]) -> list[Customer]:
     return customers
 
 
-def read(id: uuid.UUID) -> Any:
-    """A customer, to be shown. Raises NotFound."""
-    return WHOLE.one(id)
+def read(id: uuid.UUID) -> tuple[Sequence[Any], Callable[[], Any]]:
+    """The version of a customer and when it last changed, and what makes it, to be shown. Raises NotFound."""
+    return WHOLE.one(id, Customer.version, Customer.updated_at)
 
 
 def present(id: uuid.UUID) -> Customer:

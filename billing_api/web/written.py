@@ -122,11 +122,11 @@ class Writer:
             found = self._fresh(standing, *self.read([id]))
         return found
 
-    def whole(self, one: Any) -> Written:
-        """One object that was read whole to see how it stands, since nothing else belongs to it: what is kept of it, or
-        else as it was read."""
-        standing = self.standing(str(one.id), one.version, *(getattr(one, column.key) for column in self.facts))
-        return self._at_hand(standing) or self._fresh(standing, one)
+    def whole(self, id: uuid.UUID, found: Sequence[Any], make: Callable[[], Any]) -> Written:
+        """One object that was fetched whole to see how it stands, since nothing else belongs to it: what is kept of it,
+        or else what is made of it. Its version and its facts were `found`."""
+        standing = self.standing(str(id), *found)
+        return self._at_hand(standing) or self._fresh(standing, make())
 
     def kept(self, standings: Sequence[Standing], *, alone: bool = False) -> list[Written] | None:
         """What is kept of all of these, and of one `alone` also in Redis; None where anything is lacking."""

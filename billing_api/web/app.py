@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import flask
 from flask import Flask, g
-from flask.sessions import SessionInterface
+from flask.sessions import NullSession, SessionInterface
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import DBAPIError
 from werkzeug.routing import MapAdapter
@@ -31,8 +31,10 @@ _PATIENCE = dt.timedelta(seconds=4)
 class _NoSessions(SessionInterface):
     """Nothing is kept in a cookie of Flask's, so none is looked for."""
 
-    def open_session(self, app: Flask, request: flask.Request) -> None:
-        return None
+    _none = NullSession()
+
+    def open_session(self, app: Flask, request: flask.Request) -> NullSession:
+        return self._none
 
 
 class BillingApi(Flask):

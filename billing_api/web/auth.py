@@ -16,7 +16,7 @@ from billing_api.web.app import SAFE
 from billing_api.web.credentials import authenticate
 from billing_api.web.idempotency import once
 from billing_api.web.reach import InsufficientScope, SecondFactorEnrolmentRequired, insist
-from billing_api.web.request import current_request
+from billing_api.web.request import Request, current_request
 from billing_api.web.tokens import REMEMBERED
 
 View = Callable[..., Any]
@@ -63,7 +63,7 @@ def public(*refusals: int | type[BillingError]) -> Callable[[View], View]:
     return decorator
 
 
-def admit(principal: Principal, *scopes: str, asks_first: bool = True) -> None:
+def admit(request: Request, principal: Principal, *scopes: str, asks_first: bool = True) -> None:
     """Let the principal in: its tenant becomes the transaction's. Raises InsufficientScope.
 
     The database refuses a session that has ended, or a role that has changed, with the first statement, so that a
@@ -78,7 +78,7 @@ def admit(principal: Principal, *scopes: str, asks_first: bool = True) -> None:
     except (InsufficientScope, SecondFactorEnrolmentRequired):
         database.announce()
         raise
-    if asks_first and current_request().method not in SAFE:
+    if request.method not in SAFE and asks_first:
         g.demands_if_match = database.announce()
 
 
@@ -95,8 +95,8 @@ def _guarded(view: View, posted: View, scopes: tuple[str, ...], *, asks_first: b
     def guarded(*args: Any, **kwargs: Any) -> Any:
         request = current_request()
         principal = authenticate(request)
-        rate_limits.count(principal)
-        admit(principal, *scopes, asks_first=asks_first)
+        rate_limits.count(request, principal)
+        admit(request, principal, *scopes, asks_first=asks_first)
         try:
             return posted(*args, **kwargs) if request.method == "POST" else view(*args, **kwargs)
         except (BillingError, HTTPException):

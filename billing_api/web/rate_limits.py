@@ -14,7 +14,7 @@ from billing_api.domain.access import Principal
 from billing_api.errors import TooManyRequests
 from billing_api.web.counts import Counter, Standing
 from billing_api.web.errors import problem
-from billing_api.web.request import Request, current_request
+from billing_api.web.request import Request
 from billing_api.web.response import Response
 from billing_api.web.tokens import REMEMBERED
 
@@ -45,9 +45,8 @@ def count_stranger(request: Request) -> None:
             raise _refusal(request.standing)
 
 
-def count(principal: Principal) -> None:
+def count(request: Request, principal: Principal) -> None:
     """Count a request of this credential, once, however often it has to be run. Raises RateLimited."""
-    request = current_request()
     if request.is_counted:
         return
     # Also where any number is let through: what has a good credential never counts for its address.

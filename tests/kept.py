@@ -22,17 +22,24 @@ _resting = False
 @contextmanager
 def compared() -> Iterator[None]:
     """Read again whatever is handed out from the shelf, and note what differs."""
-    kept = Writer.kept
+    kept, kept_alone = Writer.kept, Writer.kept_alone
 
-    def comparing(self: Writer, standings: Sequence[Standing], *, alone: bool = False) -> list[Written] | None:
-        found = kept(self, standings, alone=alone)
+    def comparing(self: Writer, standings: Sequence[Standing]) -> list[Written] | None:
+        found = kept(self, standings)
         if found and not _resting:
             _compare(self, standings, found)
+        return found
+
+    def comparing_alone(self: Writer, standing: Standing) -> Written | None:
+        found = kept_alone(self, standing)
+        if found and not _resting:
+            _compare(self, [standing], [found])
         return found
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Writer, "kept", comparing)
         patch.setattr(pagination, "_first_page", _compare_page)
+        patch.setattr(Writer, "kept_alone", comparing_alone)
         yield
 
 

@@ -240,7 +240,7 @@ def _writing(view: View, schema: Any) -> View:
             return result
         version = schema.fields["version"].get_value(result, "version")
         # Read also where it is not heeded: what is no list of tags is refused everywhere.
-        has_it = is_known(version)
+        has_it = is_known(request, version)
         if "include" in request.args:
             return result
         if has_it:

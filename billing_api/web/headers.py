@@ -1,10 +1,12 @@
 """What every answer carries: a request id, security headers, and for configured origins CORS."""
 
 import re
+from functools import lru_cache
 
 from flask import current_app
-from uuid_utils.compat import uuid7
+from uuid_utils import uuid7
 from werkzeug.exceptions import SecurityError
+from werkzeug.routing import Map
 
 from billing_api.errors import Fault, Malformed, NotAcceptable
 from billing_api.web import csv, observation
@@ -91,7 +93,7 @@ def dress(request: Request, response: Response) -> None:
         response.headers.pop("Content-Type", None)
     present = {name.lower() for name, _ in response.headers}
     beside = [("X-Request-Id", request.id)]
-    if request.url_rule and request.url_rule.rule in _patchable():
+    if (rule := request.url_rule) and rule.rule in _patchable(rule.map):
         beside.append(_PATCHES)
     # By origin for everybody, or a cache would mix the answers.
     if "vary" in present:
@@ -101,14 +103,10 @@ def dress(request: Request, response: Response) -> None:
     response.beside += (*beside, *(header for name, header in _SECURITY if name not in present))
 
 
-def _patchable() -> frozenset[str]:
-    """The rules under which a PATCH is understood; they are complete with the first request, and looked up once."""
-    known: frozenset[str] | None = current_app.extensions.get("patchable")
-    if known is None:
-        rules = current_app.url_map.iter_rules()
-        known = frozenset(rule.rule for rule in rules if "PATCH" in (rule.methods or ()))
-        current_app.extensions["patchable"] = known
-    return known
+@lru_cache(maxsize=8)
+def _patchable(rules: Map) -> frozenset[str]:
+    """The rules under which a PATCH is understood; they are complete with the first request."""
+    return frozenset(rule.rule for rule in rules.iter_rules() if "PATCH" in (rule.methods or ()))
 
 
 def _share(request: Request, response: Response) -> None:

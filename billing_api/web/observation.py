@@ -36,15 +36,19 @@ _UNKNOWN = "unknown"
 _at_hand: ContextVar[Mapping[str, str | None]] = ContextVar("request at hand", default={})  # noqa: B039 - never changed
 """What each line says of the request that its thread is busy with."""
 
+_threshold = logging.INFO
+"""How grave an event must be to have a line."""
+
 log = structlog.get_logger()
 
 
 def configure(level: str) -> None:
     """One JSON object a line on standard output, for this program and, from warnings on, for its libraries."""
-    threshold = getattr(logging, level.upper())
+    global _threshold
+    _threshold = getattr(logging, level.upper())
     structlog.configure(
         processors=[_complete, _RENDERER],
-        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        wrapper_class=structlog.make_filtering_bound_logger(_threshold),
         logger_factory=lambda *_: _StandardOutput(),
         cache_logger_on_first_use=False,
     )
@@ -52,7 +56,7 @@ def configure(level: str) -> None:
     for old in [handler for handler in root.handlers if isinstance(handler, LibraryLines)]:
         root.removeHandler(old)
     root.addHandler(LibraryLines())
-    root.setLevel(max(threshold, logging.WARNING))
+    root.setLevel(max(_threshold, logging.WARNING))
 
 
 def start(request: Request) -> None:
@@ -78,8 +82,7 @@ def finish(request: Request, response: Response) -> None:
     answered.inc()
     lasted.observe(seconds)
     principal = g.get("principal")
-    log.info(
-        "request",
+    _tell_request(
         method=method,
         route=route,
         status=response.status_code,
@@ -110,6 +113,12 @@ class LibraryLines(logging.Handler):
         _StandardOutput().msg(line)
 
 
+def _tell_request(**facts: Any) -> None:
+    """Write the line of a request, of which each has one: structlog would make a logger for it first."""
+    if _threshold <= logging.INFO:
+        _StandardOutput().msg(_line(_complete(None, "info", {**facts, "event": "request"})))
+
+
 @functools.cache
 def _meters(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
     """What counts such a request, and what measures it; the library would look for them by their texts each time."""
@@ -125,9 +134,7 @@ def note_unread(status: int, request_id: str, error: Exception) -> None:
     told = {"request_id": request_id, "trace_id": None, "exception": type(error).__name__}
     if status == 500:
         log.error("failure", at=place(error.__traceback__), **told)
-    log.info(
-        "request", method=None, route=_UNKNOWN, status=status, ms=None, organization_id=None, actor_id=None, **told
-    )
+    _tell_request(method=None, route=_UNKNOWN, status=status, ms=None, organization_id=None, actor_id=None, **told)
 
 
 def place(trace: TracebackType | None) -> list[str]:

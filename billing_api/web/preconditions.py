@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from flask import g
 
 from billing_api.errors import Fault, Malformed, PreconditionFailed, PreconditionRequired
-from billing_api.web.request import current_request
+from billing_api.web.request import Request, current_request
 
 _TAG = re.compile(r'(W/)?"([\x21\x23-\x7e]*)"')
 _LIST = re.compile(rf"{_TAG.pattern}([ \t]*,[ \t]*{_TAG.pattern})*")
@@ -50,7 +50,8 @@ def expected_version() -> Collection[int] | None:
         PreconditionFailed: If-Match names nothing of ours, or both ask for what cannot be together.
         PreconditionRequired: it is absent, and the organization demands it.
     """
-    wanted, barred = _versions("If-Match"), _versions("If-None-Match", is_weak_enough=True)
+    request = current_request()
+    wanted, barred = _versions(request, "If-Match"), _versions(request, "If-None-Match", is_weak_enough=True)
     if wanted is None:
         if g.get("demands_if_match") and barred is not _ANY:
             raise PreconditionRequired()
@@ -65,15 +66,15 @@ def expected_version() -> Collection[int] | None:
     return left
 
 
-def is_known(version: int) -> bool:
+def is_known(request: Request, version: int) -> bool:
     """Whether If-None-Match says that the client holds this version already. Raises Malformed."""
-    return version in (_versions("If-None-Match", is_weak_enough=True) or ())
+    return version in (_versions(request, "If-None-Match", is_weak_enough=True) or ())
 
 
-def _versions(name: str, *, is_weak_enough: bool = False) -> Collection[int] | None:
+def _versions(request: Request, name: str, *, is_weak_enough: bool = False) -> Collection[int] | None:
     """The versions that a header's list of entity tags names; None where it is absent. If-Match compares strongly, so
     that a weak tag never matches, and If-None-Match does not (RFC 9110, sections 13.1.1 and 13.1.2)."""
-    header = current_request().headers.get(name)
+    header = request.headers.get(name)
     if header is None:
         return None
     header = header.strip()

@@ -128,12 +128,16 @@ class Writer:
         standing = self.standing(str(id), *found)
         return self._at_hand(standing) or self._fresh(standing, make())
 
-    def kept(self, standings: Sequence[Standing], *, alone: bool = False) -> list[Written] | None:
-        """What is kept of all of these, and of one `alone` also in Redis; None where anything is lacking."""
-        keys = [self._key(one) for one in standings]
-        texts = [_shelf().find_shared(*keys)] if alone else _shelf().find(keys)
+    def kept(self, standings: Sequence[Standing]) -> list[Written] | None:
+        """What is kept of all of these; None where anything is lacking."""
+        texts = _shelf().find([self._key(one) for one in standings])
         found = [Written(one.version, text) for one, text in zip(standings, texts, strict=True) if text is not None]
         return found if len(found) == len(standings) else None
+
+    def kept_alone(self, standing: Standing) -> Written | None:
+        """What is kept of one, here or in Redis."""
+        text = _shelf().find_shared(self._key(standing))
+        return None if text is None else Written(standing.version, text)
 
     def written(self, standings: Sequence[Standing]) -> list[Written]:
         """All of these; those that are lacking are read, in the transaction in which they stand so."""
@@ -154,12 +158,13 @@ class Writer:
         return self.read([uuid.UUID(id) for id in ids])
 
     def _at_hand(self, standing: Standing) -> Written | None:
-        """What of one object need not be written: what the client holds, or what is kept."""
+        """What of one object need not be written: what the client holds, or what is kept here or in Redis."""
+        request = current_request()
         # Of what is known nothing will be sent: see `web.api`.
-        is_held = is_known(standing.version)
-        found = [Written(standing.version, b"")] if is_held else self.kept([standing], alone=True)
-        current_request().is_kept = found is not None
-        return found[0] if found else None
+        is_held = is_known(request, standing.version)
+        found = Written(standing.version, b"") if is_held else self.kept_alone(standing)
+        request.is_kept = found is not None
+        return found
 
     def _fresh(self, standing: Standing, one: Any) -> Written:
         text = orjson.dumps(self.schema.dump(one))

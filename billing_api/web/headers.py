@@ -1,7 +1,9 @@
 """What every answer carries: a request id, security headers, and for configured origins CORS."""
 
 import re
-from functools import lru_cache
+from collections.abc import Callable
+from functools import cache, lru_cache
+from typing import Any
 
 from flask import current_app
 from uuid_utils import uuid7
@@ -68,7 +70,7 @@ def look(request: Request) -> Response | None:
     if request.method == "OPTIONS":
         # The answer is in its headers, so that there is no form of it to ask for.
         return Response(status=204) if "Access-Control-Request-Method" in request.headers else None
-    offered = _offered(request)
+    offered = _offered(request.view)
     if request.path.startswith("/v1/") and csv.accepted(request, offered) is None and not _names_problems(request):
         raise NotAcceptable(f"This address answers in {' and '.join(offered)}.")
     return None
@@ -79,9 +81,10 @@ def _names_problems(request: Request) -> bool:
     return any(kind.partition(";")[0].strip() == PROBLEM_JSON for kind, quality in request.accept_mimetypes if quality)
 
 
-def _offered(request: Request) -> tuple[str, ...]:
-    """The media types in which the address can answer; those of lists and reports stand in a table too."""
-    _, schema = getattr(request.view, "answers_with", (200, None))
+@cache
+def _offered(view: Callable[..., Any] | None) -> tuple[str, ...]:
+    """The media types in which a view can answer; those of lists and reports stand in a table too."""
+    _, schema = getattr(view, "answers_with", (200, None))
     return _TABLES if csv.is_tabular(schema) else _JSON
 
 

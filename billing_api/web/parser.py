@@ -167,6 +167,8 @@ def check_query(req: Request, known: frozenset[str], schemas: Sequence[ma.Schema
     Raises:
         Malformed: with one fault for each.
     """
+    if not req.query_string:
+        return
     faults: list[Fault] = []
     families = tuple(name.removesuffix(ANY_NAME) for name in known if name.endswith(f".{ANY_NAME}"))
     for name, values in req.args.lists():

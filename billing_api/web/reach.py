@@ -34,5 +34,5 @@ def insist(principal: Principal, scopes: Sequence[str]) -> None:
     none because its user lacks a second factor."""
     if scopes and principal.is_limited:
         raise SecondFactorEnrolmentRequired("Take up a second factor first; if you just have, refresh the token.")
-    if not all(principal.may(scope) for scope in scopes):
+    if not principal.scopes.issuperset(scopes):
         raise InsufficientScope(scopes)

@@ -46,6 +46,11 @@ class Request(flask.Request):
         """The view that it is for, on which is marked what it takes and how it answers."""
         return current_app.view_functions.get(self.endpoint or "")
 
+    @functools.cached_property
+    def blueprints(self) -> list[str]:
+        """Flask's, which asks for them three times."""
+        return super().blueprints
+
     @property
     def is_by_cookie(self) -> bool:
         """Whether its credential came in the cookies of a session."""

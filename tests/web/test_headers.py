@@ -94,6 +94,17 @@ def test_every_answer_is_safe_in_a_browser(tenant: Tenant, method: str, path: st
     assert not {"Set-Cookie", "X-Powered-By"} & set(answer.headers.keys())
 
 
+@pytest.mark.parametrize(
+    "path", ["/v1/me", "/v1/customers", "/v1/nothing", "/docs/", "/openapi.json", "/problems/not-found"]
+)
+@pytest.mark.parametrize("asked", [{}, {"Origin": ORIGIN}, {"Accept": "text/csv"}, {"Accept_Encoding": "gzip"}])
+def test_no_header_stands_twice(tenant: Tenant, path: str, asked: dict[str, str]) -> None:
+    """Plant the flaw by putting beside the others a security header that the view has set itself."""
+    for method in ("GET", "HEAD", "OPTIONS", "BREW"):
+        names = [name.lower() for name, _ in tenant.call(method, path, **asked).headers]
+        assert len(names) == len({*names}), names
+
+
 @pytest.mark.parametrize("given", ["a", "A.b_c-9", "x" * 128, "44275792-8916-48c8-a63e-5e8615978b2c"])
 def test_a_request_id_comes_back_and_stands_in_the_problem(tenant: Tenant, given: str) -> None:
     assert tenant.get("/v1/me", X_Request_Id=given).headers["X-Request-Id"] == given

@@ -271,7 +271,7 @@ def test_a_whole_number_with_a_fraction_of_zero_is_whole_again_when_the_draft_is
 
 def test_what_is_read_is_written_into_a_column_without_a_float() -> None:
     assert write(read(b'{"a": 1.50, "b": 30.0, "c": 7, "d": 1e2, "e": "x", "f": -1.5E-7}')) == (
-        '{"a": "1.50", "b": 30, "c": 7, "d": 100, "e": "x", "f": "-0.00000015"}'
+        '{"a":"1.50","b":30,"c":7,"d":100,"e":"x","f":"-0.00000015"}'
     )
 
 

@@ -104,7 +104,7 @@ def away(scene: Scene) -> TestResponse:
 
 def waited_too_long(scene: Scene) -> TestResponse:
     arrived = clock.now() - slow_doors.PATIENCE - dt.timedelta(seconds=1)
-    scene.patch.setattr(slow_doors, "arrived_at", lambda: arrived)
+    scene.patch.setattr(slow_doors, "arrived_at", lambda _: arrived)
     return login(scene.client, scene.tenant.email)
 
 

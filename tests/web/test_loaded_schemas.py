@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from marshmallow import fields
 
+from billing_api.invoices.imports import InvoiceImport
 from billing_api.invoices.line_bodies import LineInput
 from billing_api.web.bodies import Body
 from billing_api.web.fields import Flaw
@@ -21,7 +22,10 @@ from tests.web.test_dumped_schemas import kinds
 EXAMPLES = 200 if os.environ.get("STRESS") else 8
 EVERY = sorted({kind for kind in kinds(Body) if not kind.__module__.startswith("tests.")}, key=repr)
 
-RIGHT = {LineInput: [{"description": "Consulting"}]}
+RIGHT: dict[type[Body], list[dict[str, Any]]] = {
+    LineInput: [{"description": "Consulting"}],
+    InvoiceImport: [{"customer_external_id": "crm-1", "customer_id": None, "due_date": None, "void_reason": None}],
+}
 """Of schemas that have no examples: members without which few of those that are drawn fit together."""
 
 

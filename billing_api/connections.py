@@ -89,7 +89,7 @@ def tell(engine: sa.Engine, statements: Sequence[Statement], values: Mapping[str
     connection = _taken(engine, unit())
     texts = [statement.text for statement in statements]
     text = whole = "; ".join(texts)
-    given = {name: value for statement in statements for name, value in statement.constants.items()} | {**values}
+    given = _given(statements, values)
     try:
         cursor: Any = connection.cursor()
         is_planned_anew = any(statement.is_planned_anew for statement in statements)
@@ -105,6 +105,15 @@ def tell(engine: sa.Engine, statements: Sequence[Statement], values: Mapping[str
         note(engine, error)
         raise _told(engine, error, connection) from error
     return cursor
+
+
+def _given(statements: Sequence[Statement], values: Mapping[str, Any]) -> dict[str, Any]:
+    given = dict(values)
+    for statement in statements:
+        for name, value in statement.constants.items():
+            if given.setdefault(name, value) != value:
+                raise LookupError(f"two values are called {name} in one message")
+    return given
 
 
 @contextmanager

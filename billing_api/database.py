@@ -173,7 +173,8 @@ def _commit() -> None:
     reach("before_commit")
     try:
         if db.session.registry.has():
-            unit().end_with(*inserting.ahead(db.session()))
+            with inserting.ahead(db.session()) as waiting:
+                unit().end_with(*waiting)
             db.session.commit()
         connections.commit(db.engine)
     except DBAPIError as error:
@@ -203,11 +204,10 @@ def ask(
 ) -> Sequence[Any]:
     """The rows of such a query; one that is all that a request reads is asked `alone`. What a session has waiting goes
     first, as it would before a query of its own, and then what is given to go `ahead`. Raises what a session would."""
-    waiting: inserting.Message = ((), {})
-    if not unit().is_read_only and db.session.registry.has() and db.session.autoflush:
-        waiting = inserting.ahead(db.session())
-    statements = [*waiting[0], *ahead, statement]
-    return connections.ask(db.engine, statements, {**waiting[1], **values}, alone=alone)
+    if unit().is_read_only or not db.session.registry.has() or not db.session.autoflush:
+        return connections.ask(db.engine, [*ahead, statement], values, alone=alone)
+    with inserting.ahead(db.session()) as (inserts, rows):
+        return connections.ask(db.engine, [*inserts, *ahead, statement], {**rows, **values}, alone=alone)
 
 
 def insert_missing(model: type[Any], rows: Sequence[dict[str, Any]]) -> Sequence[Any]:

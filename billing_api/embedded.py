@@ -7,7 +7,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -54,11 +54,13 @@ _THROW_AWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": 
 
 
 class EmbeddedPostgres:
-    """One private server, for the instance folder that it is made with. Not for use by several threads."""
+    """One private server, for the instance folder that it is made with, and with `settings` other than the small ones
+    that do for one developer. Not for use by several threads."""
 
-    def __init__(self, instance: Path, *, durable: bool = True) -> None:
+    def __init__(self, instance: Path, *, durable: bool = True, settings: Mapping[str, str] | None = None) -> None:
         self._home = instance / "postgres"
         self._durable = durable
+        self._settings = settings or {}
         self._lock: Lock | None = None
         self._cluster: Cluster | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -155,7 +157,8 @@ class EmbeddedPostgres:
         cluster = self._running_cluster
         if self.log.exists() and self.log.stat().st_size > LARGEST_LOG:
             self.log.replace(self.log.with_suffix(".old.log"))
-        settings = _SETTINGS | ({} if self._durable else _THROW_AWAY) | {"port": str(self._port)}
+        kind = {} if self._durable else _THROW_AWAY
+        settings = {**_SETTINGS, **kind, **self._settings, "port": str(self._port)}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         with self.log.open("ab") as output:
             self._process = spawn(

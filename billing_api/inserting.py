@@ -4,7 +4,8 @@ By itself a session sends a statement for each table, and makes of each value a 
 one JSON text, which the database takes apart by the types of its columns.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any, cast
 
@@ -17,26 +18,35 @@ from billing_api import connections
 from billing_api.connections import Statement
 from billing_api.unit_of_work import unit
 
-Rows = dict[Mapper[Any], list[Mapping[str, Any]]]
-"""New rows by their tables: the values of each by the names of the model's attributes."""
+Row = dict[str, Any]
+"""The values of a row by the names of its columns, but for nulls."""
+Rows = dict[Mapper[Any], list[Row]]
 Message = tuple[Sequence[Statement], Mapping[str, Any]]
 """Statements, and the values that they name."""
 _WAITING = "rows waiting to be inserted"
 
 
-def wait(session: orm.Session, rows: Mapping[Mapper[Any], Sequence[Mapping[str, Any]]]) -> None:
-    """Let complete rows be inserted when the session is flushed next, with what else is new then."""
+def as_row(mapper: Mapper[Any], known: Mapping[str, Any]) -> Row:
+    """A row as it travels, of a model's attributes by their names."""
+    # What a row does not name is null.
+    return {column: value for column, name in _names_of(mapper) if (value := known[name]) is not None}
+
+
+def wait(session: orm.Session, rows: Rows) -> None:
+    """Let complete rows go in the next message that asks or writes, or ends the transaction."""
     waiting = session.info.setdefault(_WAITING, {})
     for mapper, several in rows.items():
         waiting.setdefault(mapper, []).extend(several)
 
 
-def ahead(session: orm.Session) -> Message:
-    """What goes ahead in a message that is sent anyway: the statements that insert what waits, and their values.
-    Anything else that is new or changed is sent now, with what waits."""
+@contextmanager
+def ahead(session: orm.Session) -> Iterator[Message]:
+    """What goes ahead in the message that is sent here: the statements that insert what waits, and their values. If
+    that fails, they wait on. Anything else that is new or changed is sent before, with what waits."""
     if session.new or session.dirty or session.deleted:
         session.flush()
-    return _message(session, session.info.pop(_WAITING, {}))
+    yield _message(session, session.info.get(_WAITING, {}))
+    session.info.pop(_WAITING, None)
 
 
 class InsertingSession(orm.Session):
@@ -68,10 +78,10 @@ def insert_missing(engine: sa.Engine, model: type[Any], rows: Sequence[dict[str,
     """Insert those rows, by the names of attributes, that meet none which is there; what each lacks of its defaults is
     filled in. Returns the ids of those that were inserted. Raises what `connections.ask` does."""
     mapper = sa.inspect(model)
-    for row in rows:
-        _fill(mapper, row)
+    for each in rows:
+        _fill(mapper, each)
     statement = Statement(f"{_inserting(mapper).text} ON CONFLICT DO NOTHING RETURNING id", {})
-    values = {_table(mapper).name: as_json(engine.dialect)([_row(mapper, row) for row in rows])}
+    values = {_table(mapper).name: as_json(engine.dialect)([as_row(mapper, each) for each in rows])}
     return [id for (id,) in connections.ask(engine, [statement], values, alone=False)]
 
 
@@ -106,14 +116,15 @@ def _rank(mapper: Mapper[Any]) -> int:
 
 
 def _insert(session: orm.Session, objects: Mapping[Mapper[Any], Sequence[Any]]) -> None:
-    rows: Rows = session.info.pop(_WAITING, {})
-    known = orm.attributes.instance_dict
+    rows: Rows = {**session.info.get(_WAITING, {})}
     for mapper in sorted(objects, key=_rank):
         for one in objects[mapper]:
             _complete(mapper, one)
     for mapper, several in objects.items():
-        rows[mapper] = [*rows.get(mapper, ()), *map(known, several)]
+        new = [as_row(mapper, orm.attributes.instance_dict(one)) for one in several]
+        rows[mapper] = [*rows.get(mapper, ()), *new]
     connections.tell(session.get_bind().engine, *_message(session, rows))
+    session.info.pop(_WAITING, None)
     for several in objects.values():
         for one in several:
             # With a whole its parts have gone.
@@ -125,10 +136,11 @@ def _insert(session: orm.Session, objects: Mapping[Mapper[Any], Sequence[Any]]) 
 
 
 def _message(session: orm.Session, rows: Rows) -> Message:
+    if not rows:
+        return (), {}
     mappers = sorted(rows, key=_rank)
     write = as_json(session.get_bind().dialect)
-    values = {_table(mapper).name: write([_row(mapper, row) for row in rows[mapper]]) for mapper in mappers}
-    return [_inserting(mapper) for mapper in mappers], values
+    return [_inserting(mapper) for mapper in mappers], {_table(mapper).name: write(rows[mapper]) for mapper in mappers}
 
 
 def _complete(mapper: Mapper[Any], one: Any) -> None:
@@ -205,11 +217,6 @@ def _table(mapper: Mapper[Any]) -> sa.Table:
 @cache
 def _columns(mapper: Mapper[Any]) -> list[sa.Column[Any]]:
     return [column for column in _table(mapper).columns if column.server_default is None]
-
-
-def _row(mapper: Mapper[Any], known: Mapping[str, Any]) -> dict[str, Any]:
-    # What a row does not name is null.
-    return {column: value for column, name in _names_of(mapper) if (value := known[name]) is not None}
 
 
 @cache

@@ -22,7 +22,7 @@ from sqlalchemy.orm import Mapper
 from billing_api.connections import Statement
 from billing_api.database import ask, compiled, db
 from billing_api.errors import NotFound
-from billing_api.inserting import Rows, defaults, names, wait
+from billing_api.inserting import Rows, as_row, defaults, names, wait
 from billing_api.unit_of_work import unit
 
 Lock = Literal["keep", "freeze"]
@@ -124,7 +124,8 @@ class Shape:
         return self.blank(**made, **values)
 
     def add(self, one: Any) -> None:
-        """Insert a new object, with all its parts, when the session is flushed next."""
+        """Insert a new object, with all its parts, as they are now, with the next message that asks or writes, or ends
+        the transaction."""
         rows: Rows = {}
         self._gather(one, rows)
         wait(db.session(), rows)
@@ -136,7 +137,7 @@ class Shape:
         wait(db.session(), rows)
 
     def _gather(self, one: Any, rows: Rows) -> None:
-        rows.setdefault(self._mapper, []).append(vars(one))
+        rows.setdefault(self._mapper, []).append(as_row(self._mapper, vars(one)))
         self._gather_parts(one, rows)
 
     def _gather_parts(self, one: Any, rows: Rows) -> None:
@@ -184,7 +185,7 @@ class Shape:
             for name, member in vars(base).items()
             if isinstance(member, property | FunctionType) and not name.startswith("__")
         }
-        unread = {name: _Unread() for name in {*self._mapper.attrs.keys()} - {*self.names}}
+        unread = {name: _Unread() for name in self._mapper.attrs.keys()}  # noqa: SIM118 - no dictionary
         return type(self._model.__name__, (), {**functions, **unread})
 
     @cached_property

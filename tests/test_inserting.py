@@ -12,12 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from uuid_utils.compat import uuid7
 
-from billing_api import inserting
+from billing_api import connections, inserting
 from billing_api.catalog.models import TaxRate
+from billing_api.connections import Statement
 from billing_api.customers.models import Customer
-from billing_api.database import db, enter, insert_missing, savepoint, transaction
-from billing_api.errors import Conflict
+from billing_api.database import announce, ask, db, enter, insert_missing, savepoint, transaction
+from billing_api.errors import Conflict, Unavailable
 from billing_api.invoices.models import Invoice
+from billing_api.invoices.shapes import WHOLE
 from billing_api.ledger.models import Source
 from billing_api.reading import Shape
 from tests.factories import Tenant, created, sign_up
@@ -180,6 +182,56 @@ def test_what_waits_is_undone_with_its_savepoint_or_kept_with_its_unit(tenant: T
             wait_in_vain()
         PLAIN.add(plain("After"))
     assert names(tenant) == ["After", "Before"]
+
+
+def test_what_waits_goes_on_waiting_where_its_message_was_not_sent(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Plant the flaw by taking it out before."""
+    with tenant.app.app_context(), transaction():
+        enter(tenant.organization_id)
+        PLAIN.add(plain("First"))
+        with monkeypatch.context() as patch:
+            patch.setattr(connections, "_taken", lambda *_: refuse_to_speak())
+            with pytest.raises(Unavailable):
+                announce()
+        PLAIN.add(plain("Second"))
+    assert names(tenant) == ["First", "Second"]
+
+
+def refuse_to_speak() -> None:
+    raise Unavailable()
+
+
+def test_what_is_changed_of_it_after_it_was_added_is_not_sent(tenant: Tenant) -> None:
+    with tenant.app.app_context(), transaction():
+        enter(tenant.organization_id)
+        made = plain("Added")
+        PLAIN.add(made)
+        made.name = "Changed"
+    assert names(tenant) == ["Added"]
+
+
+def test_what_the_database_makes_of_a_new_object_is_not_read_in_vain(tenant: Tenant) -> None:
+    with tenant.app.app_context(), transaction():
+        enter(tenant.organization_id)
+        made = WHOLE.new()
+        with pytest.raises(LookupError, match="made_in was not read"):
+            getattr(made, "made_in")  # noqa: B009 - it is to be refused
+
+
+def test_two_values_of_one_name_are_not_sent_in_one_message(tenant: Tenant) -> None:
+    statements = [Statement("SELECT %(x)s", {"x": value}) for value in (1, 2)]
+    with tenant.app.app_context(), transaction():
+        enter(tenant.organization_id)
+        with pytest.raises(LookupError, match="called x"):
+            ask(statements[0], {}, ahead=statements[1:])
+
+
+def test_a_unit_that_has_nothing_to_keep_takes_no_connection(tenant: Tenant) -> None:
+    with tenant.app.app_context(), transaction() as here:
+        assert not db.session().new
+    assert here.connection is None
 
 
 class Kept(Conflict):

@@ -260,7 +260,7 @@ class InvoiceAdjustment(Belonging, Model):
     """What credit notes have taken of it, signed as it counts in the total: an allowance is negative."""
 
     invoice: Mapped["Invoice"] = relationship(back_populates="adjustments", lazy="raise_on_sql")
-    # Never read: it lets the unit of work insert the line first.
+    # Never read: it lets the session delete the line last.
     line: Mapped[InvoiceLine | None] = relationship(lazy="raise_on_sql", overlaps="adjustments,invoice")
 
     @property

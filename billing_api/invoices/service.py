@@ -123,16 +123,8 @@ def edit(
     is_same = _stated(before) == _stated({"currency": before["currency"], **body["request"]})
     if is_same and content(fresh) == content(invoice):
         return invoice
-    # The old parts leave before the new ones come, whose positions would meet theirs.
-    invoice.lines, invoice.adjustments, invoice.tax_breakdown = [], [], []
-    db.session.flush()
-    for name in {*WHOLE.names} - OWN | {"request"}:
-        setattr(invoice, name, getattr(fresh, name))
-    touch(invoice)
-    WHOLE.add_parts(fresh)
-    db.session.flush()
-    record("invoice.updated", invoice, changed=_changed(before, invoice.request))
-    edited: Invoice = WHOLE.several([id])[0]
+    edited = _rewritten(invoice, fresh)
+    record("invoice.updated", edited, changed=_changed(before, edited.request))
     return edited
 
 
@@ -207,6 +199,22 @@ def _created(body: Mapping[str, Any], revision_of: uuid.UUID | None = None) -> t
         issue(invoice, parties, None, None)
     WHOLE.add(invoice)
     return invoice, parties
+
+
+def _rewritten(invoice: Invoice, fresh: Invoice) -> Invoice:
+    """A stored draft that was made what another is, of which there is no row."""
+    # The old parts leave before the new ones come, whose positions would meet theirs.
+    invoice.lines, invoice.adjustments, invoice.tax_breakdown = [], [], []
+    db.session.flush()
+    for name in {*WHOLE.names} - OWN | {"request"}:
+        setattr(invoice, name, getattr(fresh, name))
+    touch(invoice)
+    WHOLE.add_parts(fresh)
+    db.session.flush()
+    # The session has not seen the new parts come.
+    db.session.expunge(invoice)
+    edited: Invoice = WHOLE.several([invoice.id])[0]
+    return edited
 
 
 def _offering(invoice: Invoice, parties: Parties) -> Invoice:

@@ -48,7 +48,7 @@ def write(value: Any) -> str:
     try:
         return orjson.dumps(value, default=_plain).decode()
     except TypeError:
-        # An integer of more than 64 bits.
+        # An integer of more than 64 bits, or a text that is none, which the database refuses.
         return json.dumps(value, ensure_ascii=False, default=_plain)
 
 

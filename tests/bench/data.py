@@ -68,6 +68,10 @@ KINDS: tuple[tuple[str, str, str, str], ...] = (
 """What is copied: the table, the column that names its model, what else is read, and what is other in each copy."""
 
 
+_AS_OPERATED = {"shared_buffers": "2GB", "max_wal_size": "4GB", "random_page_cost": "1.1"}
+"""What a server for a database of this size would have."""
+
+
 @dataclass(frozen=True)
 class World:
     """What there is: who owns it, where it stands, and which process keeps it."""
@@ -87,7 +91,7 @@ def world(invoices: int) -> Iterator[World]:
     """So many invoices in ten organizations; everything is synced to the disk as in earnest."""
     folder = Path(tempfile.mkdtemp(prefix="billing-api-bench-"))
     folder.chmod(0o711)
-    server = EmbeddedPostgres(folder)
+    server = EmbeddedPostgres(folder, settings=_AS_OPERATED)
     try:
         addresses = server.start()
         config = Config.from_env(_settings(addresses, folder))

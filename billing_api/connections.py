@@ -39,9 +39,10 @@ class Statement:
 
 
 def compiled(engine: sa.Engine, query: sa.SelectBase, *, is_planned_anew: bool = False) -> Statement:
-    """The statement of a query, whose parameters are named when it is asked."""
+    """The statement of a query, whose parameters are named when it is asked, and so are those that are looked up."""
     made = query.compile(engine, compile_kwargs={"render_postcompile": True})
-    constants = {name: value for name, value in made.params.items() if value is not None}
+    looked_up = {name for name, parameter in made.binds.items() if parameter.callable}
+    constants = {name: value for name, value in made.params.items() if value is not None and name not in looked_up}
     return Statement(str(made), constants, is_planned_anew)
 
 

@@ -104,6 +104,12 @@ class Owned:
     id: Mapped[Key] = mapped_column(primary_key=True)
 
 
+def is_own(model: type[Owned]) -> sa.ColumnElement[bool]:
+    """Whether a row is of the tenant at hand, who is looked up with each asking: one statement does for all tenants."""
+    tenant = sa.bindparam("organization_id", callable_=lambda: unit().tenant, type_=sa.Uuid)
+    return model.organization_id == tenant
+
+
 def owned_by(table: str, *columns: str) -> sa.ForeignKeyConstraint:
     """A foreign key to a row of the same organization, through the one or more columns that name it."""
     return sa.ForeignKeyConstraint(

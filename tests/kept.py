@@ -1,5 +1,5 @@
 """Whether what is kept of an object, in memory or in Redis, is what would be written of it now, and the statement of a
-first page what would be asked now: asked at each hit of each test."""
+page what would be asked now: asked at each hit of each test."""
 
 import uuid
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from billing_api.web import pagination
 from billing_api.web.dumping import Written
 from billing_api.web.written import Standing, Writer
 
-_first_page = pagination._first_page
+_statement = pagination._statement
 _stale: list[str] = []
 _resting = False
 
@@ -38,7 +38,7 @@ def compared() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Writer, "kept", comparing)
-        patch.setattr(pagination, "_first_page", _compare_page)
+        patch.setattr(pagination, "_statement", _compare_page)
         patch.setattr(Writer, "kept_alone", comparing_alone)
         yield
 
@@ -62,9 +62,12 @@ def stale() -> list[str]:
 
 
 def _compare_page(asked: Any, writer: Writer) -> Any:
-    kept, now = _first_page(asked, writer), compiled(asked.versions(writer), is_planned_anew=True)
-    if kept != now:
-        _stale.append(f"{kept} is kept of what is {now}")
+    # Twice, for what is asked once is not kept, and no test asks the same again and again.
+    kept = _statement(asked, writer) or _statement(asked, writer)
+    if kept is not None:
+        now = compiled(asked.versions(writer), is_planned_anew=True)
+        if kept != now:
+            _stale.append(f"{kept} is kept of what is {now}")
     return kept
 
 

@@ -10,7 +10,7 @@ from uuid_utils.compat import uuid7
 
 from billing_api import clock
 from billing_api.customers.models import CUSTOMER_TRAITS, Customer
-from billing_api.database import Overtaken, db, find, insert_missing
+from billing_api.database import Overtaken, db, find, insert_missing, is_own
 from billing_api.domain.emails import fold
 from billing_api.domain.texts import is_one_line
 from billing_api.errors import Conflict, NotFound, PreconditionFailed
@@ -196,7 +196,7 @@ def delete(id: uuid.UUID, expected: Collection[int] | None = None) -> None:
 
 def search(filters: Mapping[str, Any]) -> sa.Select[Customer]:
     """The query for the customers that match; archived ones only when asked for."""
-    return filtered(sa.select(Customer).where(Customer.organization_id == unit().tenant), filters, _FILTERS)
+    return filtered(sa.select(Customer).where(is_own(Customer)), filters, _FILTERS)
 
 
 def show_beside(rows: Sequence[Any]) -> None:

@@ -47,8 +47,8 @@ class SortKey:
         return model.id if table is None else table.c.id
 
 
-_statements: LRUCache[tuple[Any, ...], Any] = LRUCache(512)
-"""Statements for first pages, by their lists, their tenants, and all that was asked."""
+_statements: LRUCache[tuple[Any, ...], Any] = LRUCache(2_048)
+"""Statements for pages, by their lists, and all that was asked; None for what was asked once."""
 _lock = Lock()
 _Page = tuple[Sequence[Any], tuple[Any, Any] | None]
 """The items, and what the last of them is sorted by, with its id; None where no more come after it."""
@@ -124,11 +124,18 @@ class _Asked:
         self.limit: int = arguments["limit"]
         word: str = arguments["sort"]
         self.key, self.is_down = keys[word.removeprefix("-")], word.startswith("-")
+        self.words: dict[str, Any] = {"organization_id": unit().tenant}
+        """The parameters of the query: the tenant, what is sought, and where the page before has ended."""
+        if sought:
+            self.words |= sought.parameters(self.limit + 1)
+        if self.is_further:
+            value, id = _open(arguments["cursor"], _binding(arguments))
+            self.words |= {"last_value": self.key.read(value), "last_id": id}
 
     @property
-    def words(self) -> Mapping[str, Any]:
-        """The parameters of what is sought."""
-        return self.sought.parameters(self.limit + 1) if self.sought else {}
+    def is_further(self) -> bool:
+        """Whether it is a page behind another."""
+        return "cursor" in self.arguments
 
     @cached_property
     def query(self) -> sa.Select[Any]:
@@ -141,46 +148,39 @@ class _Asked:
         return self.query.column_descriptions[0]["entity"]
 
     def page(self, *columns: Any) -> sa.Select[Any]:
-        """These columns of the rows on the page, and of one more, with what they are sorted by."""
-        page = _ordered(self.query, self.arguments, self.key, self.model, self.is_down, self.sought)
-        return page.with_only_columns(*columns, self.key.expression).limit(self.limit + 1)
+        """These columns of the rows on the page, in their order, and of one more, with what they are sorted by."""
+        page, id = self._behind(), self.key.id_of(self.model)
+        if self.sought:
+            # As an array, which is made first: reckoned in, what is gathered would make every way to the page look
+            # alike.
+            found = sa.func.array(self._found(self.sought, page).scalar_subquery())
+            page = self.query.where(id == sa.any_(found))
+        ordered = page.order_by(*((part.desc() if self.is_down else part.asc()) for part in (self.key.expression, id)))
+        return ordered.with_only_columns(*columns, self.key.expression).limit(self.limit + 1)
 
     def versions(self, writer: Writer) -> sa.Select[Any]:
         """What tells of each row on the page how it stands."""
         # An id as text: of a page that is kept, none has to become more than that.
         return self.page(sa.cast(self.model.id, sa.Text).label("id"), self.model.version, *writer.facts)
 
+    def _behind(self) -> sa.Select[Any]:
+        """The rows of the query that come after the cursor; without one, all."""
+        if not self.is_further:
+            return self.query
+        columns = sa.tuple_(self.key.expression, self.key.id_of(self.model))
+        last = sa.tuple_(
+            sa.bindparam("last_value", type_=self.key.expression.type),
+            sa.bindparam("last_id", type_=self.model.id.type),
+        )
+        return self.query.where(columns < last if self.is_down else columns > last)
 
-def _ordered(
-    query: sa.Select[Any], arguments: Mapping[str, Any], key: SortKey, model: Any, is_down: bool, search: Search | None
-) -> sa.Select[Any]:
-    """The rows from which the page is taken, in their order."""
-    page = _behind(query, arguments, key, model, is_down)
-    if search:
-        # As an array, which is made first: reckoned in, what is gathered would make every way to the page look alike.
-        found = sa.func.array(_found(search, page, key, model, is_down).scalar_subquery())
-        page = query.where(key.id_of(model) == sa.any_(found))
-    return page.order_by(*((part.desc() if is_down else part.asc()) for part in (key.expression, key.id_of(model))))
-
-
-def _behind(
-    query: sa.Select[Any], arguments: Mapping[str, Any], key: SortKey, model: Any, is_down: bool
-) -> sa.Select[Any]:
-    """The rows of the query that come after the cursor; without one, all."""
-    if "cursor" not in arguments:
-        return query
-    value, id = _open(arguments["cursor"], _binding(arguments))
-    columns = sa.tuple_(key.expression, key.id_of(model))
-    last = sa.tuple_(sa.literal(key.read(value), key.expression.type), sa.literal(id, model.id.type))
-    return query.where(columns < last if is_down else columns > last)
-
-
-def _found(search: Search, page: sa.Select[Any], key: SortKey, model: Any, is_down: bool) -> sa.TextualSelect:
-    """The ids of what the search finds on a page, and one more."""
-    references = [getattr(model, name) for name in search.references]
-    is_on_page: Any = page.whereclause
-    rows = sa.select(key.id_of(model), key.expression.label("place"), *references).where(is_on_page)
-    return search.first(rows, is_down=is_down, by_creation=key.expression.key == "created_at")
+    def _found(self, search: Search, page: sa.Select[Any]) -> sa.TextualSelect:
+        """The ids of what the search finds on a page, and one more."""
+        id, place = self.key.id_of(self.model), self.key.expression
+        references = [getattr(self.model, name) for name in search.references]
+        is_on_page: Any = page.whereclause
+        rows = sa.select(id, place.label("place"), *references).where(is_on_page)
+        return search.first(rows, is_down=self.is_down, by_creation=place.key == "created_at")
 
 
 def _read(asked: _Asked) -> _Page:
@@ -205,21 +205,22 @@ def _write(asked: _Asked, writer: Writer) -> _Page:
 
 
 def _look(asked: _Asked, writer: Writer) -> Sequence[Any]:
-    if _is_often_asked(asked, writer):
-        return ask(_first_page(asked, writer), {}, alone=True)
-    return look(asked.versions(writer), asked.words)
+    statement = _statement(asked, writer)
+    return look(asked.versions(writer), asked.words) if statement is None else ask(statement, asked.words, alone=True)
 
 
-def _is_often_asked(asked: _Asked, writer: Writer) -> bool:
-    """Whether it is a first page, which is asked for again and again, and by words that mean the same tomorrow."""
-    return asked.sought is None and writer.passing.isdisjoint(asked.arguments) and "cursor" not in asked.arguments
-
-
-def _first_page(asked: _Asked, writer: Writer) -> Any:
-    """What finds the rows of a first page: made once for the same arguments."""
-    name = (writer.name, unit().tenant, *sorted(asked.arguments.items()))
+def _statement(asked: _Asked, writer: Writer) -> Any | None:
+    """What finds the rows of a page, for every tenant and behind every cursor; None where nobody has asked for the same
+    before, or by words that mean something else tomorrow. To make it takes as long as to ask three times without."""
+    if asked.sought is not None or not writer.passing.isdisjoint(asked.arguments):
+        return None
+    terms = sorted((name, value) for name, value in asked.arguments.items() if name != "cursor")
+    name = (writer.name, asked.is_further, *terms)
     with _lock:
         statement = _statements.get(name)
+        if statement is None and name not in _statements:
+            _statements[name] = None
+            return None
     if statement is None:
         statement = compiled(asked.versions(writer), is_planned_anew=True)
         with _lock:

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from werkzeug.test import TestResponse
 
+from billing_api.web import pagination
 from tests.factories import Tenant
 from tests.live_service import LiveService, together
 from tests.web.refusals import codes, refused
@@ -227,3 +228,22 @@ def test_events_come_in_pages_too(tenant: Tenant, seven: list[str]) -> None:
     answers = list(pages(tenant, "/v1/events?limit=2"))
     assert [event for answer in answers for event in answer.json["data"]] == everything
     assert len(answers) > 3
+
+
+def test_the_statement_of_a_page_is_made_once_for_all_tenants_and_all_cursors(
+    tenant: Tenant, other: Tenant, seven: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Any] = []
+    compiled = pagination.compiled
+    monkeypatch.setattr(pagination, "_statements", {})
+    monkeypatch.setattr(
+        pagination, "compiled", lambda *args, **kwargs: made.append(compiled(*args, **kwargs)) or made[-1]
+    )
+
+    theirs = other.customer(name="Theirs")["id"]
+    found = [item["id"] for answer in pages(tenant, f"{CUSTOMERS}?limit=2&sort=name") for item in answer.json["data"]]
+
+    assert sorted(found) == sorted(seven)
+    assert len(made) == 2, "one for the first page, one for all behind a cursor"
+    assert [item["id"] for item in page(other, "limit=2&sort=name")["data"]] == [theirs]
+    assert len(made) == 2

@@ -119,7 +119,7 @@ def is_overdue() -> sa.ColumnElement[bool]:
 
 
 def state_of(id: uuid.UUID, *, alone: bool) -> Sequence[Any]:
-    """The version of an invoice, and what else tells what can be done with it: see `settled_state`. Raises NotFound."""
+    """The version of an invoice, and what else tells what can be done with it: see `state_shown`. Raises NotFound."""
     rows = ask(_state(), {"organization_id": unit().tenant, "id": id}, alone=alone)
     if not rows:
         raise NotFound()
@@ -127,15 +127,22 @@ def state_of(id: uuid.UUID, *, alone: bool) -> Sequence[Any]:
     return found
 
 
-def settled_state(
-    status: str, due_date: dt.date | None, seller_zone: str | None, zone: str, locked_until: dt.date | None, *facts: Any
+def state_shown(
+    status: str,
+    asked: dt.date | None,
+    due_date: dt.date | None,
+    seller_zone: str | None,
+    zone: str,
+    locked_until: dt.date | None,
+    *facts: Any,
 ) -> tuple[Any, ...] | None:
-    """All that an invoice shows with its actions, beside its own version; None of a draft, of which much more tells
-    whether it can be issued."""
-    if status == "draft":
-        return None
-    is_closed = locked_until is not None and clock.today(zone) <= locked_until
-    return (is_past_due(due_date, seller_zone), is_closed, *facts)
+    """All that an invoice shows with its actions, beside its own version; None of a draft whose date of issue was asked
+    for, or is not free: then the numbers that others were given tell whether it can be issued."""
+    today = clock.today(zone)
+    is_closed = locked_until is not None and today <= locked_until
+    if status != "draft":
+        return (is_past_due(due_date, seller_zone), is_closed, *facts)
+    return None if asked is not None or is_closed else (today, *facts)
 
 
 @functools.cache
@@ -148,7 +155,7 @@ def _state() -> Statement:
     seller = (Organization.time_zone, Organization.books_locked_until, Organization.version)
     is_buyer = sa.and_(Customer.organization_id == Invoice.organization_id, Customer.id == Invoice.customer_id)
     query = (
-        sa.select(Invoice.version, Invoice.status, *DUE_FACTS, *seller, Customer.version)
+        sa.select(Invoice.version, Invoice.status, Invoice.issue_date, *DUE_FACTS, *seller, Customer.version)
         # In a database that was restored the same version may come again, but not at the same instant.
         .add_columns(of_buyer.exists(), of_itself.exists(), Invoice.updated_at)
         .join(Organization, Organization.id == Invoice.organization_id)

@@ -47,7 +47,7 @@ LISTED = Writer(
     passing=frozenset({"overdue"}),
 )
 """How invoices are written in lists."""
-SHOWN = Writer("invoice", InvoiceOutput(), service.read_with_actions, holds=queries.settled_state)
+SHOWN = Writer("invoice", InvoiceOutput(), service.read_with_actions, holds=queries.state_shown)
 """How an invoice is written by itself."""
 
 

@@ -15,7 +15,7 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 from werkzeug.test import TestResponse
 
-from billing_api import circuit_breaker, create_app, fault_points, redis_line
+from billing_api import circuit_breaker, clock, create_app, fault_points, redis_line
 from billing_api.database import db
 from billing_api.web import redis_shelf
 from billing_api.web.redis_shelf import Key, RedisShelf
@@ -113,8 +113,8 @@ def test_a_hit_takes_the_one_statement_that_lets_it_in(tenant: Tenant) -> None:
 
 
 def test_what_depends_on_too_much_is_a_miss_and_other_answers_say_nothing(tenant: Tenant) -> None:
-    draft, invoice = tenant.draft(), tenant.invoice()
-    for path in (draft["links"]["self"], f"{invoice['links']['self']}?include=customer"):
+    dated, invoice = tenant.draft(issue_date=clock.today("Europe/Berlin").isoformat()), tenant.invoice()
+    for path in (dated["links"]["self"], f"{invoice['links']['self']}?include=customer"):
         assert [tenant.get(path).headers["X-Cache"] for _ in range(2)] == ["miss", "miss"]
     for path in ("/v1/invoices", "/v1/customers", f"/v1/customers/{uuid.uuid4()}", "/v1/me"):
         assert "X-Cache" not in tenant.get(path).headers

@@ -1,6 +1,7 @@
 """What was written out is handed out again while it is true, and no longer."""
 
 import datetime as dt
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -32,6 +33,26 @@ DEEDS: dict[str, Deed] = {
     ),
 }
 """What changes how an invoice is shown: itself, or what can be done with it."""
+
+
+DRAFT_DEEDS: dict[str, Deed] = {
+    "its buyer without an address": lambda tenant, one: tenant.patch(
+        one["links"]["customer"], {"billing_address": None}
+    ),
+    "its buyer archived": DEEDS["its buyer archived"],
+    "its seller without a tax id": lambda tenant, _: tenant.patch("/v1/organization", {"tax_ids": []}),
+    "its seller with books closed ahead": lambda tenant, _: tenant.patch(
+        "/v1/organization", {"books_locked_until": "2999-12-31"}
+    ),
+    "itself without a line": lambda tenant, one: tenant.patch(one["links"]["self"], {"lines": []}),
+}
+"""What changes whether a draft can be issued."""
+
+
+def blockers(tenant: Tenant, draft: dict[str, Any]) -> list[str]:
+    """What stands in the way of its issue."""
+    (action,) = [one for one in tenant.get(draft["links"]["self"]).json["actions"] if one["name"] == "finalize"]
+    return [blocker["code"] for blocker in action["blockers"]]
 
 
 def asked(tenant: Tenant, path: str) -> tuple[bytes, int]:
@@ -77,11 +98,37 @@ def test_an_invoice_is_overdue_from_the_day_after_it_was_due(app: Flask) -> None
         assert [one["overdue"] for one in tenant.get("/v1/invoices").json["data"]] == [True]
 
 
-def test_a_draft_is_read_each_time(tenant: Tenant) -> None:
-    """What stands in the way of its issue is told by more than its own row."""
+@pytest.mark.parametrize("deed", DRAFT_DEEDS)
+def test_what_stands_in_the_way_of_a_draft_shows_at_once(tenant: Tenant, deed: str) -> None:
     draft = tenant.draft()
+    path = draft["links"]["self"]
+    whole, statements = asked(tenant, path)
+    assert statements == 1
+    DRAFT_DEEDS[deed](tenant, draft)
+    after = tenant.get(path)
+    assert after.json["actions"] != json.loads(whole)["actions"]
+    assert tenant.get(path).data == after.data
+
+
+def test_a_draft_that_is_due_today_cannot_be_issued_tomorrow(app: Flask) -> None:
+    with time_machine.travel(clock.now(), tick=False) as time:
+        tenant = sign_up(app)
+        draft = tenant.draft(due_date=clock.today("Europe/Berlin").isoformat())
+        for _ in range(2):
+            assert blockers(tenant, draft) == []
+        time.move_to(clock.now() + dt.timedelta(days=1))
+        assert blockers(renewed(tenant), draft) == ["due-before-issue"]
+
+
+def test_a_draft_that_asks_for_its_date_of_issue_is_read_each_time(tenant: Tenant) -> None:
+    """The date on which the number before was given tells whether it can be issued then."""
+    yesterday = clock.today("Europe/Berlin") - dt.timedelta(days=1)
+    draft = tenant.draft(issue_date=yesterday.isoformat())
     _, statements = asked(tenant, draft["links"]["self"])
     assert statements > 1
+    assert blockers(tenant, draft) == []
+    tenant.invoice()
+    assert blockers(tenant, draft) == ["issue-date-before-last-number"]
 
 
 def test_nobody_is_shown_what_was_written_for_another_tenant(app: Flask) -> None:

@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from threading import Lock, Thread
-from typing import Any
 
 from gunicorn.http.message import Request
 from gunicorn.workers.gthread import TConn
 
 from billing_api.polite_worker import PoliteWorker, words_of
 from billing_api.web import slow_doors
+from billing_api.wire import AnswerSocket, RequestReader, take_words
 
 _WORDS = select.EPOLLIN | select.EPOLLONESHOT
 _AT_ONCE = _WORDS | select.EPOLLOUT
@@ -115,46 +115,6 @@ class Crew:
                     self._serve(conn)
 
 
-class AnswerSocket(socket.socket):
-    """The socket of a client, by which the head of an answer leaves together with what follows it."""
-
-    __slots__ = ("_head", "_holds")
-
-    def __init__(self, client: socket.socket) -> None:
-        super().__init__(client.family, client.type, client.proto, client.detach())
-        super().setblocking(True)
-        self._head: bytes | None = None
-        self._holds = False
-
-    def hold(self) -> None:
-        """Keep what is sent next, until something follows it or it is let go."""
-        self._holds = True
-
-    def let_go(self) -> None:
-        """Send what is kept. Raises OSError."""
-        self._holds = False
-        if self._head:
-            self.sendall(b"")
-
-    def sendall(self, data: Any, flags: int = 0) -> None:
-        """All of it, behind what is kept. Raises OSError."""
-        if self._holds:
-            self._head, self._holds = data, False
-            return
-        head, self._head = self._head, None
-        super().sendall(head + data if head else data, flags)
-
-    def sendfile(self, *args: Any, **kwargs: Any) -> int:
-        """A file, behind what is kept. Raises OSError."""
-        self.let_go()
-        return super().sendfile(*args, **kwargs)
-
-    def setblocking(self, flag: bool) -> None:
-        """As it is asked for before each request, and has mostly been so before."""
-        if flag != self.getblocking():
-            super().setblocking(flag)
-
-
 class CrewWorker(PoliteWorker):
     """The polite worker with a crew, which keeps connections between their requests, too."""
 
@@ -186,6 +146,7 @@ class CrewWorker(PoliteWorker):
         """Have whoever it is for answer a request."""
         if type(conn.sock) is socket.socket:
             conn.sock = AnswerSocket(conn.sock)
+            conn.parser = RequestReader(self.cfg, conn.sock, conn.client)
         super().enqueue_req(conn)
 
     def handle_request(self, req: Request, conn: TConn) -> bool:
@@ -238,7 +199,7 @@ class CrewWorker(PoliteWorker):
 
     def _is_for_crew(self, conn: TConn) -> bool:
         """Whether the next request of a connection is, or else sees to it."""
-        words = words_of(conn)
+        words = take_words(conn)
         if words is None:
             self.tpool.keep(conn)
         elif words[:4] not in (b"GET ", b"") and slow_doors.is_slow(words):

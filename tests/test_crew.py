@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from billing_api import gunicorn_settings
-from billing_api.crew import AnswerSocket, Clients, Crew, CrewWorker
+from billing_api.crew import Clients, Crew, CrewWorker
+from billing_api.wire import AnswerSocket
 from tests.live_service import LiveService
 from tests.service_processes import eventually
 

@@ -150,7 +150,7 @@ class _Settings(Schema):
     bind = _text("BILLING_BIND")
     port = _number("PORT", 8000, 1, 65535)
     workers = _number("WORKERS", 2, 1, 256)
-    threads = _number("BILLING_THREADS", 8, 1, 256)
+    threads = _number("BILLING_THREADS", 4, 1, 256)
     database_url = _text("DATABASE_URL")
     migration_database_url = _text("MIGRATION_DATABASE_URL")
     redis_url = fields.String(data_key="REDIS_URL", load_default=None, validate=_STORE)

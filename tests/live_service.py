@@ -58,7 +58,7 @@ def together(jobs: Sequence[Callable[[], T]]) -> list[T]:
 
 @dataclass
 class LiveService:
-    """`billing-api serve` with two workers of eight threads."""
+    """`billing-api serve` with two workers of four threads."""
 
     process: "subprocess.Popen[bytes]"
     port: int

@@ -129,7 +129,7 @@ def _floor(here: World) -> Iterator[Server]:
     """Behind the same server of HTTP, with as many workers and threads."""
     recorded, port = here.folder / "recordings", free_port()
     recorded.write_bytes(pickle.dumps(recordings(here)))
-    command = [sys.executable, "-m", "gunicorn", "--workers", "2", "--worker-class", "gthread", "--threads", "8"]
+    command = [sys.executable, "-m", "gunicorn", "--workers", "2", "--worker-class", "gthread", "--threads", "4"]
     command += ["--bind", f"127.0.0.1:{port}", "--no-control-socket", "tests.bench.floor:app"]
     with (here.folder / "floor.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, env={"FLOOR": str(recorded)}, stderr=log)

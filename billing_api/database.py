@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import orm
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
@@ -119,16 +119,17 @@ def owned_by(table: str, *columns: str) -> sa.ForeignKeyConstraint:
 
 @contextmanager
 def transaction(
-    *, read_only: bool = False, dry_run: bool = False, request_id: str | None = None
+    *, read_only: bool = False, dry_run: bool = False, request_id: str | None = None, again: bool = False
 ) -> Iterator[UnitOfWork]:
     """One unit of work: commits at the end, undoes everything on an exception. The only caller of commit and rollback.
+    One that was overtaken may be run `again`.
 
     A refusal that `keeps` commits what it wrote and is then raised. A dry run checks all constraints, also deferred
     ones, and is undone. Nothing is sent before the first statement, so a view that needs no database takes no
     connection, and a short unit may stand inside one that has not begun yet; it is of the same request.
     """
     around = unit()
-    here = UnitOfWork(read_only, dry_run, request_id or around.request_id, around.client)
+    here = UnitOfWork(read_only, dry_run, request_id or around.request_id, around.client, is_again=again)
     token = current.set(here)
     try:
         yield here
@@ -136,6 +137,10 @@ def transaction(
     except BillingError as error:
         if error.keeps:
             _commit()
+        raise
+    except IntegrityError as error:
+        if here.is_unlooked:
+            raise Overtaken() from error
         raise
     finally:
         _leave(here)

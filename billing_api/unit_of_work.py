@@ -54,6 +54,10 @@ class UnitOfWork:
     """When its request came in, as far as that is known; it may have waited since for a thread."""
     actor: Actor = SYSTEM
     organization_id: uuid.UUID | None = None
+    is_again: bool = False
+    """Whether it is run again."""
+    is_unlooked: bool = False
+    """Whether it writes without a look at what is in the way: where a constraint refuses that, it is to look."""
     guard: str = ""
     """A statement that refuses a credential which no longer holds; sent with the tenant."""
     is_announced: bool = False

@@ -103,6 +103,21 @@ def test_a_new_invoice_takes_few_messages(tenant: Tenant) -> None:
         assert len(seen) == messages, seen
 
 
+def test_a_new_customer_takes_one_message_and_one_that_is_refused_is_looked_for(tenant: Tenant) -> None:
+    """Guard, row, fact and end. What is in the way is looked for after that: it is told whole."""
+    body = {"name": "Ada", "email": "ada@example.com", "external_id": "ada"}
+    with recorded(tenant.app) as seen:
+        created(tenant.post("/v1/customers", body))
+    assert len(seen) == 1, seen
+    with recorded(tenant.app) as seen:
+        answer = tenant.post("/v1/customers", body)
+    assert (answer.status_code, {fault["pointer"] for fault in answer.json["errors"]}) == (
+        409,
+        {"/email", "/external_id"},
+    )
+    assert len(seen) == 3, seen
+
+
 def test_what_a_savepoint_undoes_is_gone_and_the_rest_stands(tenant: Tenant) -> None:
     kept, undone = rate("Kept"), rate("Undone")
     with tenant.app.app_context(), transaction():

@@ -60,8 +60,15 @@ _KEYS = {
 
 
 def create(values: Mapping[str, Any]) -> Customer:
-    """Add a customer. Raises what `create_several` does."""
-    return create_several([values])[0]
+    """Add a customer, with what ends the transaction. What is in the way is looked for when something is, and the
+    transaction run again. Raises what `create_several` does."""
+    if unit().is_again:
+        return create_several([values])[0]
+    unit().is_unlooked = True
+    customer: Customer = WHOLE.new(**_row(values))
+    WHOLE.add(customer)
+    record("customer.created", customer)
+    return customer
 
 
 def create_several(several: Sequence[Mapping[str, Any]]) -> list[Customer]:

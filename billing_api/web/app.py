@@ -72,7 +72,7 @@ class BillingApi(Flask):
         request = current_request()
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return self._in_transaction(request)
+                return self._in_transaction(request, again=attempt > 1)
             except (DBAPIError, Overtaken) as error:
                 is_late = clock.now() - arrived_at(request) > _PATIENCE
                 if attempt == _ATTEMPTS or is_late or not (isinstance(error, Overtaken) or is_passing(error)):
@@ -82,12 +82,13 @@ class BillingApi(Flask):
     def log_exception(self, exc_info: object) -> None:
         """Leave it to `web.errors`, whose line quotes neither the path nor the exception's own text."""
 
-    def _in_transaction(self, request: Request) -> flask.Response:
+    def _in_transaction(self, request: Request, *, again: bool) -> flask.Response:
         is_dry_run = request.method not in SAFE and request.args.get("dry_run") == "true"
         with transaction(
             read_only=request.method in SAFE,
             dry_run=is_dry_run,
             request_id=request.id,
+            again=again,
         ) as here:
             here.started_at, here.client = arrived_at(request), client(request)
             answer = self.make_response(super().dispatch_request())

@@ -13,13 +13,15 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from threading import Lock, Thread
+from typing import Any
 
+from gunicorn.http import wsgi
 from gunicorn.http.message import Request
 from gunicorn.workers.gthread import TConn
 
 from billing_api.polite_worker import PoliteWorker, words_of
 from billing_api.web import slow_doors
-from billing_api.wire import AnswerSocket, RequestReader, take_words
+from billing_api.wire import Answer, ClientSocket, RequestReader, Settings, take_words
 
 _WORDS = select.EPOLLIN | select.EPOLLONESHOT
 _AT_ONCE = _WORDS | select.EPOLLOUT
@@ -118,6 +120,12 @@ class Crew:
 class CrewWorker(PoliteWorker):
     """The polite worker with a crew, which keeps connections between their requests, too."""
 
+    cfg: Any
+
+    def init_process(self) -> None:
+        self.cfg = Settings(self.cfg)
+        super().init_process()
+
     def notify(self) -> None:
         """Say that it lives, and how many clients it has, as gunicorn asks for with each round of the main loop."""
         super().notify()
@@ -145,19 +153,23 @@ class CrewWorker(PoliteWorker):
     def enqueue_req(self, conn: TConn) -> None:
         """Have whoever it is for answer a request."""
         if type(conn.sock) is socket.socket:
-            conn.sock = AnswerSocket(conn.sock)
+            conn.sock = ClientSocket(conn.sock)
             conn.parser = RequestReader(self.cfg, conn.sock, conn.client)
         super().enqueue_req(conn)
 
     def handle_request(self, req: Request, conn: TConn) -> bool:
-        """Answer in one piece, where the answer is one; and for the last time, where too many stay already."""
-        if self.tpool.is_full(self.max_keepalived):
+        """Answer a request, for the last time where too many stay already; whether its connection stays. Raises
+        OSError, and whatever else the application raises."""
+        if not self.alive or self.tpool.is_full(self.max_keepalived):
             req.force_close()
-        conn.sock.hold()
+        answer, environ = wsgi.create(req, conn.sock, conn.client, conn.server, self.cfg, response_class=Answer)
+        environ["wsgi.multithread"] = True
         try:
-            return super().handle_request(req, conn)
+            answer.send(self.wsgi(environ, answer.start_response))
         finally:
-            conn.sock.let_go()
+            # What has begun to be answered gets no second answer.
+            req.is_answered = answer.headers_sent
+        return not answer.should_close()
 
     def take(self, conn: TConn) -> None:
         """Have the crew answer a request that has begun to come."""

@@ -1,14 +1,33 @@
 """The wire to a client: how requests are read from it and answers written to it, with few calls into the kernel. Each
 of these lets go of the interpreter, and waits to get it back from other threads."""
 
+import re
 import socket
+from collections.abc import Sequence
 from typing import Any
 
+from gunicorn.http.errors import InvalidResponseHeader, InvalidResponseHeaderName
 from gunicorn.http.message import Request
 from gunicorn.http.parser import RequestParser
+from gunicorn.http.wsgi import FileWrapper, Response
+from gunicorn.util import hop_headers
 from gunicorn.workers.gthread import TConn
 
 _HEAD_BYTES = 8192
+_LINES = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+: [\t -~\x80-\xff]*\r\n)*")
+"""The lines of a head (RFC 9110, section 5)."""
+
+
+class Settings:
+    """gunicorn's settings, each of which it would look up and read with each asking."""
+
+    def __init__(self, settings: Any) -> None:
+        self._settings = settings
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._settings, name)
+        setattr(self, name, value)
+        return value
 
 
 def take_words(conn: TConn) -> bytes | None:
@@ -46,41 +65,80 @@ class RequestReader(RequestParser):  # type: ignore[misc]  # gunicorn has no typ
         return bool(super().finish_body(deadline, max_bytes))
 
 
-class AnswerSocket(socket.socket):
-    """The socket of a client, by which the head of an answer leaves together with what follows it."""
+class ClientSocket(socket.socket):
+    """The socket of a client, which waits, and is not told so again before each request."""
 
-    __slots__ = ("_head", "_holds")
+    __slots__ = ()
 
     def __init__(self, client: socket.socket) -> None:
         super().__init__(client.family, client.type, client.proto, client.detach())
         super().setblocking(True)
-        self._head: bytes | None = None
-        self._holds = False
-
-    def hold(self) -> None:
-        """Keep what is sent next, until something follows it or it is let go."""
-        self._holds = True
-
-    def let_go(self) -> None:
-        """Send what is kept. Raises OSError."""
-        self._holds = False
-        if self._head:
-            self.sendall(b"")
-
-    def sendall(self, data: Any, flags: int = 0) -> None:
-        """All of it, behind what is kept. Raises OSError."""
-        if self._holds:
-            self._head, self._holds = data, False
-            return
-        head, self._head = self._head, None
-        super().sendall(head + data if head else data, flags)
-
-    def sendfile(self, *args: Any, **kwargs: Any) -> int:
-        """A file, behind what is kept. Raises OSError."""
-        self.let_go()
-        return super().sendfile(*args, **kwargs)
 
     def setblocking(self, flag: bool) -> None:
         """As it is asked for before each request, and has mostly been so before."""
         if flag != self.getblocking():
             super().setblocking(flag)
+
+
+class Answer(Response):  # type: ignore[misc]  # gunicorn has no types
+    """An answer whose head leaves together with what follows it, and is looked through once as a whole."""
+
+    headers_sent: bool
+    _head = b""
+
+    def process_headers(self, headers: Sequence[tuple[str, str]]) -> None:
+        """Take the headers of the service, which are of the message and not of the connection. Raises ValueError."""
+        for name, value in headers:
+            if name.lower() == "content-length":
+                self.response_length = int(value)
+            elif name.lower() in hop_headers:
+                raise InvalidResponseHeaderName(name)
+        self.headers = [*headers]
+
+    def send_headers(self) -> None:
+        """Have the head go with what is sent next. Raises InvalidResponseHeader."""
+        if self.headers_sent:
+            return
+        lines = "".join([f"{name}: {value}\r\n" for name, value in self.headers])
+        if not _LINES.fullmatch(lines) or lines.count("\n") != len(self.headers):
+            # A value may be nobody else's business, so none is named.
+            raise InvalidResponseHeader("a header of the answer")
+        self._head = f"{''.join(self.default_headers())}{lines}\r\n".encode("latin-1")
+        self.headers_sent = True
+
+    def send(self, body: Any) -> None:
+        """Send the body that the application gives, whole, and let go of it. Raises OSError."""
+        try:
+            if isinstance(body, FileWrapper):
+                self.write_file(body)
+            else:
+                for part in body:
+                    self.write(part)
+            self.close()
+        finally:
+            if hasattr(body, "close"):
+                body.close()
+
+    def close(self) -> None:
+        """End it. Raises OSError."""
+        super().close()
+        self._flush()
+
+    def sendfile(self, respiter: Any) -> bool:
+        """Send a file, where it is one. Raises OSError."""
+        self.send_headers()
+        self._flush()
+        return bool(super().sendfile(respiter))
+
+    def _emit_body(self, data: bytes) -> None:
+        if self.chunked:
+            self._flush()
+            super()._emit_body(data)
+        else:
+            head, self._head = self._head, b""
+            self.sock.sendall(head + data)
+
+    def _flush(self) -> None:
+        head, self._head = self._head, b""
+        if head:
+            self.sock.sendall(head)

@@ -18,7 +18,6 @@ import pytest
 
 from billing_api import gunicorn_settings
 from billing_api.crew import Clients, Crew, CrewWorker
-from billing_api.wire import AnswerSocket
 from tests.live_service import LiveService
 from tests.service_processes import eventually
 
@@ -185,37 +184,6 @@ def test_whatever_is_raised_the_thread_goes_on_and_the_connection_goes_back() ->
     conn = SimpleNamespace(initialized=False)
     worker._serve(conn)
     assert back == [(conn, False)]
-
-
-def test_head_and_body_leave_together() -> None:
-    ours, theirs = socket.socketpair()
-    with closing(AnswerSocket(ours)) as sock, closing(theirs):
-        theirs.settimeout(0.1)
-        sock.hold()
-        sock.sendall(b"head ")
-        with pytest.raises(TimeoutError):
-            theirs.recv(64)
-        sock.sendall(b"body")
-        assert theirs.recv(64) == b"head body"
-        sock.let_go()
-        sock.sendall(b"more")
-        assert theirs.recv(64) == b"more"
-
-
-def test_a_head_without_a_body_leaves_when_it_is_let_go(tmp_path: Any) -> None:
-    ours, theirs = socket.socketpair()
-    with closing(AnswerSocket(ours)) as sock, closing(theirs):
-        theirs.settimeout(5)
-        sock.hold()
-        sock.sendall(b"head")
-        sock.let_go()
-        assert theirs.recv(64) == b"head"
-        sock.hold()
-        sock.sendall(b"head ")
-        (tmp_path / "file").write_bytes(b"of a file")
-        with (tmp_path / "file").open("rb") as file:
-            sock.sendfile(file)
-        assert theirs.recv(64) == b"head of a file"
 
 
 def test_the_workers_of_the_service_have_a_crew() -> None:

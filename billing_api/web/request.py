@@ -11,6 +11,8 @@ from werkzeug.datastructures import EnvironHeaders
 
 from billing_api.web.counts import Standing
 
+_context: Callable[[], Any] = request_ctx._get_current_object  # type: ignore[attr-defined]  # it stands for another
+
 
 class _Headers(EnvironHeaders):
     """The headers of a request, of which most that are asked for are not there: werkzeug makes each name anew, and
@@ -60,7 +62,7 @@ class Request(flask.Request):
 def current_request() -> Request:
     """The request of this thread. Flask's `request` looks for it with every attribute that is asked of it, which takes
     twenty times as long as the attribute."""
-    found: Request = request_ctx.request  # type: ignore[assignment]  # of the class that the application names
+    found: Request = _context().request
     return found
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from billing_api.database import compiled
 from billing_api.web import pagination
-from billing_api.web.dumping import Written
+from billing_api.web.dumping import Written, WrittenList
 from billing_api.web.written import Standing, Writer
 
 _statement = pagination._statement
@@ -22,7 +22,15 @@ _resting = False
 @contextmanager
 def compared() -> Iterator[None]:
     """Read again whatever is handed out from the shelf, and note what differs."""
-    kept, kept_alone = Writer.kept, Writer.kept_alone
+    page, kept, kept_alone = Writer.page, Writer.kept, Writer.kept_alone
+
+    def comparing_page(self: Writer, rows: Sequence[Sequence[Any]]) -> WrittenList | None:
+        found = page(self, rows)
+        if found and not _resting:
+            texts = [orjson.dumps(one) for one in orjson.loads(found.text)]
+            standings = [self.standing(*row) for row in rows]
+            _compare(self, standings, [Written(one.version, text) for one, text in zip(standings, texts, strict=True)])
+        return found
 
     def comparing(self: Writer, standings: Sequence[Standing]) -> list[Written] | None:
         found = kept(self, standings)
@@ -37,6 +45,7 @@ def compared() -> Iterator[None]:
         return found
 
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Writer, "page", comparing_page)
         patch.setattr(Writer, "kept", comparing)
         patch.setattr(pagination, "_statement", _compare_page)
         patch.setattr(Writer, "kept_alone", comparing_alone)

@@ -28,7 +28,8 @@ _AS_THEY_ARE = {fields.String: str, fields.Integer: int, fields.Boolean: bool}
 """Of these fields what is of the type already leaves unchanged."""
 
 
-_LIST = "[None if each is None else fragment(each.text) if type(each) is written else {}(each) for each in value]"
+_EACH = "[None if each is None else fragment(each.text) if type(each) is written else {}(each) for each in value]"
+_LIST = f"fragment(value.text) if type(value) is written_list else {_EACH}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,13 @@ class Written:
     """An object that was dumped before, at one of its versions, as JSON."""
 
     version: int
+    text: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenList:
+    """A list of objects that were dumped before, as JSON."""
+
     text: bytes
 
 
@@ -62,7 +70,7 @@ class DirectSchema(ma.Schema):
     def _compiled(self, is_mapping: bool) -> Callable[[Any], dict[str, Any]]:
         """The function that dumps one mapping, or one object."""
         names: dict[str, Any] = {"missing": ma.missing, "get_attribute": self.get_attribute}
-        names |= {"written": Written, "fragment": orjson.Fragment}
+        names |= {"written": Written, "written_list": WrittenList, "fragment": orjson.Fragment}
         members = "".join(self._members(is_mapping, names))
         text = f"def dump(one):\n    dumped = {{}}\n{members}\n    return dumped\n"
         # Nothing that anybody sends stands in it, but the names that a schema gives to its members.

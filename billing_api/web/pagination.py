@@ -50,8 +50,9 @@ class SortKey:
 _statements: LRUCache[tuple[Any, ...], Any] = LRUCache(2_048)
 """Statements for pages, by their lists, and all that was asked; None for what was asked once."""
 _lock = Lock()
-_Page = tuple[Sequence[Any], tuple[Any, Any] | None]
-"""The items, and what the last of them is sorted by, with its id; None where no more come after it."""
+_Page = tuple[Any, tuple[Any, Any] | None]
+"""The items, or all of them as they were written; and what the last of them is sorted by, with its id, or None where no
+more come after it."""
 
 
 class PageQuery(Schema):
@@ -193,10 +194,10 @@ def _write(asked: _Asked, writer: Writer) -> _Page:
     """A page of what is kept, if all is; else as it stands in one moment with what has to be read."""
     is_plain, limit = "include" in request.args or csv.is_wanted(request), asked.limit
     rows: Sequence[Any] = ()
-    items: Sequence[Any] | None = None
+    items: Any = None
     if not is_plain:
         rows = _look(asked, writer)
-        items = writer.kept(_standings(writer, rows[:limit]))
+        items = writer.page([tuple(row)[:-1] for row in rows[:limit]])
     if items is None:
         rows = db.session.execute(asked.versions(writer), asked.words).all()
         standings = _standings(writer, rows[:limit])

@@ -15,9 +15,9 @@ import orjson
 from cachetools import LRUCache
 from flask import Flask, Response, current_app
 
-from billing_api import redis_line
+from billing_api import clock, redis_line
 from billing_api.unit_of_work import unit
-from billing_api.web.dumping import Written
+from billing_api.web.dumping import Written, WrittenList
 from billing_api.web.fields import Schema
 from billing_api.web.preconditions import is_known
 from billing_api.web.redis_shelf import Key, RedisShelf
@@ -127,6 +127,19 @@ class Writer:
         or else what is made of it. Its version and its facts were `found`."""
         standing = self.standing(str(id), *found)
         return self._at_hand(standing) or self._fresh(standing, make())
+
+    def page(self, rows: Sequence[Sequence[Any]]) -> WrittenList | None:
+        """A list of all of which an id, a version and the facts were found, if all is kept. The list is kept itself,
+        for as long as it is the same, and no day ends anywhere."""
+        key = (self.name, unit().tenant.int, clock.quarter(), orjson.dumps(rows))
+        (text,) = _shelf().find([key])
+        if text is None:
+            found = self.kept([self.standing(*row) for row in rows])
+            if found is None:
+                return None
+            text = b"[%b]" % b",".join(one.text for one in found)
+            _shelf().put({key: text})
+        return WrittenList(text)
 
     def kept(self, standings: Sequence[Standing]) -> list[Written] | None:
         """What is kept of all of these; None where anything is lacking."""

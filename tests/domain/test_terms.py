@@ -160,3 +160,11 @@ def test_every_time_zone_has_one_day_and_there_are_at_most_three_on_earth(moment
         assert list(days) == sorted(days)
         assert 1 <= len(days) <= 3
         assert all(clock.today(zone) == day for day, zones in days.items() for zone in zones[:3])
+
+
+@given(st.datetimes(dt.datetime(2000, 1, 1), dt.datetime(2037, 12, 31), timezones=st.just(dt.UTC)), st.floats(0, 900))
+def test_within_a_quarter_of_an_hour_no_day_ends_anywhere(moment: dt.datetime, later: float) -> None:
+    with time_machine.travel(moment, tick=False):
+        quarter, days = clock.quarter(), clock.zones_by_day()
+    with time_machine.travel(moment + dt.timedelta(seconds=later), tick=False):
+        assert clock.quarter() != quarter or clock.zones_by_day() == days

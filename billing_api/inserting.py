@@ -185,7 +185,7 @@ def _names(relationship: RelationshipProperty[Any]) -> list[tuple[str, str]]:
 
 def _fill(mapper: Mapper[Any], known: dict[str, Any]) -> None:
     made = defaults(mapper)
-    for name in names(mapper):
+    for name in written_names(mapper):
         if known.get(name) is None:
             known[name] = made[name]() if name in made else None
 
@@ -205,7 +205,7 @@ def _default(default: Any) -> Callable[[], Any]:
 
 
 @cache
-def names(mapper: Mapper[Any]) -> list[str]:
+def written_names(mapper: Mapper[Any]) -> list[str]:
     """The attributes that columns keep, but for those that the database fills in."""
     return [name for _, name in _names_of(mapper)]
 

@@ -22,7 +22,7 @@ from sqlalchemy.orm import Mapper
 from billing_api.connections import Statement
 from billing_api.database import ask, compiled, db
 from billing_api.errors import NotFound
-from billing_api.inserting import Rows, as_row, defaults, names, wait
+from billing_api.inserting import Rows, as_row, defaults, wait, written_names
 from billing_api.unit_of_work import unit
 
 Lock = Literal["keep", "freeze"]
@@ -165,7 +165,7 @@ class Shape:
 
     @cached_property
     def _nothing(self) -> dict[str, None]:
-        return dict.fromkeys(names(self._mapper))
+        return dict.fromkeys(written_names(self._mapper))
 
     @cached_property
     def _usual(self) -> list[tuple[str, Callable[[], Any]]]:

@@ -14,7 +14,7 @@ from billing_api.domain.credits import Credit, CreditedLine
 from billing_api.domain.exchange import convert_credited
 from billing_api.domain.groups import Group
 from billing_api.domain.lines import extended
-from billing_api.invoices.breakdown import InvoiceTaxGroup
+from billing_api.invoices.breakdown import InvoiceTaxGroup, shares_of
 from billing_api.invoices.models import Invoice
 from billing_api.invoices.parts import InvoiceLine
 
@@ -179,16 +179,7 @@ def _group(
         taxable_amount=group.taxable_amount,
         tax_amount=group.tax_amount,
         tax_amount_in_tax_currency=converted,
-        components_=_components(group),
+        components_=group.components_ if isinstance(group, InvoiceTaxGroup) else shares_of(group),
         exemption_reason=reasons.exemption_reason,
         exemption_reason_code=reasons.exemption_reason_code,
     )
-
-
-def _components(group: Group | InvoiceTaxGroup) -> list[dict[str, Any]]:
-    if isinstance(group, InvoiceTaxGroup):
-        return group.components_
-    return [
-        {"name": one.name, "rate": f"{money.trimmed(one.rate):f}", "tax_amount": one.tax_amount}
-        for one in group.components
-    ]

@@ -29,9 +29,7 @@ SORT_KEYS = {
 }
 LISTED = Writer("listed customer", CustomerOutput(), service.WHOLE.several)
 """How customers are written in lists."""
-SHOWN = Writer(
-    "customer", CustomerOutput(), service.WHOLE.several, facts=(Customer.updated_at,), holds=lambda instant: instant
-)
+SHOWN = Writer("customer", CustomerOutput(), service.WHOLE.several, holds=lambda instant: instant)
 """How a customer is written by itself. Its last change counts beside its version: in a database that was restored, the
 same version may come again."""
 on_customers(service.show_beside)

@@ -103,20 +103,18 @@ def present(id: uuid.UUID) -> Customer:
     return found
 
 
-def look_up(id: uuid.UUID | None, *, keep: bool = False, freeze: bool = False) -> Customer | None:
-    """The customer that a body names, or None; `keep` lets nobody delete it before the commit, `freeze` nobody change
-    it."""
+def look_up(id: uuid.UUID | None, *, keep: bool = False) -> Customer | None:
+    """The customer that a body names, or None; `keep` lets nobody delete it before the commit."""
     # FOR KEY SHARE is what the foreign key takes anyway, but too late for a clear refusal.
-    lock: Lock | None = "freeze" if freeze else "keep" if keep else None
-    found: Customer | None = None if id is None else WHOLE.at_hand(id, lock)
+    found: Customer | None = None if id is None else WHOLE.at_hand(id, "keep" if keep else None)
     return found
 
 
 def look_up_with_seller(
     id: uuid.UUID | None, *, keep: bool = False, freeze: bool = False
 ) -> tuple[Organization, Customer | None]:
-    """The organization, and the customer as `look_up` finds it, in one statement; `freeze` lets nobody change either
-    before the commit."""
+    """The organization, and the customer as `look_up` finds it, in one statement; `freeze` lets nobody change either of
+    them before the commit."""
     lock: Lock | None = "freeze" if freeze else "keep" if keep else None
     seller, buyer = at_hand_together(
         (organizations.WHOLE, unit().tenant, "freeze" if freeze else None), (WHOLE, id, lock)

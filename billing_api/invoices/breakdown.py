@@ -11,10 +11,17 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from billing_api.belonging import Belonging
 from billing_api.catalog.models import taxed
 from billing_api.database import Amount, Model
+from billing_api.domain.groups import Group
+from billing_api.domain.money import plain
 from billing_api.invoices.parts import amounts_in_range, of_invoice
 
 if TYPE_CHECKING:
     from billing_api.invoices.models import Invoice
+
+
+def shares_of(group: Group) -> list[dict[str, Any]]:
+    """How the tax of a combined rate is shared by its components, as a row keeps it."""
+    return [{"name": one.name, "rate": plain(one.rate), "tax_amount": one.tax_amount} for one in group.components]
 
 
 class TaxGroupRow:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from billing_api.catalog.lookup import Catalogue, look_up
-from billing_api.domain.money import trimmed
+from billing_api.domain.money import plain
 from billing_api.domain.tax import CATEGORIES, Exemption
 from billing_api.invoices.models import Invoice
 from billing_api.invoices.parts import InvoiceLine, InvoiceLineTax
@@ -104,4 +104,4 @@ def _reason(line: InvoiceLine, tax: InvoiceLineTax, invoice: Invoice) -> Exempti
 
 
 def _text(value: Decimal | None) -> str | None:
-    return None if value is None else f"{trimmed(value):f}"
+    return None if value is None else plain(value)

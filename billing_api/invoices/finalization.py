@@ -53,8 +53,8 @@ def issue(invoice: Invoice, parties: Parties, issue_date: dt.date | None, expect
         faults = [*absent, *_of_date(asked, organization)]
         raise InvoiceNotReady(f"{len(faults)} thing{'s' * (len(faults) != 1)} to add or mend.", faults=faults)
     check_total(invoice, _expected(expected_total, invoice), f"/v1/invoices/{invoice.id}/calculation")
-    # The parts first: once its status has changed, the database keeps them as they are. Of the invoice itself nothing
-    # is written before the number is there, so that its version rises by one.
+    # Of a draft the parts first: once its status has changed, the database keeps them as they are. Of the invoice
+    # itself nothing is written before the number is there, so that its version rises by one.
     db.session.flush()
     # The series last: nothing is to be found out after it, and with its lock all that is left is to write.
     _number(invoice, asked, organization)

@@ -3,7 +3,6 @@
 import datetime as dt
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
 from uuid_utils.compat import uuid7
@@ -13,7 +12,7 @@ from billing_api.domain.creditable import creditable
 from billing_api.domain.groups import Group
 from billing_api.domain.tax import Exemption, Tax, TaxKey, exemption, key
 from billing_api.domain.totals import AdjustmentTotals, Document, LineTotals, Totals
-from billing_api.invoices.breakdown import InvoiceTaxGroup
+from billing_api.invoices.breakdown import InvoiceTaxGroup, shares_of
 from billing_api.invoices.models import Invoice
 from billing_api.invoices.parts import InvoiceAdjustment, InvoiceLine, InvoiceLineTax
 from billing_api.invoices.resolving import LineTax, ResolvedLine
@@ -120,7 +119,7 @@ def _line_tax_row(invoice: Invoice, line_id: uuid.UUID, position: int, tax: TaxK
         rate=tax.rate,
         name=tax.name,
         tax_rate_id=given.tax_rate_id,
-        components=[{"name": one.name, "rate": _plain(one.rate)} for one in given.tax.components],
+        components=[{"name": one.name, "rate": money.plain(one.rate)} for one in given.tax.components],
     )
     return made
 
@@ -197,12 +196,6 @@ def _group_row(invoice: Invoice, position: int, group: Group, reason: Exemption 
         tax_amount=group.tax_amount,
         exemption_reason=reason.reason if reason else None,
         exemption_reason_code=reason.code if reason else None,
-        components_=[
-            {"name": one.name, "rate": _plain(one.rate), "tax_amount": one.tax_amount} for one in group.components
-        ],
+        components_=shares_of(group),
     )
     return made
-
-
-def _plain(rate: Decimal) -> str:
-    return f"{money.trimmed(rate):f}"

@@ -11,7 +11,16 @@ from billing_api.domain.numbering import Reset, parse, period, value_of
 from billing_api.errors import Conflict, Fault, Invalid
 from billing_api.numbering.models import NumberCounter, NumberSeries
 from billing_api.numbering.register import Count, Number, count, enter, is_occupied
-from billing_api.numbering.terms import Counters, Place, counters_of, last_date, locked, place, terms_on, wished
+from billing_api.numbering.terms import (
+    Counters,
+    Place,
+    counters_of,
+    last_date,
+    locked_with_counters,
+    place,
+    terms_on,
+    wished,
+)
 from billing_api.organizations.models import Organization
 from billing_api.organizations.service import on_founded
 from billing_api.unit_of_work import unit
@@ -75,7 +84,7 @@ def take(
         NumberTaken: an imported document, or one of the other series, has it.
         NumberTooLong: the counter has outgrown the pattern.
     """
-    series, counters = locked(document_type)
+    series, counters = locked_with_counters(document_type)
     on = _date(issue_date, clock.today(time_zone), _latest(last_date(counters), not_before))
     if series.upcoming_from is not None and on >= series.upcoming_from:
         _let_upcoming_hold(_locked(document_type))

@@ -1,4 +1,4 @@
-"""What holds for a series on a date: its pattern, its period, and the value that comes next."""
+"""What holds for a series on a date, as it stands or locked: its pattern, its period, and the value that comes next."""
 
 import datetime as dt
 import functools
@@ -46,7 +46,7 @@ def counters_of(series: Sequence[NumberSeries]) -> dict[uuid.UUID, dict[str, Num
     return found
 
 
-def locked(document_type: str) -> tuple[NumberSeries, Counters]:
+def locked_with_counters(document_type: str) -> tuple[NumberSeries, Counters]:
     """The series of documents of a kind, locked to the end of the transaction, with its counters. They are read by a
     second statement of the same message, because one that waits for a lock sees other rows as they were before."""
     asked = {"organization_id": unit().tenant, "document_type": document_type}

@@ -20,6 +20,7 @@ from billing_api.web.declared import Door, told
 from billing_api.web.dumping import Written
 from billing_api.web.fields import Kept, Schema
 from billing_api.web.finishing import finished
+from billing_api.web.loading import key_of
 from billing_api.web.parser import StrictParser, check_query, invalid
 from billing_api.web.preconditions import etag, is_known
 from billing_api.web.reachable import reachable
@@ -117,7 +118,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest
             method, path = options.get("methods", ["GET"])[0], (self.url_prefix or "") + rule
             edge = {"dry_run"} if document.takes_dry_run(view, method) else set()
             schemas = _query_schemas(view)
-            known = frozenset(field.data_key or name for one in schemas for name, field in one.fields.items()) | edge
+            known = frozenset(key_of(name, field) for one in schemas for name, field in one.fields.items()) | edge
             is_bare = method not in SAFE and not document.takes_body(view)
             largest = LARGEST_OF_STRANGERS if getattr(view, "is_public", False) else largest_body
 
@@ -213,7 +214,7 @@ def _merge(target: Any, patch: Any, schema: ma.Schema | None) -> Any:
     if not isinstance(patch, Mapping):
         return patch
     result = dict(target) if isinstance(target, Mapping) else {}
-    known = {field.data_key or name: field for name, field in schema.fields.items()} if schema else patch
+    known = {key_of(name, field): field for name, field in schema.fields.items()} if schema else patch
     for name, value in patch.items():
         if value is None and name in known:
             result.pop(name, None)

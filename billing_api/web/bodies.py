@@ -6,7 +6,7 @@ import marshmallow as ma
 from marshmallow import fields
 
 from billing_api.web.fields import Flaw, Id, OneLine, Schema, StrictField, Text, refuse
-from billing_api.web.loading import DirectLoading, Take, taker_of
+from billing_api.web.loading import DirectLoading, Take, key_of, taker_of
 from billing_api.web.taking import TAKERS
 
 
@@ -115,5 +115,5 @@ class Body(DirectLoading, Schema):
     def forget_null(self, data: Any, **_: Any) -> Any:
         if not isinstance(data, dict) or None not in data.values():
             return data
-        optional = {field.data_key or name for name, field in self.fields.items() if not field.required}
+        optional = {key_of(name, field) for name, field in self.fields.items() if not field.required}
         return {name: value for name, value in data.items() if value is not None or name not in optional}

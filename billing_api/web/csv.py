@@ -20,6 +20,7 @@ from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
 
 from billing_api.web.fields import Schema
+from billing_api.web.loading import key_of
 from billing_api.web.response import Response
 
 CSV = "text/csv"
@@ -143,7 +144,7 @@ def _rows(whole: Mapping[str, Any], levels: Sequence[Level]) -> Iterator[list[st
 
 
 def _paths(name: str, field: fields.Field[Any]) -> Iterator[Path]:
-    name = field.data_key or name
+    name = key_of(name, field)
     if name in LEFT_OUT or field.metadata.get("x_optional"):
         return
     if isinstance(field, fields.Nested) and not field.many:

@@ -57,7 +57,7 @@ class DirectLoading(ma.Schema):
         self._at_once: Take | None = None
 
     def load(self, data: Any, *, many: bool | None = None, partial: Any = None, unknown: Any = None) -> Any:
-        if not many and partial is None and unknown in {None, ma.RAISE} and is_usual(self):
+        if not many and partial is None and unknown in {None, ma.RAISE} and _is_usual(self):
             try:
                 loaded = self.take(data)
             except ma.ValidationError:
@@ -94,7 +94,7 @@ def key_of(name: str, field: fields.Field[Any]) -> str:
     return name if field.data_key is None else field.data_key
 
 
-def is_usual(schema: ma.Schema) -> bool:
+def _is_usual(schema: ma.Schema) -> bool:
     """Whether it takes one whole object and nothing else."""
     return not schema.many and schema.partial is None and schema.unknown == ma.RAISE
 
@@ -114,7 +114,7 @@ def taker_of(field: fields.Field[Any], takers: Takers) -> Take | None:
 def _taker_of_object(field: Any) -> Take | None:
     schema = field.schema
     is_direct = isinstance(schema, DirectLoading) and type(schema).load is DirectLoading.load
-    if not is_direct or field.many or field.unknown not in {None, ma.RAISE} or not is_usual(schema):
+    if not is_direct or field.many or field.unknown not in {None, ma.RAISE} or not _is_usual(schema):
         return None
     return lambda value: schema.take(value) if type(value) is dict else ma.missing
 

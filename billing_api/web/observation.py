@@ -13,11 +13,12 @@ from typing import Any
 
 import orjson
 import structlog
-from flask import Response, g
+from flask import g
 from prometheus_client import Counter, Histogram
 
 from billing_api import clock
 from billing_api.web.request import Request
+from billing_api.web.response import Response
 
 requests = Counter("billing_requests_total", "Requests answered", ["method", "route", "status"])
 durations = Histogram(

@@ -14,6 +14,7 @@ from billing_api.database import Model, db
 from billing_api.errors import Fault
 from billing_api.unit_of_work import unit
 from billing_api.web.bodies import Reference, Several
+from billing_api.web.loading import key_of
 
 MOST_LOOKED_UP = 1000
 _tables: dict[str, sa.FromClause] = {}
@@ -45,7 +46,7 @@ def absent(schema: ma.Schema, body: Any) -> list[Fault]:
 
 def _references(schema: ma.Schema, value: Any, pointer: str) -> Iterator[Named]:
     for name, field in schema.load_fields.items():
-        key = field.data_key or name
+        key = key_of(name, field)
         if isinstance(value, dict) and value.get(key) is not None:
             yield from _within(field, value[key], f"{pointer}/{key}")
 

@@ -99,8 +99,8 @@ class Writer:
     """Writes objects in the form of a schema; `read` brings those with the given ids, as far as they are there. Its
     name is its own.
 
-    `facts` are columns that are looked at beside the version, and `holds` is what they come to. What the filters named
-    in `passing` ask for is another thing tomorrow.
+    `facts` are columns that a list looks at beside the version, and `holds` is what they come to. What the filters
+    named in `passing` ask for is another thing tomorrow.
     """
 
     name: str

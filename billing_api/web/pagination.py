@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from threading import Lock
 from typing import Any
 from urllib.parse import urlencode
@@ -101,7 +101,8 @@ def paginate(
     """
     asked = _Asked(search, arguments, keys, seek(arguments))
     items, last = _read(asked) if writer is None else _write(asked, writer)
-    cursor = None if last is None else _seal(*last, _binding(arguments))
+    secret = current_app.config["SECRET_KEY"]
+    cursor = None if last is None else _seal(secret, *last, _binding(arguments))
     shown: dict[str, Any] = {"data": items, "has_more": cursor is not None, "next_cursor": cursor}
     if arguments["include_total"]:
         every = asked.sought.narrow(asked.query, asked.model) if asked.sought else asked.query
@@ -254,10 +255,8 @@ def _link(cursor: str | None, parameter: str) -> None:
         g.next_link = f"{request.path}?{urlencode({**request.args.to_dict(), parameter: cursor})}"
 
 
-def _serializer() -> URLSafeSerializer:
-    return URLSafeSerializer(
-        current_app.config["SECRET_KEY"], salt="cursor", signer_kwargs={"digest_method": hashlib.sha256}
-    )
+def _serializer(secret: str) -> URLSafeSerializer:
+    return URLSafeSerializer(secret, salt="cursor", signer_kwargs={"digest_method": hashlib.sha256})
 
 
 def _binding(arguments: Mapping[str, Any]) -> str:
@@ -270,13 +269,15 @@ def _binding(arguments: Mapping[str, Any]) -> str:
     return hashlib.sha256(terms.encode()).hexdigest()[:16]
 
 
-def _seal(value: Any, id: Any, binding: str) -> str:
-    return str(_serializer().dumps([orjson.loads(orjson.dumps(value)), str(id), binding]))
+@lru_cache(maxsize=512)
+def _seal(secret: str, value: Any, id: Any, binding: str) -> str:
+    """The cursor behind a row. Kept: the same first page is asked for again and again."""
+    return str(_serializer(secret).dumps([orjson.loads(orjson.dumps(value)), str(id), binding]))
 
 
 def _open(text: str, binding: str) -> tuple[Any, str]:
     try:
-        value, id, bound = _serializer().loads(text)
+        value, id, bound = _serializer(current_app.config["SECRET_KEY"]).loads(text)
     except (BadSignature, ValueError):
         bound = None
     if bound != binding:

@@ -23,8 +23,8 @@ from billing_api.web.preconditions import is_known
 from billing_api.web.redis_shelf import Key, RedisShelf
 from billing_api.web.request import Request, current_request
 
-MOST_BYTES = 8 * 2**20
-"""So much is kept in the memory of each process: some 1,500 invoices of three lines."""
+MOST_BYTES = 16 * 2**20
+"""So much is kept in the memory of each process: some 2,500 invoices of three lines."""
 _OVERHEAD_BYTES = 500
 """What a text takes beside itself, its key among it."""
 

@@ -168,7 +168,7 @@ class CrewWorker(PoliteWorker):
             answer.send(self.wsgi(environ, answer.start_response))
         finally:
             # What has begun to be answered gets no second answer.
-            req.is_answered = answer.headers_sent
+            req.is_answered = answer.has_begun
         return not answer.should_close()
 
     def take(self, conn: TConn) -> None:
@@ -213,6 +213,8 @@ class CrewWorker(PoliteWorker):
         """Whether the next request of a connection is, or else sees to it."""
         words = take_words(conn)
         if words is None:
+            if conn.timeout is None:
+                conn.set_timeout()
             self.tpool.keep(conn)
         elif words[:4] not in (b"GET ", b"") and slow_doors.is_slow(words):
             self.method_queue.defer(self.enqueue_req, conn)

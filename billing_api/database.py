@@ -25,6 +25,7 @@ from billing_api.connections import Statement
 from billing_api.errors import BillingError, NotFound, PreconditionFailed, Unavailable
 from billing_api.fault_points import reach
 from billing_api.unit_of_work import SYSTEM, Actor, UnitOfWork, current, unit
+from billing_api.violations import constraint_of
 
 
 class Silence(psycopg2.OperationalError):
@@ -139,7 +140,7 @@ def transaction(
             _commit()
         raise
     except IntegrityError as error:
-        if here.is_unlooked:
+        if constraint_of(error) in here.unlooked:
             raise Overtaken() from error
         raise
     finally:

@@ -83,6 +83,7 @@ class PoliteWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         """Refuse as the service itself does. What was answered already, and then turned out to be followed by no end of
         its body, gets no second answer: whoever passes answers on would take it for that of the next request."""
         if getattr(req, "is_answered", False):
+            self.log.error("an answer broke off", exc_info=exc)
             return
         status = next((code for kind, code in _STATUS_BY_ERROR.items() if isinstance(exc, kind)), 500)
         with contextlib.suppress(OSError):

@@ -56,8 +56,9 @@ class UnitOfWork:
     organization_id: uuid.UUID | None = None
     is_again: bool = False
     """Whether it is run again."""
-    is_unlooked: bool = False
-    """Whether it writes without a look at what is in the way: where a constraint refuses that, it is to look."""
+    unlooked: frozenset[str] = frozenset()
+    """The constraints of what it writes without a look at what is in the way: where one of them refuses, it is to
+    look."""
     guard: str = ""
     """A statement that refuses a credential which no longer holds; sent with the tenant."""
     is_announced: bool = False

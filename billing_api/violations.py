@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
+from sqlalchemy.exc import IntegrityError
+
 from billing_api.errors import BillingError
 
 _violations: dict[str, Callable[[], BillingError]] = {}
@@ -10,6 +12,12 @@ _violations: dict[str, Callable[[], BillingError]] = {}
 def on_violation(constraint: str, refusal: Callable[[], BillingError]) -> None:
     """When the database refuses by this constraint, the client gets this refusal. Called beside the model."""
     _violations[constraint] = refusal
+
+
+def constraint_of(error: IntegrityError) -> str | None:
+    """The constraint by which the database refused, where it names one."""
+    found: str | None = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
+    return found
 
 
 def refusal_of(constraint: str | None) -> BillingError | None:

@@ -1,6 +1,7 @@
 """The wire to a client: how requests are read from it and answers written to it, with few calls into the kernel. Each
 of these lets go of the interpreter, and waits to get it back from other threads."""
 
+import io
 import re
 import socket
 from collections.abc import Sequence
@@ -31,16 +32,18 @@ class Settings:
 
 
 def take_words(conn: TConn) -> bytes | None:
-    """What a client has sent of its next request, as much as a head may be, which its reader now has; None when it has
-    sent nothing yet, and nothing more will come where that is empty."""
+    """What a client has sent of its next request, as much as a head may be, all of which its reader now has; None when
+    it has sent nothing yet, and nothing more will come where that is empty."""
+    known = conn.parser.unreader.buf
+    known.seek(0, io.SEEK_END)
     try:
-        words: bytes = conn.sock.recv(_HEAD_BYTES, socket.MSG_DONTWAIT)
+        known.write(conn.sock.recv(_HEAD_BYTES, socket.MSG_DONTWAIT))
     except BlockingIOError:
-        return None
+        # What was read together with its last request is all that there is.
+        return known.getvalue() or None
     except OSError:
-        return b""
-    conn.parser.unreader.buf.write(words)
-    return words
+        pass
+    return bytes(known.getvalue())
 
 
 class _Request(Request):  # type: ignore[misc]  # gunicorn has no types
@@ -86,6 +89,11 @@ class Answer(Response):  # type: ignore[misc]  # gunicorn has no types
     headers_sent: bool
     _head = b""
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether any of it has left."""
+        return self.headers_sent and not self._head
+
     def process_headers(self, headers: Sequence[tuple[str, str]]) -> None:
         """Take the headers of the service, which are of the message and not of the connection. Raises ValueError."""
         for name, value in headers:
@@ -121,8 +129,9 @@ class Answer(Response):  # type: ignore[misc]  # gunicorn has no types
 
     def close(self) -> None:
         """End it. Raises OSError."""
-        super().close()
+        self.send_headers()
         self._flush()
+        super().close()
 
     def sendfile(self, respiter: Any) -> bool:
         """Send a file, where it is one. Raises OSError."""

@@ -67,7 +67,7 @@ MAY_KNOW = {
     },
     "foundation": {
         "circuit_breaker", "clock", "config", "connections", "database", "errors", "fault_points",
-        "inserting", "preparing", "unit_of_work",
+        "inserting", "preparing", "unit_of_work", "violations",
     },
 }  # fmt: skip
 """Routes name their own models as types and as columns to sort by; they hold no query."""

@@ -103,7 +103,7 @@ LINGER = """
     CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM pg_sleep(2); RETURN NULL; END$$;
     CREATE CONSTRAINT TRIGGER linger AFTER INSERT ON customers DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW WHEN (NEW.name = 'Lingers') EXECUTE FUNCTION linger()"""
-COMMITTING = f"{TERMINATE} AND query LIKE '%%; COMMIT' AND state = 'active'"
+COMMITTING = f"{TERMINATE} AND wait_event = 'PgSleep' AND state = 'active'"
 
 
 def test_a_request_whose_commit_was_cut_off_is_not_run_again(

@@ -1,6 +1,7 @@
 """How answers leave: on a pair of sockets."""
 
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +14,7 @@ from gunicorn.http.errors import InvalidResponseHeader, InvalidResponseHeaderNam
 from gunicorn.http.wsgi import FileWrapper
 
 from billing_api.wire import Answer, ClientSocket, Settings
+from tests.live_service import LiveService
 
 
 @pytest.fixture
@@ -55,6 +57,17 @@ def test_a_head_leaves_ahead_of_a_file_and_of_pieces(answer: tuple[Answer, socke
         found += client.recv(1024)
 
 
+def test_a_head_comes_before_pieces_of_which_there_are_none(answer: tuple[Answer, socket.socket]) -> None:
+    made, client = answer
+    made.start_response("200 OK", [])
+    made.send([])
+    client.settimeout(1)
+    found = b""
+    while not found.endswith(b"0\r\n\r\n"):
+        found += client.recv(1024)
+    assert found.startswith(b"HTTP/1.1 200 OK\r\n")
+
+
 def test_what_has_no_length_is_sent_in_pieces(answer: tuple[Answer, socket.socket]) -> None:
     made, client = answer
     made.start_response("200 OK", [])
@@ -79,3 +92,18 @@ def test_nothing_of_a_head_is_sent_that_would_be_two(answer: tuple[Answer, socke
 def test_a_header_of_the_connection_is_not_the_services(answer: tuple[Answer, socket.socket]) -> None:
     with pytest.raises(InvalidResponseHeaderName):
         answer[0].start_response("200 OK", [("Transfer-Encoding", "chunked")])
+
+
+def test_requests_that_come_together_are_answered_in_turn_and_the_worker_lives(live: LiveService) -> None:
+    """Of the second and the third nothing comes any more: they were read with the first."""
+    workers = live.workers()
+    with socket.create_connection(("127.0.0.1", live.port)) as client:
+        client.settimeout(5)
+        client.sendall(b"GET /health/ready HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 3)
+        found = b""
+        while found.count(b"HTTP/1.1 200 OK") < 3:
+            more = client.recv(65536)
+            assert more
+            found += more
+        time.sleep(2)
+        assert {*workers} <= {*live.workers()}

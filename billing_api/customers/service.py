@@ -64,7 +64,7 @@ def create(values: Mapping[str, Any]) -> Customer:
     transaction run again. Raises what `create_several` does."""
     if unit().is_again:
         return create_several([values])[0]
-    unit().is_unlooked = True
+    unit().unlooked = frozenset(_KEYS.values())
     customer: Customer = WHOLE.new(**_row(values))
     WHOLE.add(customer)
     record("customer.created", customer)

@@ -8,7 +8,7 @@ import flask
 from flask import Flask, g
 from flask.sessions import NullSession, SessionInterface
 from flask.typing import ResponseReturnValue
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from werkzeug.routing import MapAdapter
 
 from billing_api import clock
@@ -76,6 +76,9 @@ class BillingApi(Flask):
             except (DBAPIError, Overtaken) as error:
                 is_late = clock.now() - arrived_at(request) > _PATIENCE
                 if attempt == _ATTEMPTS or is_late or not (isinstance(error, Overtaken) or is_passing(error)):
+                    if isinstance(error.__cause__, IntegrityError):
+                        # Who is refused by a constraint is told so, though nobody has looked for more.
+                        raise error.__cause__ from None
                     raise
         raise AssertionError("unreachable: the last attempt returns or raises")
 

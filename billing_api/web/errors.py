@@ -30,7 +30,7 @@ from billing_api.errors import (
     tree,
 )
 from billing_api.preparing import FORGOTTEN
-from billing_api.violations import refusal_of
+from billing_api.violations import constraint_of, refusal_of
 from billing_api.web.fault_codes import FAULT_CODES, FaultCode
 from billing_api.web.observation import place
 from billing_api.web.request import current_request
@@ -198,8 +198,7 @@ def _of_http(error: HTTPException) -> BillingError:
 def _of_database(error: DBAPIError) -> BillingError:
     state = sqlstate(error)
     if isinstance(error, IntegrityError):
-        constraint = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
-        return refusal_of(constraint) or (Conflict() if state in _OF_OTHERS else InternalError())
+        return refusal_of(constraint_of(error)) or (Conflict() if state in _OF_OTHERS else InternalError())
     if state == _SESSION_ENDED:
         return Unauthenticated(_ENDED[_credential()])
     if state == _DOCUMENT_FROZEN:

@@ -8,6 +8,7 @@ that lets the request in, how the object stands, and what was written holds for 
 import uuid
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from threading import Lock
 from typing import Any, Protocol
 
@@ -131,7 +132,7 @@ class Writer:
     def page(self, rows: Sequence[Sequence[Any]]) -> WrittenList | None:
         """A list of all of which an id, a version and the facts were found, if all is kept. The list is kept itself,
         for as long as it is the same, and no day ends anywhere."""
-        key = (self.name, unit().tenant.int, clock.quarter(), orjson.dumps(rows))
+        key = (self.name, unit().tenant.int, clock.quarter(), sha256(orjson.dumps(rows)).digest())
         (text,) = _shelf().find([key])
         if text is None:
             found = self.kept([self.standing(*row) for row in rows])

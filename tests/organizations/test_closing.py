@@ -108,7 +108,8 @@ def test_the_operator_opens_it_again(tenant: Tenant, addresses: Addresses, tmp_p
 
 
 def test_what_came_in_before_the_closing_and_ends_after_it_is_undone(tenant: Tenant) -> None:
-    written, closed = one_within_the_other(tenant, (WRITE, CLOSE), "INSERT INTO customers", IN_VAIN)
+    in_two_messages = ("POST", "/v1/tax-rates", {"name": "Too late?", "rate": "19", "category": "S"})
+    written, closed = one_within_the_other(tenant, (in_two_messages, CLOSE), "INSERT INTO tax_rates", IN_VAIN)
     assert (outcome_of(written), outcome_of(closed)) == ("unauthenticated", "done")
 
 

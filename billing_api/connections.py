@@ -8,7 +8,6 @@ none that ends with its message.
 import select
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from typing import Any, cast
 
 import psycopg2
@@ -21,21 +20,12 @@ from sqlalchemy.pool import PoolProxiedConnection
 from billing_api.circuit_breaker import breaker
 from billing_api.errors import Unavailable
 from billing_api.preparing import known, note
-from billing_api.unit_of_work import UnitOfWork, preamble, unit
+from billing_api.statement import Statement
+from billing_api.unit_of_work import UnitOfWork, beginning, settings, unit
 
 MOST_VALUES = 2**19
 """As many go in one statement that inserts rows, which is more than any document has."""
 _BROKEN = psycopg2.OperationalError("the connection broke before")
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """A query that was compiled once: its text, and the values that stand in it."""
-
-    text: str
-    constants: Mapping[str, Any]
-    is_planned_anew: bool = False
-    """Whether each connection plans it with each asking, by the values at hand, as is right where these decide."""
 
 
 def compiled(engine: sa.Engine, query: sa.SelectBase, *, is_planned_anew: bool = False) -> Statement:
@@ -88,13 +78,14 @@ def tell(engine: sa.Engine, statements: Sequence[Statement], values: Mapping[str
     """Send statements in this unit of work, in one message, and `then` what ends it; returns the driver's cursor, with
     the rows of the last. Raises what `ask` does."""
     connection = _taken(engine, unit())
-    texts = [statement.text for statement in statements]
-    text = whole = "; ".join(texts)
     given = _given(statements, values)
+    begun, announcement = _announced(unit())
+    given, statements = _given(announcement, given), [*announcement, *statements]
+    whole = "; ".join(statement.text for statement in statements)
+    text = begun + whole
     try:
         cursor: Any = connection.cursor()
-        is_planned_anew = any(statement.is_planned_anew for statement in statements)
-        by_name = whole if is_planned_anew else known(engine, connection, texts)
+        by_name = known(engine, connection, statements)
         for listen in engine.dispatch.before_cursor_execute:
             text, given = listen(connection, cursor, text, given, None, False)
         # Who listens may put something in front; what one of them has rewritten is sent as it is now.
@@ -207,12 +198,20 @@ def _end(connection: Any, _record: object, _state: object) -> None:
 def _announce(
     _connection: object, cursor: Any, statement: str, parameters: Any, _context: object, executemany: bool
 ) -> tuple[str, Any]:
-    here = unit()
-    if here.is_announced:
+    begun, announcement = _announced(unit())
+    if not announcement:
         return statement, parameters
-    here.is_announced = True
-    prefix = preamble(here)
+    told = begun + "; ".join(one.text for one in announcement)
+    values = _given(announcement, {})
     if executemany:
-        cursor.execute(prefix)
+        cursor.execute(told, values)
         return statement, parameters
-    return prefix + statement, parameters
+    return f"{cursor.mogrify(told, values).decode()}; {statement}", parameters
+
+
+def _announced(here: UnitOfWork) -> tuple[str, Sequence[Statement]]:
+    """What goes ahead of the first statement of a unit of work."""
+    if here.is_announced:
+        return "", ()
+    here.is_announced = True
+    return beginning(here), settings(here)

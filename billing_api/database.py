@@ -21,9 +21,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
 from billing_api import clock, connections, inserting
-from billing_api.connections import Statement
 from billing_api.errors import BillingError, NotFound, PreconditionFailed, Unavailable
 from billing_api.fault_points import reach
+from billing_api.statement import Statement
 from billing_api.unit_of_work import SYSTEM, Actor, UnitOfWork, current, unit
 from billing_api.violations import constraint_of
 
@@ -233,7 +233,7 @@ def look(query: sa.Select[Any], values: Mapping[str, Any]) -> Sequence[sa.Row[An
         return connections.bound(db.engine).execute(query, values).all()
 
 
-def enter(organization_id: uuid.UUID, actor: Actor = SYSTEM, *, guard: str = "") -> None:
+def enter(organization_id: uuid.UUID, actor: Actor = SYSTEM, *, guard: Statement | None = None) -> None:
     """Work for this organization from the next statement on. The id comes from a credential and from nowhere else."""
     here = unit()
     here.organization_id, here.actor, here.guard, here.is_announced = organization_id, actor, guard, False

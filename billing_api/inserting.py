@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapper, RelationshipProperty
 
 from billing_api import connections
-from billing_api.connections import Statement
+from billing_api.statement import Statement
 from billing_api.unit_of_work import unit
 
 Row = dict[str, Any]

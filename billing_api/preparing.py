@@ -16,6 +16,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.pool import PoolProxiedConnection
 
+from billing_api.statement import Statement
 from billing_api.unit_of_work import limits
 
 FORGOTTEN = frozenset({"26000", "42P05"})
@@ -38,20 +39,21 @@ class _Form:
     asking: str
 
 
-def known(engine: sa.Engine, connection: PoolProxiedConnection, statements: Sequence[str]) -> str:
-    """The text by which this connection is asked these statements, now that it knows them. Raises what the driver
-    does."""
+def known(engine: sa.Engine, connection: PoolProxiedConnection, statements: Sequence[Statement]) -> str:
+    """The text by which this connection is asked these statements, now that it knows those that it plans once. Raises
+    what the driver does."""
     if engine in _pooled:
-        return "; ".join(statements)
-    forms = [_form(statement) for statement in statements]
+        return "; ".join(statement.text for statement in statements)
+    forms = [None if statement.is_planned_anew else _form(statement.text) for statement in statements]
     told: set[str] = connection.info.setdefault(_KNOWN, set())
     for form in forms:
-        if form.name not in told:
+        if form and form.name not in told:
             # Each in a message of its own: of several that fail together it would be in doubt which were heard. Within
             # its limits, which no transaction may have set yet: it waits for who changes its tables.
-            connection.cursor().execute(limits() + form.telling)
+            connection.cursor().execute(f"{limits()}; {form.telling}")
             told.add(form.name)
-    return "; ".join(form.asking for form in forms)
+    asked = zip(forms, statements, strict=True)
+    return "; ".join(form.asking if form else statement.text for form, statement in asked)
 
 
 def note(engine: sa.Engine, error: psycopg2.Error) -> None:

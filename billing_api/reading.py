@@ -19,10 +19,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, array
 from sqlalchemy.orm import Mapper
 
-from billing_api.connections import Statement
 from billing_api.database import ask, compiled, db
 from billing_api.errors import NotFound
 from billing_api.inserting import Rows, as_row, defaults, wait, written_names
+from billing_api.statement import Statement
 from billing_api.unit_of_work import unit
 
 Lock = Literal["keep", "freeze"]

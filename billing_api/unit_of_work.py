@@ -17,6 +17,7 @@ from flask import current_app
 from sqlalchemy.pool import PoolProxiedConnection
 
 from billing_api import clock
+from billing_api.statement import Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class UnitOfWork:
     unlooked: frozenset[str] = frozenset()
     """The constraints of what it writes without a look at what is in the way: where one of them refuses, it is to
     look."""
-    guard: str = ""
+    guard: Statement | None = None
     """A statement that refuses a credential which no longer holds; sent with the tenant."""
     is_announced: bool = False
     is_begun: bool = False
@@ -104,15 +105,27 @@ def unit() -> UnitOfWork:
     return current.get()
 
 
-def preamble(here: UnitOfWork) -> str:
-    """The settings of one transaction. Everything in it is made by this program: ids, numbers and names."""
-    if here is _OUTSIDE:
+def beginning(here: UnitOfWork) -> str:
+    """The beginning of a transaction, where one is to begin. All statements of a read see one moment, so that no
+    document is shown half changed; one that is alone, in a message with all of this, is a transaction anyway."""
+    if here.is_begun or here.is_alone or here is _OUTSIDE:
         return ""
-    return f"{_beginning(here)}SET LOCAL app.organization_id = '{here.organization_id or ''}'; {limits()}{here.guard}"
+    here.is_begun = True
+    return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; " if here.is_read_only else "BEGIN; "
+
+
+def settings(here: UnitOfWork) -> list[Statement]:
+    """What one transaction, or one message, is told of itself: its tenant, its limits, and whose credential it is."""
+    if here is _OUTSIDE:
+        return []
+    kept = "set_config('app.organization_id', %(entered_organization)s, true)"
+    reads = ", set_config('transaction_read_only', 'on', true)" if here.is_alone else ""
+    told = Statement(f"{limits()}, {kept}{reads}", {"entered_organization": str(here.organization_id or "")})
+    return [told, here.guard] if here.guard else [told]
 
 
 def limits() -> str:
-    """How long the statements of one transaction, or of one message, may take and wait."""
+    """How long the statements of one transaction, or of one message, may take and wait: a statement that says so."""
     config = current_app.config
     return _limits(
         config["BILLING_STATEMENT_TIMEOUT_MS"],
@@ -123,22 +136,12 @@ def limits() -> str:
 
 @cache
 def _limits(statement_ms: int, lock_ms: int, idle_ms: int) -> str:
-    settings = {
+    limits = {
         "statement_timeout": statement_ms,
         "lock_timeout": lock_ms,
         "idle_in_transaction_session_timeout": idle_ms,
         # One request, one core: others wait for theirs. And the branches of a search run one after the other.
         "max_parallel_workers_per_gather": 0,
     }
-    return "".join(f"SET LOCAL {name} = '{value}'; " for name, value in settings.items())
-
-
-def _beginning(here: UnitOfWork) -> str:
-    """The beginning of a transaction. All statements of a read see one moment, so that no document is shown half
-    changed; one that is alone, in a message with all of this, is a transaction anyway."""
-    if here.is_begun:
-        return ""
-    if here.is_alone:
-        return "SET TRANSACTION READ ONLY; "
-    here.is_begun = True
-    return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; " if here.is_read_only else "BEGIN; "
+    # A statement like others is planned once, and six that each set one thing are not.
+    return "SELECT " + ", ".join(f"set_config('{name}', '{value}', true)" for name, value in limits.items())

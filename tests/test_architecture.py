@@ -43,7 +43,7 @@ STAGES = {
 FOUNDATION = (
     "belonging", "circuit_breaker", "clock", "connections", "database", "errors", "extensions", "fault_points",
     "filtering", "inserting", "keys", "opaque_tokens", "preparing", "reading", "redis_line", "sealing", "searching",
-    "sliding_window", "tenancy", "traits", "unit_of_work", "violations",
+    "sliding_window", "statement", "tenancy", "traits", "unit_of_work", "violations",
 )  # fmt: skip
 """What rooms stand on; all other files at the top start the service, know every room, and are known by none."""
 FORMS = (
@@ -57,17 +57,17 @@ MAY_KNOW = {
     "models": {"belonging", "database", "traits", "violations", "domain", "errors", "clock", "models"},
     "service": {
         "connections", "database", "filtering", "inserting", "reading", "searching", "unit_of_work", "opaque_tokens",
-        "sealing", "sliding_window", "violations", "domain", "errors", "clock", "models", "service",
+        "sealing", "sliding_window", "statement", "violations", "domain", "errors", "clock", "models", "service",
     },
     "schemas": {"domain", "schemas", *FORMS},
     "routes": {"errors", "web", "own service", "own models", "schemas"},
     "web": {
         "database", "reading", "searching", "unit_of_work", "extensions", "domain", "errors", "clock", "fault_points",
-        "keys", "preparing", "redis_line", "sealing", "violations", "web",
+        "keys", "preparing", "redis_line", "sealing", "statement", "violations", "web",
     },
     "foundation": {
         "circuit_breaker", "clock", "config", "connections", "database", "errors", "fault_points",
-        "inserting", "preparing", "unit_of_work", "violations",
+        "inserting", "preparing", "statement", "unit_of_work", "violations",
     },
 }  # fmt: skip
 """Routes name their own models as types and as columns to sort by; they hold no query."""

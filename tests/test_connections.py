@@ -8,9 +8,9 @@ from flask import Flask
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE, TRANSACTION_STATUS_INTRANS
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from billing_api.connections import Statement
 from billing_api.database import ask, db, enter, transaction
 from billing_api.embedded import Addresses
+from billing_api.statement import Statement
 from billing_api.unit_of_work import unit
 from tests import kept
 from tests.factories import Tenant

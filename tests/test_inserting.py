@@ -14,7 +14,6 @@ from uuid_utils.compat import uuid7
 
 from billing_api import connections, inserting
 from billing_api.catalog.models import TaxRate
-from billing_api.connections import Statement
 from billing_api.customers.models import Customer
 from billing_api.database import announce, ask, db, enter, insert_missing, savepoint, transaction
 from billing_api.errors import Conflict, Unavailable
@@ -22,6 +21,7 @@ from billing_api.invoices.models import Invoice
 from billing_api.invoices.shapes import WHOLE
 from billing_api.ledger.models import Source
 from billing_api.reading import Shape
+from billing_api.statement import Statement
 from tests.factories import Tenant, created, sign_up
 from tests.statements import recorded
 

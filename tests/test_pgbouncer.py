@@ -156,8 +156,12 @@ def test_two_tenants_share_two_connections_and_never_meet(behind: Flask, pooled:
 def test_a_setting_that_outlives_its_transaction_is_noticed(
     behind: Flask, pooled: sa.URL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    local = connections.preamble
-    monkeypatch.setattr(connections, "preamble", lambda here: local(here).replace("SET LOCAL", "SET"))
+    local = connections.settings
+    monkeypatch.setattr(
+        connections,
+        "settings",
+        lambda here: [replace(one, text=one.text.replace(", true)", ", false)")) for one in local(here)],
+    )
     tenant = sign_up(behind)
     assert tenant.get("/v1/customers").status_code == 200
     assert str(tenant.organization_id) in {found[0] for found in left_behind(pooled)}

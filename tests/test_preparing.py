@@ -6,10 +6,10 @@ from flask import Flask
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from billing_api import connections, preparing
-from billing_api.connections import Statement
 from billing_api.database import ask, db, enter, transaction
 from billing_api.embedded import Addresses
 from billing_api.errors import Unavailable
+from billing_api.statement import Statement
 from billing_api.web.errors import is_passing, refusal_for, sqlstate
 from tests.factories import Tenant
 from tests.schema import connected

@@ -10,12 +10,12 @@ from sqlalchemy.orm import Session, SessionTransaction, aliased
 from uuid_utils.compat import uuid7
 
 from billing_api import clock
-from billing_api.connections import Statement
 from billing_api.database import TenantSession, db
 from billing_api.domain.access import SCOPE_OF
 from billing_api.domain.event_types import EVENT_TYPES
 from billing_api.events.models import Event
 from billing_api.inserting import as_json
+from billing_api.statement import Statement
 from billing_api.unit_of_work import unit
 
 

@@ -13,7 +13,6 @@ from sqlalchemy.sql.base import ExecutableOption
 
 from billing_api import clock
 from billing_api.catalog import tax_rate_service as tax_rates
-from billing_api.connections import Statement
 from billing_api.customers.models import CUSTOMER_TRAITS, Customer
 from billing_api.database import ask, compiled, db, is_own
 from billing_api.domain import money
@@ -24,6 +23,7 @@ from billing_api.invoices.parts import InvoiceLine, InvoiceLineTax
 from billing_api.ledger.models import Source
 from billing_api.organizations.models import Organization
 from billing_api.searching import Search, Way, look_for
+from billing_api.statement import Statement
 from billing_api.unit_of_work import unit
 
 DUE = Invoice.payable_amount - Invoice.amount_paid - Invoice.amount_credited

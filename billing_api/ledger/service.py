@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from sqlalchemy.orm import selectinload
 
 from billing_api import clock
-from billing_api.connections import Statement
 from billing_api.database import ask, db
 from billing_api.domain.bookkeeping import Posting
 from billing_api.errors import Conflict, Fault
@@ -17,6 +16,7 @@ from billing_api.filtering import equal, filtered, since, until
 from billing_api.ledger.models import LedgerEntry, LedgerPosting, Source
 from billing_api.organizations.models import Organization
 from billing_api.reading import Shape
+from billing_api.statement import Statement
 from billing_api.unit_of_work import unit
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from billing_api.connections import Statement
 from billing_api.database import ask, db
 from billing_api.errors import Conflict, Fault
 from billing_api.numbering.models import DocumentNumber, NumberSeries
+from billing_api.statement import Statement
 from billing_api.unit_of_work import unit
 
 

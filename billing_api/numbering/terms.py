@@ -9,11 +9,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from billing_api.connections import Statement
 from billing_api.database import ask, compiled, db
 from billing_api.domain.numbering import Reset, parse, period, render
 from billing_api.numbering.models import DocumentNumber, NumberCounter, NumberSeries
 from billing_api.reading import Shape, is_among
+from billing_api.statement import Statement
 from billing_api.unit_of_work import unit
 
 _SERIES, _COUNTER = Shape(NumberSeries), Shape(NumberCounter)

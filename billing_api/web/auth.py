@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 from billing_api import database
 from billing_api.domain.access import NO_ROLE, SCOPES, Principal, role_of
 from billing_api.errors import BillingError
+from billing_api.statement import Statement
 from billing_api.unit_of_work import Actor, unit
 from billing_api.web import rate_limits
 from billing_api.web.app import SAFE
@@ -115,10 +116,13 @@ def _marked(view: View, **marks: Any) -> View:
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _assertion(principal: Principal) -> str:
-    """What the database is told to refuse, ahead of the first statement. Ids and a role's name: nothing in it was
-    written by a client."""
+def _assertion(principal: Principal) -> Statement:
+    """What the database is told to refuse, ahead of the first statement."""
     if principal.actor_type == "api_key":
-        return f"SELECT assert_api_key('{principal.actor_id}'); "
-    who = f"'{principal.session_id}', '{principal.actor_id}', '{role_of(principal.scopes) or NO_ROLE}'"
-    return f"SELECT assert_session({who}); "
+        return Statement("SELECT assert_api_key(%(guarded_key)s)", {"guarded_key": principal.actor_id})
+    who = {
+        "guarded_session": principal.session_id,
+        "guarded_member": principal.actor_id,
+        "guarded_role": role_of(principal.scopes) or NO_ROLE,
+    }
+    return Statement("SELECT assert_session(%(guarded_session)s, %(guarded_member)s, %(guarded_role)s)", who)

@@ -116,8 +116,12 @@ def test_interleaved_tenants_never_meet_on_a_narrow_pool(narrow: Narrow, owners:
 
 def test_a_tenant_that_is_left_on_a_connection_is_noticed(narrow: Narrow, monkeypatch: pytest.MonkeyPatch) -> None:
     """As it were with settings of the session instead of those of the transaction."""
-    local = connections.preamble
-    monkeypatch.setattr(connections, "preamble", lambda here: local(here).replace("SET LOCAL", "SET"))
+    local = connections.settings
+    monkeypatch.setattr(
+        connections,
+        "settings",
+        lambda here: [replace(one, text=one.text.replace(", true)", ", false)")) for one in local(here)],
+    )
     tenants = [sign_up(narrow.app, is_ready=False) for _ in range(2)]
     for tenant in tenants:
         assert tenant.get("/v1/me").status_code == 200

@@ -27,6 +27,8 @@ from billing_api.unit_of_work import unit
 
 Lock = Literal["keep", "freeze"]
 """Nobody deletes the row before the commit; or nobody changes it."""
+Texts = Sequence[str | None]
+"""The values of a row, as the database writes them."""
 
 
 class _Unread:
@@ -71,7 +73,7 @@ class Shape:
         if not rows:
             raise NotFound()
         _, texts, _, *values = rows[0]
-        return values, lambda: self._from_texts(texts)
+        return values, lambda: self.from_texts(texts)
 
     def at_hand(self, id: uuid.UUID, lock: Lock | None = None) -> Any | None:
         """The object with this id, in the transaction at hand and locked to its end; None where there is none."""
@@ -81,10 +83,15 @@ class Shape:
     def several(self, ids: Sequence[uuid.UUID]) -> list[Any]:
         """The objects with these ids, as far as they are this tenant's, with all their parts, in any order; they come
         in one statement."""
-        found: list[list[Any]] = [[] for _ in self._shapes]
+        found: list[list[Texts]] = [[] for _ in self.shapes]
         for place, texts, _ in ask(self._whole, {"organization_id": unit().tenant, "ids": ids}):
-            found[place].append(self._shapes[place]._from_texts(texts))
-        wholes, *parts = found
+            found[place].append(texts)
+        return self.wholes(found)
+
+    def wholes(self, found: Sequence[Sequence[Texts]]) -> list[Any]:
+        """The objects with all their parts, of the rows that were found of each of the `shapes`."""
+        made = ([shape.from_texts(texts) for texts in rows] for shape, rows in zip(self.shapes, found, strict=True))
+        wholes, *parts = made
         self._bring(wholes, iter(parts))
         return wholes
 
@@ -106,7 +113,7 @@ class Shape:
 
     @cache  # noqa: B019 - a shape is made once, and stays
     def _one(self, columns: Sequence[Any]) -> Statement:
-        return compiled(self._locked_texts(0, None).add_columns(*columns))
+        return compiled(self.texts_of_one(0, None).add_columns(*columns))
 
     @cache  # noqa: B019 - a shape is made once, and stays
     def _by_id(self, lock: Lock | None) -> Statement:
@@ -200,17 +207,19 @@ class Shape:
         return parts
 
     @cached_property
-    def _shapes(self) -> list["Shape"]:
+    def shapes(self) -> list["Shape"]:
         """This one, and those of all parts, each followed by those within it."""
-        return [self, *(inner for part in self._parts for inner in part.shape._shapes)]
+        return [self, *(inner for part in self._parts for inner in part.shape.shapes)]
 
     @cached_property
     def _whole(self) -> Statement:
-        """One statement for the rows of all shapes: of each its place among them, and its values as texts, which alone
+        return compiled(in_order(self.texts_of_wholes()))
+
+    def texts_of_wholes(self) -> list[sa.Select[Any]]:
+        """The queries for the rows of all `shapes`: of each its place among them, and its values as texts, which alone
         are of the same type everywhere."""
         is_asked = is_among(self._model.__table__.columns.id)
-        rows = [self._texts(0, is_asked, sa.null()), *self._texts_of_parts(count(1))]
-        return compiled(sa.union_all(*rows).order_by("place", "position"))
+        return [self._texts(0, is_asked, sa.null()), *self._texts_of_parts(count(1))]
 
     def _texts_of_parts(self, places: Iterator[int]) -> Iterator[sa.Select[Any]]:
         for part in self._parts:
@@ -226,11 +235,13 @@ class Shape:
         columns: list[Any] = [number.label("place"), texts, at.label("position")]
         return self.rows_that(condition).with_only_columns(*columns)
 
-    def _locked_texts(self, place: int, lock: Lock | None) -> sa.Select[Any]:
+    def texts_of_one(self, place: int, lock: Lock | None = None) -> sa.Select[Any]:
+        """The query for the row with the id that is named by its place."""
         is_asked = self._model.__table__.columns.id == sa.bindparam(f"id_{place}")
         return _locked(self._texts(place, is_asked, sa.null()), lock)
 
-    def _from_texts(self, texts: Sequence[str | None]) -> Any:
+    def from_texts(self, texts: Texts) -> Any:
+        """The object of a row."""
         one = self._kind()
         one.__dict__ = {
             name: text if text is None or read is None else read(text)
@@ -258,21 +269,9 @@ class Shape:
             part.shape._bring(parts, found)
 
 
-def at_hand_together(*wanted: tuple[Shape, uuid.UUID | None, Lock | None]) -> list[Any | None]:
-    """The objects with these ids, one of each shape, as `at_hand` would find them one after the other, in one
-    statement; None where there is none."""
-    ids = {f"id_{place}": id for place, (_, id, _) in enumerate(wanted)}
-    found: list[Any | None] = [None] * len(wanted)
-    statement = _together(tuple((shape, lock) for shape, _, lock in wanted))
-    for place, texts, _ in ask(statement, {"organization_id": unit().tenant, **ids}):
-        found[place] = wanted[place][0]._from_texts(texts)
-    return found
-
-
-@cache
-def _together(wanted: Sequence[tuple[Shape, Lock | None]]) -> Statement:
-    rows = [shape._locked_texts(place, lock).cte(f"wanted_{place}") for place, (shape, lock) in enumerate(wanted)]
-    return compiled(sa.union_all(*map(sa.select, rows)))
+def in_order(queries: Sequence[sa.Select[Any]]) -> sa.CompoundSelect[Any]:
+    """The rows of all of these, those of each place together, in the order in which they stand."""
+    return sa.union_all(*queries).order_by("place", "position")
 
 
 def is_among(column: Any) -> sa.ColumnElement[bool]:

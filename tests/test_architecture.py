@@ -42,8 +42,8 @@ STAGES = {
 """At which stage a file of a resource stands; one that grew too long is split within its stage."""
 FOUNDATION = (
     "belonging", "circuit_breaker", "clock", "connections", "database", "errors", "extensions", "fault_points",
-    "filtering", "inserting", "keys", "opaque_tokens", "preparing", "reading", "redis_line", "sealing", "searching",
-    "sliding_window", "statement", "tenancy", "traits", "unit_of_work", "violations",
+    "filtering", "inserting", "keys", "opaque_tokens", "preparing", "reading", "reading_together", "redis_line",
+    "sealing", "searching", "sliding_window", "statement", "tenancy", "traits", "unit_of_work", "violations",
 )  # fmt: skip
 """What rooms stand on; all other files at the top start the service, know every room, and are known by none."""
 FORMS = (
@@ -56,8 +56,9 @@ MAY_KNOW = {
     "domain": {"domain", "errors"},
     "models": {"belonging", "database", "traits", "violations", "domain", "errors", "clock", "models"},
     "service": {
-        "connections", "database", "filtering", "inserting", "reading", "searching", "unit_of_work", "opaque_tokens",
-        "sealing", "sliding_window", "statement", "violations", "domain", "errors", "clock", "models", "service",
+        "connections", "database", "filtering", "inserting", "reading", "reading_together", "searching", "unit_of_work",
+        "opaque_tokens", "sealing", "sliding_window", "statement", "violations", "domain", "errors", "clock",
+        "models", "service",
     },
     "schemas": {"domain", "schemas", *FORMS},
     "routes": {"errors", "web", "own service", "own models", "schemas"},
@@ -67,7 +68,7 @@ MAY_KNOW = {
     },
     "foundation": {
         "circuit_breaker", "clock", "config", "connections", "database", "errors", "fault_points",
-        "inserting", "preparing", "statement", "unit_of_work", "violations",
+        "inserting", "preparing", "reading", "statement", "unit_of_work", "violations",
     },
 }  # fmt: skip
 """Routes name their own models as types and as columns to sort by; they hold no query."""

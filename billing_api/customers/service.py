@@ -18,7 +18,8 @@ from billing_api.events.service import record
 from billing_api.filtering import equal, filtered, flag, since
 from billing_api.organizations import service as organizations
 from billing_api.organizations.models import Organization
-from billing_api.reading import Lock, Shape, at_hand_together
+from billing_api.reading import Lock, Shape
+from billing_api.reading_together import at_hand_together
 from billing_api.searching import Search, Way, look_for
 from billing_api.unit_of_work import unit
 from billing_api.violations import on_violation, refusal_of

@@ -15,7 +15,7 @@ from billing_api.invoices import preceding
 from billing_api.invoices.drafting import Parties
 from billing_api.invoices.finalization import blockers
 from billing_api.invoices.models import Invoice
-from billing_api.invoices.queries import bring_parts
+from billing_api.invoices.queries import State, bring_parts
 from billing_api.ledger.service import PeriodLocked, has_available, is_available, is_closed, refuse_closed
 from billing_api.organizations import service as organizations
 from billing_api.organizations.models import Organization
@@ -112,11 +112,17 @@ def permits(action: str, invoice: Invoice, organization: Organization) -> bool:
     return lifecycle.is_open(action, facts.status) and lifecycle.hindrance(action, facts) is None
 
 
-def offered(invoice: Invoice, organization: Organization, customer: Customer | None) -> list[dict[str, Any]]:
-    """Every action with whether it is allowed now, and why not, so that a screen can draw its buttons from it. One
-    statement, where something is due that a credit could settle, or owed that could be refunded."""
-    parties = _parties(invoice, organization, customer)
-    facts = _all_facts(invoice, parties)
+def offering(invoice: Invoice, parties: Parties, state: State | None = None) -> Invoice:
+    """The invoice with all that can be done with it now, and why not, as `actions`."""
+    invoice.actions = _offered(invoice, parties, state)  # type: ignore[attr-defined]  # no column
+    return invoice
+
+
+def _offered(invoice: Invoice, known: Parties, state: State | None) -> list[dict[str, Any]]:
+    """Every action with whether it is allowed now, and why not, so that a screen can draw its buttons from it. Without
+    its state one statement, where something is due that a credit could settle, or owed that could be refunded."""
+    parties = _parties(invoice, known.organization, known.customer)
+    facts = _all_facts(invoice, parties, state)
     status = invoice.status or "draft"
     entries = []
     for action in lifecycle.ACTIONS:
@@ -167,7 +173,7 @@ def _facts(invoice: Invoice, organization: Organization | None) -> Facts:
     )
 
 
-def _all_facts(invoice: Invoice, parties: Parties) -> Facts:
+def _all_facts(invoice: Invoice, parties: Parties, state: State | None = None) -> Facts:
     """The facts, with those of the buyer; and whether there is a credit to apply, or something to refund, where that
     still decides."""
     facts = _facts(invoice, parties.organization)
@@ -175,9 +181,10 @@ def _all_facts(invoice: Invoice, parties: Parties) -> Facts:
         is_anonymized = parties.customer.anonymized_at is not None
         facts = replace(facts, is_buyer_archived=True, is_buyer_anonymized=is_anonymized)
     if _is_undecided("apply-balance", facts):
-        return replace(facts, is_credit_available=has_available(invoice.customer_id, invoice.currency))
+        is_there = state.is_credit_available if state else has_available(invoice.customer_id, invoice.currency)
+        return replace(facts, is_credit_available=is_there)
     if _is_undecided("refund", facts):
-        return replace(facts, is_refund_available=is_available(invoice.id))
+        return replace(facts, is_refund_available=state.is_refund_available if state else is_available(invoice.id))
     return facts
 
 

@@ -4,7 +4,7 @@ import datetime as dt
 import functools
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -118,13 +118,36 @@ def is_overdue() -> sa.ColumnElement[bool]:
     return sa.and_(Invoice.status == "open", Invoice.due_date < max(days), is_past, DUE > 0)
 
 
-def state_of(id: uuid.UUID, *, alone: bool) -> Sequence[Any]:
-    """The version of an invoice, and what else tells what can be done with it: see `state_shown`. Raises NotFound."""
+class State(NamedTuple):
+    """The version of an invoice, and what else tells what can be done with it."""
+
+    version: int
+    status: str
+    asked_date: dt.date | None
+    due_date: dt.date | None
+    seller_zone: str | None
+    zone: str
+    locked_until: dt.date | None
+    customer_id: uuid.UUID
+    seller_version: int
+    buyer_version: int
+    is_credit_available: bool
+    is_refund_available: bool
+    updated_at: dt.datetime
+    """In a database that was restored the same version may come again, but not at the same instant."""
+
+    def is_of(self, invoice: Invoice, seller: Organization, buyer: Customer) -> bool:
+        """Whether these three stand as they did when it was found."""
+        found = (self.version, self.updated_at, self.seller_version, self.buyer_version)
+        return found == (invoice.version, invoice.updated_at, seller.version, buyer.version)
+
+
+def state_of(id: uuid.UUID, *, alone: bool) -> State:
+    """How an invoice stands. Raises NotFound."""
     rows = ask(_state(), {"organization_id": unit().tenant, "id": id}, alone=alone)
     if not rows:
         raise NotFound()
-    found: Sequence[Any] = rows[0]
-    return found
+    return State(*rows[0])
 
 
 def state_shown(
@@ -134,10 +157,11 @@ def state_shown(
     seller_zone: str | None,
     zone: str,
     locked_until: dt.date | None,
+    _customer_id: uuid.UUID,
     *facts: Any,
 ) -> tuple[Any, ...] | None:
-    """All that an invoice shows with its actions, beside its own version; None of a draft whose date of issue was asked
-    for, or is not free: then the numbers that others were given tell whether it can be issued."""
+    """All that an invoice shows with its actions of its `State`, beside its own version; None of a draft whose date of
+    issue was asked for, or is not free: then the numbers that others were given tell whether it can be issued."""
     today = clock.today(zone)
     is_closed = locked_until is not None and today <= locked_until
     if status != "draft":
@@ -152,12 +176,12 @@ def _state() -> Statement:
     source = sa.select(Source.id).where(Source.organization_id == Invoice.organization_id, Source.amount_available > 0)
     of_buyer = source.where(Source.customer_id == Invoice.customer_id, Source.currency == Invoice.currency)
     of_itself = source.where(Source.id == Invoice.id)
-    seller = (Organization.time_zone, Organization.books_locked_until, Organization.version)
+    seller = (Organization.time_zone, Organization.books_locked_until)
+    versions = (Organization.version, Customer.version)
     is_buyer = sa.and_(Customer.organization_id == Invoice.organization_id, Customer.id == Invoice.customer_id)
     query = (
-        sa.select(Invoice.version, Invoice.status, Invoice.issue_date, *DUE_FACTS, *seller, Customer.version)
-        # In a database that was restored the same version may come again, but not at the same instant.
-        .add_columns(of_buyer.exists(), of_itself.exists(), Invoice.updated_at)
+        sa.select(Invoice.version, Invoice.status, Invoice.issue_date, *DUE_FACTS, *seller, Invoice.customer_id)
+        .add_columns(*versions, of_buyer.exists(), of_itself.exists(), Invoice.updated_at)
         .join(Organization, Organization.id == Invoice.organization_id)
         .join(Customer, is_buyer)
         .where(Invoice.organization_id == sa.bindparam("organization_id"), Invoice.id == sa.bindparam("id"))

@@ -47,7 +47,13 @@ LISTED = Writer(
     passing=frozenset({"overdue"}),
 )
 """How invoices are written in lists."""
-SHOWN = Writer("invoice", InvoiceOutput(), service.read_with_actions, holds=queries.state_shown)
+SHOWN = Writer(
+    "invoice",
+    InvoiceOutput(),
+    service.read_with_actions,
+    read_as_found=service.read_as_found,
+    holds=queries.state_shown,
+)
 """How an invoice is written by itself."""
 
 

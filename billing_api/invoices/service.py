@@ -16,15 +16,18 @@ from billing_api.events import service as events
 from billing_api.events.models import Event
 from billing_api.events.service import record
 from billing_api.invoices import preceding
-from billing_api.invoices.actions import demand, offered
+from billing_api.invoices.actions import demand, offering
 from billing_api.invoices.copying import catalogue_of, copied
 from billing_api.invoices.drafting import Parties, write
 from billing_api.invoices.finalization import issue
 from billing_api.invoices.models import Invoice
 from billing_api.invoices.preceding import InvoiceNotFound
-from billing_api.invoices.queries import bring_parts, drafts_of, parts, revision_of
+from billing_api.invoices.queries import State, bring_parts, drafts_of, parts, revision_of
 from billing_api.invoices.rows import OWN, content
 from billing_api.invoices.shapes import WHOLE
+from billing_api.organizations import service as organizations
+from billing_api.reading_together import whole_beside
+from billing_api.unit_of_work import unit
 
 
 class CustomerNotFound(Invalid):
@@ -82,7 +85,7 @@ def create(body: Mapping[str, Any], *, revision_of: uuid.UUID | None = None) -> 
 
 def create_with_actions(body: Mapping[str, Any]) -> Invoice:
     """The same, with what can be done with it now."""
-    return _offering(*_created(body))
+    return offering(*_created(body))
 
 
 def create_several(bodies: Sequence[Mapping[str, Any]]) -> list[Invoice]:
@@ -181,12 +184,22 @@ def duplicate(
 
 def with_actions(invoice: Invoice) -> Invoice:
     """The invoice with what can be done with it now, and why not, as `actions`."""
-    return _offering(invoice, Parties(*customers.look_up_with_seller(invoice.customer_id)))
+    return offering(invoice, Parties(*customers.look_up_with_seller(invoice.customer_id)))
 
 
 def read_with_actions(ids: Sequence[uuid.UUID]) -> list[Invoice]:
     """The invoices with these ids, to be shown, and with what can be done with each."""
     return [with_actions(invoice) for invoice in WHOLE.several(ids)]
+
+
+def read_as_found(id: uuid.UUID, state: State) -> Invoice | None:
+    """The invoice that was found in this state, as `read_with_actions` brings it, in one statement; None where it, or
+    one of its parties, has changed since."""
+    seller, buyer = (organizations.WHOLE, unit().tenant), (customers.WHOLE, state.customer_id)
+    found: list[Any] = whole_beside(WHOLE, id, seller, buyer)
+    # Where no version has changed, all of it stood so in the moment in which the state was found.
+    is_so = all(found) and state.is_of(*found)
+    return offering(found[0], Parties(*found[1:]), state) if is_so else None
 
 
 def _created(body: Mapping[str, Any], revision_of: uuid.UUID | None = None) -> tuple[Invoice, Parties]:
@@ -215,11 +228,6 @@ def _rewritten(invoice: Invoice, fresh: Invoice) -> Invoice:
     db.session.expunge(invoice)
     edited: Invoice = WHOLE.several([invoice.id])[0]
     return edited
-
-
-def _offering(invoice: Invoice, parties: Parties) -> Invoice:
-    invoice.actions = offered(invoice, parties.organization, parties.customer)  # type: ignore[attr-defined]  # no column
-    return invoice
 
 
 def fill(invoice: Invoice, body: Mapping[str, Any], *, keep: bool = False) -> Parties:

@@ -101,13 +101,15 @@ class Writer:
     name is its own.
 
     `facts` are columns that a list looks at beside the version, and `holds` is what they come to. What the filters
-    named in `passing` ask for is another thing tomorrow.
+    named in `passing` ask for is another thing tomorrow. `read_as_found` brings one object as it stood when its state
+    was found; None where it stands so no more.
     """
 
     name: str
     schema: Schema
     read: Callable[[Sequence[uuid.UUID]], Iterable[Any]]
     facts: tuple[Any, ...] = ()
+    read_as_found: Callable[[uuid.UUID, Any], Any] = lambda _id, _found: None
     holds: Callable[..., Hashable | None] = lambda: ()
     passing: frozenset[str] = frozenset()
 
@@ -117,11 +119,15 @@ class Writer:
 
     def one(self, id: uuid.UUID, find: Find) -> Written:
         """One object: what is kept of it, or else as it stands in one moment. Raises what `find` raises."""
-        found = self._at_hand(self.standing(str(id), *find(id, alone=True)))
-        if found is None:
+        found = find(id, alone=True)
+        standing = self.standing(str(id), *found)
+        if (written := self._at_hand(standing)) is not None:
+            return written
+        one = None if standing.holds is None else self.read_as_found(id, found)
+        if one is None:
             standing = self.standing(str(id), *find(id, alone=False))
-            found = self._fresh(standing, *self.read([id]))
-        return found
+            (one,) = self.read([id])
+        return self._fresh(standing, one)
 
     def whole(self, id: uuid.UUID, found: Sequence[Any], make: Callable[[], Any]) -> Written:
         """One object that was fetched whole to see how it stands, since nothing else belongs to it: what is kept of it,

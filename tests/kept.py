@@ -1,5 +1,5 @@
-"""Whether what is kept of an object, in memory or in Redis, is what would be written of it now, and the statement of a
-page what would be asked now: asked at each hit of each test."""
+"""Whether what is kept of an object, in memory or in Redis, is what would be written of it now, the statement of a page
+what would be asked now, and a query what would be read now: asked at each hit of each test."""
 
 import uuid
 from collections.abc import Iterator, Sequence
@@ -10,11 +10,13 @@ import orjson
 import pytest
 
 from billing_api.database import compiled
-from billing_api.web import pagination
+from billing_api.web import pagination, parser
 from billing_api.web.dumping import Written, WrittenList
+from billing_api.web.parser import StrictParser
+from billing_api.web.request import current_request
 from billing_api.web.written import Standing, Writer
 
-_statement = pagination._statement
+_statement, _parse = pagination._statement, StrictParser.parse
 _stale: list[str] = []
 _resting = False
 
@@ -49,6 +51,7 @@ def compared() -> Iterator[None]:
         patch.setattr(Writer, "kept", comparing)
         patch.setattr(pagination, "_statement", _compare_page)
         patch.setattr(Writer, "kept_alone", comparing_alone)
+        patch.setattr(StrictParser, "parse", _compare_query)
         yield
 
 
@@ -68,6 +71,19 @@ def stale() -> list[str]:
     found = [*_stale]
     _stale.clear()
     return found
+
+
+def _compare_query(
+    self: StrictParser, argmap: Any, req: Any = None, *, location: str | None = None, **more: Any
+) -> Any:
+    key = (argmap, current_request().query_string)
+    kept = parser._queries.pop(key, None)
+    now = _parse(self, argmap, req, location=location, **more)
+    if kept is not None:
+        parser._queries[key] = kept
+        if kept != now:
+            _stale.append(f"{kept} is kept of a query that is {now}")
+    return now if kept is None else _parse(self, argmap, req, location=location, **more)
 
 
 def _compare_page(asked: Any, writer: Writer) -> Any:

@@ -26,7 +26,7 @@ def offer(answer: Response) -> None:
 
 def compress(request: Request, response: Response) -> None:
     """Compress what was offered, when it is whole."""
-    if response.status_code != 200 or request.method not in {"GET", "HEAD"}:
+    if "Accept-Encoding" not in request.headers or response.status_code != 200 or request.method not in {"GET", "HEAD"}:
         return
     # Most answers vary with nothing yet, and werkzeug raises an exception to itself for a header that is not there.
     if "Vary" not in {name for name, _ in response.headers} or "Accept-Encoding" not in response.vary:

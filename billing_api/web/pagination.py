@@ -12,7 +12,7 @@ import marshmallow as ma
 import orjson
 import sqlalchemy as sa
 from cachetools import LRUCache
-from flask import current_app, g, request
+from flask import current_app, g
 from itsdangerous import BadSignature, URLSafeSerializer
 from marshmallow import fields, validate
 
@@ -22,6 +22,7 @@ from billing_api.searching import Search
 from billing_api.unit_of_work import unit
 from billing_api.web import csv
 from billing_api.web.fields import Choice, FlagText, IntegerText, Schema, Text
+from billing_api.web.request import current_request
 from billing_api.web.written import Standing, Writer
 
 
@@ -193,6 +194,7 @@ def _read(asked: _Asked) -> _Page:
 
 def _write(asked: _Asked, writer: Writer) -> _Page:
     """A page of what is kept, if all is; else as it stands in one moment with what has to be read."""
+    request = current_request()
     is_plain, limit = "include" in request.args or csv.is_wanted(request), asked.limit
     rows: Sequence[Any] = ()
     items: Any = None
@@ -252,7 +254,14 @@ def sequence_page(rows: Sequence[Any], has_more: bool) -> dict[str, Any]:
 
 def _link(cursor: str | None, parameter: str) -> None:
     if cursor:
-        g.next_link = f"{request.path}?{urlencode({**request.args.to_dict(), parameter: cursor})}"
+        asked = current_request()
+        g.next_link = _address(asked.path, asked.query_string, parameter, cursor)
+
+
+@lru_cache(maxsize=512)
+def _address(path: str, query: bytes, parameter: str, cursor: str) -> str:
+    """Where the page behind this request's is."""
+    return f"{path}?{urlencode({**current_request().args.to_dict(), parameter: cursor})}"
 
 
 def _serializer(secret: str) -> URLSafeSerializer:
@@ -265,7 +274,7 @@ def _binding(arguments: Mapping[str, Any]) -> str:
     filters = sorted(
         (name, str(value)) for name, value in arguments.items() if name not in {"cursor", "limit", "include_total"}
     )
-    terms = repr((request.path, filters, str(unit().tenant)))
+    terms = repr((current_request().path, filters, str(unit().tenant)))
     return hashlib.sha256(terms.encode()).hexdigest()[:16]
 
 

@@ -1,10 +1,12 @@
 """Requests are read strictly: one parser, in the order media type, size, UTF-8, JSON, object, schema."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from threading import Lock
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 import marshmallow as ma
+from cachetools import LRUCache
 from flask import Request
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import HTTPException
@@ -12,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 from billing_api.errors import Fault, Invalid, Malformed, PayloadTooLarge, UnsupportedMediaType
 from billing_api.web.json import read
 from billing_api.web.references import absent
+from billing_api.web.request import current_request
 
 MERGE_PATCH = "application/merge-patch+json"
 FORM = "application/x-www-form-urlencoded"
@@ -21,6 +24,11 @@ ANY_NAME = "KEY"
 """What stands in a parameter's name for one that the client gives, as in `metadata.KEY`."""
 _WRONG_QUERY = "A query parameter is wrong."
 _JSON_TYPES = frozenset({"application/json", MERGE_PATCH})
+_LONGEST_KEPT = 512
+_queries: LRUCache[tuple[Any, bytes], Any] = LRUCache(1024)
+"""What schemas have made of queries, and, by what is known at a door, those in which nothing else stands. Neither
+depends on anything but the query, and the same ones come again and again."""
+_lock = Lock()
 
 
 class StrictParser(FlaskParser):
@@ -28,6 +36,18 @@ class StrictParser(FlaskParser):
 
     __location_map__ = {**FlaskParser.__location_map__, "merge_patch": "load_merge_patch"}
     DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "query": ma.RAISE, "merge_patch": None}
+
+    def parse(self, argmap: Any, req: Request | None = None, *, location: str | None = None, **options: Any) -> Any:
+        asked = req or current_request()
+        if location != "query":
+            return super().parse(argmap, asked, location=location, **options)
+        key = (argmap, asked.query_string)
+        with _lock:
+            loaded = _queries.get(key)
+        if loaded is None:
+            loaded = super().parse(argmap, asked, location=location, **options)
+            _keep(key, loaded)
+        return {**loaded}
 
     def load_json(self, req: Request, schema: ma.Schema) -> dict[str, Any]:
         return body_of(req)
@@ -167,7 +187,7 @@ def check_query(req: Request, known: frozenset[str], schemas: Sequence[ma.Schema
     Raises:
         Malformed: with one fault for each.
     """
-    if not req.query_string:
+    if not req.query_string or (known, req.query_string) in _queries:
         return
     faults: list[Fault] = []
     families = tuple(name.removesuffix(ANY_NAME) for name in known if name.endswith(f".{ANY_NAME}"))
@@ -184,6 +204,13 @@ def check_query(req: Request, known: frozenset[str], schemas: Sequence[ma.Schema
         given = {name: value for name, value in req.args.items() if name not in unread}
         found = [fault for schema in schemas for fault in _of_query(schema.validate(given))]
         raise Malformed(_WRONG_QUERY, faults=[*faults, *(one for one in found if one.parameter not in told)])
+    _keep((known, req.query_string), True)
+
+
+def _keep(key: tuple[Any, bytes], found: Any) -> None:
+    if len(key[1]) <= _LONGEST_KEPT:
+        with _lock:
+            _queries[key] = found
 
 
 def _of_query(messages: Any) -> Iterator[Fault]:

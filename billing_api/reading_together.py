@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import array
 
 from billing_api.database import ask, compiled
 from billing_api.reading import Lock, Shape, Texts, in_order
@@ -13,15 +14,18 @@ from billing_api.statement import Statement
 from billing_api.unit_of_work import unit
 
 
-def at_hand_together(*wanted: tuple[Shape, uuid.UUID | None, Lock | None]) -> list[Any | None]:
-    """The objects with these ids, one of each shape, as `at_hand` would find them one after the other, in one
-    statement; None where there is none."""
+def at_hand_together(
+    *wanted: tuple[Shape, uuid.UUID | None, Lock | None], beside: sa.Select[Any], **asked: Any
+) -> tuple[list[Any | None], list[str]]:
+    """The objects with these ids, one of each shape, as `at_hand` would find them one after the other, None where there
+    is none; and the texts that the query `beside` finds by what is `asked`, in one statement."""
     ids = {f"id_{place}": id for place, (_, id, _) in enumerate(wanted)}
-    found: list[Any | None] = [None] * len(wanted)
-    statement = _together(tuple((shape, lock) for shape, _, lock in wanted))
-    for place, texts, _ in ask(statement, {"organization_id": unit().tenant, **ids}):
-        found[place] = wanted[place][0].from_texts(texts)
-    return found
+    found: list[list[Texts]] = [[] for _ in [*wanted, beside]]
+    statement = _together(tuple((shape, lock) for shape, _, lock in wanted), beside)
+    for place, texts, _ in ask(statement, {"organization_id": unit().tenant, **ids, **asked}):
+        found[place].append(texts)
+    objects = [shape.from_texts(rows[0]) if rows else None for (shape, _, _), rows in zip(wanted, found, strict=False)]
+    return objects, [text for (text,) in found[-1] if text is not None]
 
 
 def whole_beside(whole: Shape, id: uuid.UUID, *beside: tuple[Shape, uuid.UUID]) -> list[Any | None]:
@@ -38,9 +42,11 @@ def whole_beside(whole: Shape, id: uuid.UUID, *beside: tuple[Shape, uuid.UUID]) 
 
 
 @cache
-def _together(wanted: Sequence[tuple[Shape, Lock | None]]) -> Statement:
+def _together(wanted: Sequence[tuple[Shape, Lock | None]], beside: sa.Select[Any]) -> Statement:
     rows = [shape.texts_of_one(place, lock).cte(f"wanted_{place}") for place, (shape, lock) in enumerate(wanted)]
-    return compiled(sa.union_all(*map(sa.select, rows)))
+    (text,) = beside.subquery().c
+    place, nowhere = sa.literal_column(str(len(wanted)), sa.Integer), sa.cast(sa.null(), sa.Integer)
+    return compiled(sa.union_all(*map(sa.select, rows), sa.select(place, array([text]), nowhere)))
 
 
 @cache

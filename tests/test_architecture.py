@@ -28,7 +28,7 @@ STAGES = {
     "service": (
         "service", "queries", "passwords", "sessions", "refresh_tokens", "lockout", "one_time_codes",
         "second_factors", "enrolment", "confirming", "renewal", "resets", "letters", "sending", "quotas", "wording",
-        "drafting", "resolving", "rows", "shapes", "finalization", "explaining", "adoption",
+        "parties", "drafting", "resolving", "rows", "shapes", "finalization", "explaining", "adoption",
         "product_service", "tax_rate_service", "lookup", "terms", "scheduling", "audit", "actions", "issued",
         "settlement", "preceding", "copying", "balance", "credits", "revision", "statements", "taxation",
         "anonymization", "governing", "register",

@@ -22,9 +22,9 @@ from billing_api.errors import Fault, Invalid, NotFound
 from billing_api.events.service import record
 from billing_api.invoices import service as invoices
 from billing_api.invoices.actions import demand
-from billing_api.invoices.drafting import Parties
 from billing_api.invoices.finalization import buyer_of, lacking, seller_of
 from billing_api.invoices.models import Invoice
+from billing_api.invoices.parties import Parties
 from billing_api.invoices.preceding import InvoiceNotFound
 from billing_api.invoices.queries import parts
 from billing_api.invoices.settlement import allocate, days

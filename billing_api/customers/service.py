@@ -16,10 +16,7 @@ from billing_api.domain.texts import is_one_line
 from billing_api.errors import Conflict, NotFound, PreconditionFailed
 from billing_api.events.service import record
 from billing_api.filtering import equal, filtered, flag, since
-from billing_api.organizations import service as organizations
-from billing_api.organizations.models import Organization
-from billing_api.reading import Lock, Shape
-from billing_api.reading_together import at_hand_together
+from billing_api.reading import Shape
 from billing_api.searching import Search, Way, look_for
 from billing_api.unit_of_work import unit
 from billing_api.violations import on_violation, refusal_of
@@ -109,20 +106,6 @@ def look_up(id: uuid.UUID | None, *, keep: bool = False) -> Customer | None:
     # FOR KEY SHARE is what the foreign key takes anyway, but too late for a clear refusal.
     found: Customer | None = None if id is None else WHOLE.at_hand(id, "keep" if keep else None)
     return found
-
-
-def look_up_with_seller(
-    id: uuid.UUID | None, *, keep: bool = False, freeze: bool = False
-) -> tuple[Organization, Customer | None]:
-    """The organization, and the customer as `look_up` finds it, in one statement; `freeze` lets nobody change either of
-    them before the commit."""
-    lock: Lock | None = "freeze" if freeze else "keep" if keep else None
-    seller, buyer = at_hand_together(
-        (organizations.WHOLE, unit().tenant, "freeze" if freeze else None), (WHOLE, id, lock)
-    )
-    if seller is None:
-        raise NotFound()
-    return seller, buyer
 
 
 def look_up_several(ids: Collection[uuid.UUID], external_ids: Collection[str]) -> list[Customer]:

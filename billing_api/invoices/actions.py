@@ -5,19 +5,16 @@ from dataclasses import replace
 from typing import Any
 
 from billing_api import clock
-from billing_api.customers import service as customers
-from billing_api.customers.models import Customer
 from billing_api.domain import lifecycle
 from billing_api.domain.credits import InvoiceNotCreditable
 from billing_api.domain.lifecycle import Facts, Requirement
 from billing_api.errors import Conflict, Fault
 from billing_api.invoices import preceding
-from billing_api.invoices.drafting import Parties
 from billing_api.invoices.finalization import blockers
 from billing_api.invoices.models import Invoice
+from billing_api.invoices.parties import Parties, look_up
 from billing_api.invoices.queries import State, bring_parts
-from billing_api.ledger.service import PeriodLocked, has_available, is_available, is_closed, refuse_closed
-from billing_api.organizations import service as organizations
+from billing_api.ledger.service import PeriodLocked, is_available, is_closed, refuse_closed
 from billing_api.organizations.models import Organization
 
 
@@ -98,7 +95,8 @@ def demand_books(on: dt.date, invoice: Invoice, organization: Organization) -> N
 
 def state(invoice: Invoice, organization: Organization | None = None) -> dict[str, Any]:
     """What every refusal says of an invoice's state: what it is, and what can be done instead."""
-    parties = _parties(invoice, organization or organizations.current(), customers.look_up(invoice.customer_id))
+    found = look_up(invoice.customer_id)
+    parties = _excusing(invoice, replace(found, organization=organization or found.organization))
     facts = _all_facts(invoice, parties)
     allowed = lifecycle.allowed(facts)
     if facts.status == "draft" and _blockers(invoice, parties):
@@ -120,8 +118,8 @@ def offering(invoice: Invoice, parties: Parties, state: State | None = None) -> 
 
 def _offered(invoice: Invoice, known: Parties, state: State | None) -> list[dict[str, Any]]:
     """Every action with whether it is allowed now, and why not, so that a screen can draw its buttons from it. Without
-    its state one statement, where something is due that a credit could settle, or owed that could be refunded."""
-    parties = _parties(invoice, known.organization, known.customer)
+    its state one statement, where something is owed that could be refunded."""
+    parties = _excusing(invoice, known)
     facts = _all_facts(invoice, parties, state)
     status = invoice.status or "draft"
     entries = []
@@ -145,10 +143,10 @@ def _offered(invoice: Invoice, known: Parties, state: State | None) -> list[dict
     return entries
 
 
-def _parties(invoice: Invoice, organization: Organization, customer: Customer | None) -> Parties:
+def _excusing(invoice: Invoice, parties: Parties) -> Parties:
     # What is excused is asked only where it decides.
-    is_asked = customer is not None and customer.archived and (invoice.status or "draft") == "draft"
-    return Parties(organization, customer, preceding.excused(invoice) if is_asked else frozenset())
+    is_asked = parties.customer is not None and parties.customer.archived and (invoice.status or "draft") == "draft"
+    return replace(parties, excused=preceding.excused(invoice) if is_asked else frozenset())
 
 
 def _blockers(invoice: Invoice, parties: Parties) -> list[Fault]:
@@ -181,8 +179,7 @@ def _all_facts(invoice: Invoice, parties: Parties, state: State | None = None) -
         is_anonymized = parties.customer.anonymized_at is not None
         facts = replace(facts, is_buyer_archived=True, is_buyer_anonymized=is_anonymized)
     if _is_undecided("apply-balance", facts):
-        is_there = state.is_credit_available if state else has_available(invoice.customer_id, invoice.currency)
-        return replace(facts, is_credit_available=is_there)
+        return replace(facts, is_credit_available=invoice.currency in parties.currencies_left)
     if _is_undecided("refund", facts):
         return replace(facts, is_refund_available=state.is_refund_available if state else is_available(invoice.id))
     return facts

@@ -19,9 +19,10 @@ from billing_api.errors import Fault, Invalid
 from billing_api.events.models import Event
 from billing_api.events.service import record
 from billing_api.invoices import preceding
-from billing_api.invoices.drafting import Parties, write
+from billing_api.invoices.drafting import write
 from billing_api.invoices.finalization import buyer_of, lacking_of_document, seller_of
 from billing_api.invoices.models import Invoice
+from billing_api.invoices.parties import Parties
 from billing_api.invoices.service import CustomerArchived, CustomerNotFound, ImportDiffers
 from billing_api.invoices.settlement import open_account, post
 from billing_api.invoices.shapes import WHOLE

@@ -1,23 +1,18 @@
 """From what was asked for to an invoice with every figure computed: the same for a draft, a preview and an edit."""
 
-import datetime as dt
-import uuid
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from billing_api import clock
-from billing_api.customers.models import Customer
 from billing_api.domain import money
 from billing_api.domain.adjustments import Adjustment, stated
 from billing_api.domain.exchange import convert_taxes
 from billing_api.domain.lines import Line
-from billing_api.domain.tax import Exemption, Tax
+from billing_api.domain.tax import Tax
 from billing_api.domain.terms import due_date
 from billing_api.domain.totals import Document, Totals, calculate
-from billing_api.domain.treatment import CATEGORY_OF
 from billing_api.errors import Fault, Invalid
 from billing_api.invoices.models import Invoice
+from billing_api.invoices.parties import Parties
 from billing_api.invoices.resolving import ResolvedLine, Setting, resolve
 from billing_api.invoices.rows import period, set_parts
 from billing_api.organizations.models import Organization
@@ -38,49 +33,6 @@ _PLAIN = (
     "project_reference", "notes", "payment_terms", "locale", "delivery", "early_payment_discount",
     "payment_instructions", "preceding_invoices", "metadata_", "prices_include_tax",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Parties:
-    """Who sells, and to whom; a preview may have no buyer yet. Customers, products and tax rates that are `excused` may
-    be archived."""
-
-    organization: Organization
-    customer: Customer | None
-    excused: Collection[uuid.UUID] = ()
-
-    @property
-    def is_buyer_archived(self) -> bool:
-        """Whether the buyer gets no new invoices."""
-        if self.customer is None or not self.customer.archived:
-            return False
-        return self.customer.anonymized_at is not None or self.customer.id not in self.excused
-
-    def currency(self, asked: str | None) -> str:
-        return asked or (self.customer and self.customer.currency) or self.organization.default_currency
-
-    def net_terms_days(self, asked: int | None) -> int:
-        given = (asked, self.customer.net_terms_days if self.customer else None)
-        return next((days for days in given if days is not None), self.organization.net_terms_days)
-
-    @property
-    def exempt(self) -> Exemption:
-        """Why the seller charges no tax at all; nothing where it does."""
-        return Exemption(reason=None if self.organization.tax_registered else self.organization.exemption_reason)
-
-    def default_tax(self, asked: dt.date | None) -> tuple[Tax, Exemption] | None:
-        """The tax, on a date of issue or today, of a line that names none, and the reason for it; None where only the
-        line could say, as where the customer's exemption has ended."""
-        if not self.organization.tax_registered:
-            return Tax(category="E"), self.exempt
-        category = CATEGORY_OF[self.customer.tax_treatment] if self.customer else None
-        if category is None:
-            return None
-        given = (self.customer and self.customer.exemption) or {}
-        on = asked or clock.today(self.organization.time_zone)
-        if (end := given.get("valid_until")) is not None and dt.date.fromisoformat(end) < on:
-            return None
-        return Tax(category=category), Exemption(reason=given.get("reason"), code=given.get("reason_code"))
 
 
 def write(invoice: Invoice, body: Mapping[str, Any], parties: Parties, *, keep: bool) -> None:

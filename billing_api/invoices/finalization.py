@@ -14,8 +14,9 @@ from billing_api.domain.money import amount_text, currency
 from billing_api.domain.tax import Exemption, Tax
 from billing_api.errors import Conflict, Fault, Invalid
 from billing_api.events.service import record
-from billing_api.invoices.drafting import Parties, check_total, set_due_date, set_exchange, set_exchange_of_groups
+from billing_api.invoices.drafting import check_total, set_due_date, set_exchange, set_exchange_of_groups
 from billing_api.invoices.models import Invoice
+from billing_api.invoices.parties import Parties
 from billing_api.invoices.parts import InvoiceLine
 from billing_api.invoices.resolving import TAX_MEMBERS
 from billing_api.invoices.settlement import open_account

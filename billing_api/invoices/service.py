@@ -3,6 +3,7 @@
 import datetime as dt
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -18,9 +19,10 @@ from billing_api.events.service import record
 from billing_api.invoices import preceding
 from billing_api.invoices.actions import demand, offering
 from billing_api.invoices.copying import catalogue_of, copied
-from billing_api.invoices.drafting import Parties, write
+from billing_api.invoices.drafting import write
 from billing_api.invoices.finalization import issue
 from billing_api.invoices.models import Invoice
+from billing_api.invoices.parties import Parties, look_up
 from billing_api.invoices.preceding import InvoiceNotFound
 from billing_api.invoices.queries import State, bring_parts, drafts_of, parts, revision_of
 from billing_api.invoices.rows import OWN, content
@@ -184,7 +186,7 @@ def duplicate(
 
 def with_actions(invoice: Invoice) -> Invoice:
     """The invoice with what can be done with it now, and why not, as `actions`."""
-    return offering(invoice, Parties(*customers.look_up_with_seller(invoice.customer_id)))
+    return offering(invoice, look_up(invoice.customer_id))
 
 
 def read_with_actions(ids: Sequence[uuid.UUID]) -> list[Invoice]:
@@ -198,8 +200,11 @@ def read_as_found(id: uuid.UUID, state: State) -> Invoice | None:
     seller, buyer = (organizations.WHOLE, unit().tenant), (customers.WHOLE, state.customer_id)
     found: list[Any] = whole_beside(WHOLE, id, seller, buyer)
     # Where no version has changed, all of it stood so in the moment in which the state was found.
-    is_so = all(found) and state.is_of(*found)
-    return offering(found[0], Parties(*found[1:]), state) if is_so else None
+    if not all(found) or not state.is_of(*found):
+        return None
+    invoice, organization, customer = found
+    left = [invoice.currency] if state.is_credit_available else []
+    return offering(invoice, Parties(organization, customer, currencies_left=left), state)
 
 
 def _created(body: Mapping[str, Any], revision_of: uuid.UUID | None = None) -> tuple[Invoice, Parties]:
@@ -238,8 +243,7 @@ def fill(invoice: Invoice, body: Mapping[str, Any], *, keep: bool = False) -> Pa
         CustomerNotFound, CustomerArchived, InvoiceNotFound, TotalMismatch, and Invalid where it is several, or another.
     """
     freeze = keep and body.get("finalize", False)
-    seller, buyer = customers.look_up_with_seller(body["customer_id"], keep=keep, freeze=freeze)
-    parties = Parties(seller, buyer, preceding.excused(invoice))
+    parties = replace(look_up(body["customer_id"], keep=keep, freeze=freeze), excused=preceding.excused(invoice))
     refusals: list[Invalid] = [
         *_of_customer(body["customer_id"], parties, keep),
         *_of_preceding(body, parties),
@@ -279,7 +283,7 @@ def _stated(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _parties(invoice: Invoice, *, freeze: bool = False) -> Parties:
-    return Parties(*customers.look_up_with_seller(invoice.customer_id, freeze=freeze), preceding.excused(invoice))
+    return replace(look_up(invoice.customer_id, freeze=freeze), excused=preceding.excused(invoice))
 
 
 def _of_customer(id: uuid.UUID | None, parties: Parties, keep: bool) -> Iterator[Invalid]:

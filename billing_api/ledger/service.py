@@ -3,6 +3,7 @@
 import datetime as dt
 import uuid
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -37,9 +38,11 @@ _FILTERS = {
 }
 _POSTING = Shape(LedgerPosting)
 _ENTRY = Shape(LedgerEntry, "entry_id", postings=_POSTING)
-_OWN = "SELECT EXISTS (SELECT FROM sources WHERE organization_id = %(organization_id)s AND amount_available > 0 AND "
-_AVAILABLE = Statement(_OWN + "customer_id = %(customer_id)s AND currency = %(currency)s)", {})
-_LEFT = Statement(_OWN + "id = %(id)s)", {})
+_LEFT = Statement(
+    "SELECT EXISTS (SELECT FROM sources WHERE organization_id = %(organization_id)s AND amount_available > 0 "
+    "AND id = %(id)s)",
+    {},
+)
 MOST_SOURCES = 1000
 """As many sources are used at once; a customer who has more uses the rest the next time."""
 
@@ -145,10 +148,18 @@ def available(customer_id: uuid.UUID, currency: str) -> Sequence[Source]:
     return db.session.scalars(query).all()
 
 
-def has_available(customer_id: uuid.UUID, currency: str) -> bool:
-    """Whether a source of the customer holds anything in this currency, as things stand; nothing is locked."""
-    asked = {"organization_id": unit().tenant, "customer_id": customer_id, "currency": currency}
-    return bool(ask(_AVAILABLE, asked)[0][0])
+@cache
+def currencies_left() -> sa.Select[Any]:
+    """The query for the currencies in which a customer, `customer_id`, has something left, as things stand."""
+    return (
+        sa.select(Source.currency)
+        .where(
+            Source.organization_id == sa.bindparam("organization_id"),
+            Source.customer_id == sa.bindparam("customer_id"),
+            Source.amount_available > 0,
+        )
+        .distinct()
+    )
 
 
 def is_available(source_id: uuid.UUID) -> bool:

@@ -28,6 +28,17 @@ class LineLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
         self.error_log.handlers = [LibraryLines()]
 
 
+_ELSEWHERE = ("certfile", "keyfile", "max_requests", "pre_request", "post_request", "proxy_protocol")
+"""Settings of gunicorn's that its own workers follow, and ours do not."""
+
+
+def on_starting(server: Arbiter) -> None:
+    """Refuse what somebody has set, as by GUNICORN_CMD_ARGS, and nobody would do. Raises SystemExit."""
+    settings = [server.cfg.settings[name] for name in _ELSEWHERE]
+    if asked := [one.name for one in settings if one.get() != one.default]:
+        raise SystemExit(f"gunicorn's {', '.join(asked)} would do nothing here: TLS and the like belong to a proxy.")
+
+
 def post_fork(server: Arbiter, worker: Worker) -> None:
     """A worker must not use the sockets of the process it was forked from, nor outlive it."""
     die_with(worker.ppid, signal.SIGKILL)

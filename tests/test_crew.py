@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from gunicorn.config import Config as GunicornConfig
 
 from billing_api import gunicorn_settings
 from billing_api.crew import Clients, Crew, CrewWorker
@@ -253,3 +254,14 @@ def test_clients_that_leave_are_let_go(live: LiveService) -> None:
     for client in clients:
         client.close()
     assert eventually(lambda: opened(live).total() <= before - len(clients))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("certfile", "x.pem"), ("max_requests", 10), ("post_request", lambda worker, request: None)]
+)
+def test_a_setting_of_gunicorn_that_nobody_would_follow_stops_the_start(name: str, value: Any) -> None:
+    server = SimpleNamespace(cfg=GunicornConfig())
+    gunicorn_settings.on_starting(server)
+    server.cfg.set(name, value)
+    with pytest.raises(SystemExit, match=f"gunicorn's {name} would do nothing here"):
+        gunicorn_settings.on_starting(server)

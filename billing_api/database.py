@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import orm
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
@@ -25,7 +25,6 @@ from billing_api.errors import BillingError, NotFound, PreconditionFailed, Unava
 from billing_api.fault_points import reach
 from billing_api.statement import Statement
 from billing_api.unit_of_work import SYSTEM, Actor, UnitOfWork, current, unit
-from billing_api.violations import constraint_of
 
 
 class Silence(psycopg2.OperationalError):
@@ -138,10 +137,6 @@ def transaction(
     except BillingError as error:
         if error.keeps:
             _commit()
-        raise
-    except IntegrityError as error:
-        if constraint_of(error) in here.unlooked:
-            raise Overtaken() from error
         raise
     finally:
         _leave(here)

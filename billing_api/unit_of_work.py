@@ -56,10 +56,7 @@ class UnitOfWork:
     actor: Actor = SYSTEM
     organization_id: uuid.UUID | None = None
     is_again: bool = False
-    """Whether it is run again."""
-    unlooked: frozenset[str] = frozenset()
-    """The constraints of what it writes without a look at what is in the way: where one of them refuses, it is to
-    look."""
+    """Whether it is run again, and is to look at what may be in its way."""
     guard: Statement | None = None
     """A statement that refuses a credential which no longer holds; sent with the tenant."""
     is_announced: bool = False

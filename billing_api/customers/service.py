@@ -19,7 +19,7 @@ from billing_api.filtering import equal, filtered, flag, since
 from billing_api.reading import Shape
 from billing_api.searching import Search, Way, look_for
 from billing_api.unit_of_work import unit
-from billing_api.violations import on_violation, refusal_of
+from billing_api.violations import look_later, on_violation, refusal_of
 
 
 class CustomerInUse(Conflict):
@@ -55,6 +55,7 @@ _KEYS = {
     "external_id": "uq_customers_organization_id_external_id",
 }
 """What only one customer of an organization may have, and the constraint that says so."""
+look_later(_KEYS.values())
 
 
 def create(values: Mapping[str, Any]) -> Customer:
@@ -62,7 +63,6 @@ def create(values: Mapping[str, Any]) -> Customer:
     transaction run again. Raises what `create_several` does."""
     if unit().is_again:
         return create_several([values])[0]
-    unit().unlooked = frozenset(_KEYS.values())
     customer: Customer = WHOLE.new(**_row(values))
     WHOLE.add(customer)
     record("customer.created", customer)

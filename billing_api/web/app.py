@@ -8,13 +8,14 @@ import flask
 from flask import Flask, g
 from flask.sessions import NullSession, SessionInterface
 from flask.typing import ResponseReturnValue
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 from werkzeug.routing import MapAdapter
 
 from billing_api import clock
 from billing_api.database import Overtaken, enter, transaction
 from billing_api.fault_points import reach
 from billing_api.unit_of_work import UnitOfWork
+from billing_api.violations import is_unlooked
 from billing_api.web import csv, edge
 from billing_api.web.arrival import arrived_at, client
 from billing_api.web.errors import is_passing
@@ -75,10 +76,7 @@ class BillingApi(Flask):
                 return self._in_transaction(request, again=attempt > 1)
             except (DBAPIError, Overtaken) as error:
                 is_late = clock.now() - arrived_at(request) > _PATIENCE
-                if attempt == _ATTEMPTS or is_late or not (isinstance(error, Overtaken) or is_passing(error)):
-                    if isinstance(error.__cause__, IntegrityError):
-                        # Who is refused by a constraint is told so, though nobody has looked for more.
-                        raise error.__cause__ from None
+                if attempt == _ATTEMPTS or is_late or not _is_worth_another(error, attempt):
                     raise
         raise AssertionError("unreachable: the last attempt returns or raises")
 
@@ -109,6 +107,11 @@ class BillingApi(Flask):
         answer.status_code = 204
         answer.headers.pop("Content-Type", None)
         return answer
+
+
+def _is_worth_another(error: DBAPIError | Overtaken, attempt: int) -> bool:
+    """Whether to run the view again: the fault has passed, or the view has not looked yet at what is in its way."""
+    return isinstance(error, Overtaken) or is_passing(error) or (attempt == 1 and is_unlooked(error))
 
 
 def _tell_export(export: csv.Export, read: UnitOfWork) -> None:

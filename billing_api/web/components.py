@@ -180,7 +180,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "IfNoneMatch": {
         "name": "If-None-Match",
         "in": "header",
-        "description": 'The ETag of the version that you hold, such as `"1"`; 304 when it still stands.',
+        "description": 'The ETag of the version that you hold, such as `"1"`; 304 when it still stands. What an '
+        "invoice shows of others and of the day, its `actions` and `overdue`, may be another without a new version.",
         "schema": _TAGS,
     },
     "IfNoneExists": {

@@ -77,15 +77,17 @@ def ask(engine: sa.Engine, statements: Sequence[Statement], values: Mapping[str,
 def tell(engine: sa.Engine, statements: Sequence[Statement], values: Mapping[str, Any], *, then: str = "") -> Any:
     """Send statements in this unit of work, in one message, and `then` what ends it; returns the driver's cursor, with
     the rows of the last. Raises what `ask` does."""
-    connection = _taken(engine, unit())
-    given = _given(statements, values)
-    begun, announcement = _announced(unit())
-    given, statements = _given(announcement, given), [*announcement, *statements]
+    here = unit()
+    connection = _taken(engine, here)
+    begun, announcement = _announcement(here)
+    given = _given([*announcement, *statements], values)
+    statements = [*announcement, *statements]
     whole = "; ".join(statement.text for statement in statements)
     text = begun + whole
     try:
         cursor: Any = connection.cursor()
         by_name = known(engine, connection, statements)
+        _note_announced(here, begun)
         for listen in engine.dispatch.before_cursor_execute:
             text, given = listen(connection, cursor, text, given, None, False)
         # Who listens may put something in front; what one of them has rewritten is sent as it is now.
@@ -198,9 +200,11 @@ def _end(connection: Any, _record: object, _state: object) -> None:
 def _announce(
     _connection: object, cursor: Any, statement: str, parameters: Any, _context: object, executemany: bool
 ) -> tuple[str, Any]:
-    begun, announcement = _announced(unit())
+    here = unit()
+    begun, announcement = _announcement(here)
     if not announcement:
         return statement, parameters
+    _note_announced(here, begun)
     told = begun + "; ".join(one.text for one in announcement)
     values = _given(announcement, {})
     if executemany:
@@ -209,9 +213,12 @@ def _announce(
     return f"{cursor.mogrify(told, values).decode()}; {statement}", parameters
 
 
-def _announced(here: UnitOfWork) -> tuple[str, Sequence[Statement]]:
+def _announcement(here: UnitOfWork) -> tuple[str, Sequence[Statement]]:
     """What goes ahead of the first statement of a unit of work."""
-    if here.is_announced:
-        return "", ()
+    return ("", ()) if here.is_announced else (beginning(here), settings(here))
+
+
+def _note_announced(here: UnitOfWork, begun: str) -> None:
+    """It goes with the message at hand: whatever fails before that leaves the next one to announce it."""
     here.is_announced = True
-    return beginning(here), settings(here)
+    here.is_begun = here.is_begun or bool(begun)

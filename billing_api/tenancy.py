@@ -7,7 +7,7 @@ from alembic import op
 from flask import current_app
 from sqlalchemy.engine import make_url
 
-# After SET LOCAL the setting reads as empty text in the next transaction, and not as NULL.
+# After a transaction that set it, the setting reads as empty text in the next transaction, and not as NULL.
 TENANT = "nullif(current_setting('app.organization_id', true), '')::uuid"
 
 

@@ -107,7 +107,6 @@ def beginning(here: UnitOfWork) -> str:
     document is shown half changed; one that is alone, in a message with all of this, is a transaction anyway."""
     if here.is_begun or here.is_alone or here is _OUTSIDE:
         return ""
-    here.is_begun = True
     return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; " if here.is_read_only else "BEGIN; "
 
 

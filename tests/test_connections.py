@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import psycopg2
 import pytest
 import sqlalchemy as sa
 from flask import Flask
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE, TRANSACTION_STATUS_INTRANS
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from billing_api import connections
 from billing_api.database import ask, db, enter, transaction
 from billing_api.embedded import Addresses
 from billing_api.statement import Statement
@@ -107,6 +109,21 @@ def test_a_unit_whose_connection_broke_is_told_so_again_and_can_be_tried_anew(
             with pytest.raises(OperationalError) as caught:
                 ask(SETTING, {})
             assert caught.value.connection_invalidated
+
+
+def test_what_could_not_be_sent_has_announced_nothing(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a statement cannot be prepared: what is sent next still tells whose it is."""
+
+    def fails(*_: object) -> str:
+        raise psycopg2.OperationalError("the lock is held")
+
+    with tenant.app.app_context(), transaction(read_only=True):
+        enter(tenant.organization_id)
+        with monkeypatch.context() as patch:
+            patch.setattr(connections, "known", fails)
+            with pytest.raises(OperationalError):
+                ask(SETTING, {})
+        assert [*ask(SETTING, {})] == [(str(tenant.organization_id), "on")]
 
 
 def test_outside_of_a_unit_of_work_nobody_takes_a_connection(app: Flask) -> None:

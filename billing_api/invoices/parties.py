@@ -1,4 +1,4 @@
-"""Seller and buyer of an invoice, as they are when it is written."""
+"""Seller and buyer of an invoice, as they are now, and what the buyer has left."""
 
 import datetime as dt
 import uuid

@@ -150,16 +150,21 @@ def available(customer_id: uuid.UUID, currency: str) -> Sequence[Source]:
 
 @cache
 def currencies_left() -> sa.Select[Any]:
-    """The query for the currencies in which a customer, `customer_id`, has something left, as things stand."""
-    return (
-        sa.select(Source.currency)
-        .where(
-            Source.organization_id == sa.bindparam("organization_id"),
-            Source.customer_id == sa.bindparam("customer_id"),
-            Source.amount_available > 0,
-        )
-        .distinct()
+    """The query for the currencies in which a customer, `customer_id`, has something left, as things stand: from one to
+    the next in the index, however many sources each of them has."""
+    first = sa.select(_least_currency().label("currency")).cte("currencies", recursive=True)
+    following = _least_currency(Source.currency > first.c.currency)
+    each = first.union_all(sa.select(following).where(first.c.currency.is_not(None)))
+    return sa.select(each.c.currency).where(each.c.currency.is_not(None))
+
+
+def _least_currency(*conditions: sa.ColumnElement[bool]) -> sa.ScalarSelect[Any]:
+    own = (
+        Source.organization_id == sa.bindparam("organization_id"),
+        Source.customer_id == sa.bindparam("customer_id"),
+        Source.amount_available > 0,
     )
+    return sa.select(sa.func.min(Source.currency)).where(*own, *conditions).scalar_subquery()
 
 
 def is_available(source_id: uuid.UUID) -> bool:

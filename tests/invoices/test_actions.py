@@ -145,7 +145,6 @@ def test_an_action_says_that_there_is_no_credit_or_that_the_books_are_closed(ten
 def test_an_invoice_is_read_in_two_messages(tenant: Tenant, status: str) -> None:
     """How it stands, and it and its parties, with no transaction around both."""
     invoice = made(tenant, status)
-    tenant.app.extensions["shelf"]._texts.clear()
     with recorded(tenant.app) as seen:
         assert tenant.get(invoice["links"]["self"]).json == invoice
     assert len(seen) == 2
@@ -166,6 +165,24 @@ def test_an_invoice_that_changed_between_the_two_is_read_again(
     with recorded(tenant.app) as seen:
         assert tenant.get(invoice["links"]["self"]).json == invoice
     assert len(seen) == 2 + len(["how it stands", "the invoice", "its parties and what the buyer has left"])
+
+
+def test_what_another_customer_has_left_settles_nothing(tenant: Tenant) -> None:
+    """Nor what is left in another currency."""
+
+    def offers_balance(invoice: dict[str, Any]) -> bool:
+        return next(action["allowed"] for action in invoice["actions"] if action["name"] == "apply-balance")
+
+    for other, currency in ((True, "EUR"), (False, "USD"), (False, "GBP"), (False, "EUR")):
+        invoice = tenant.invoice()
+        assert not offers_balance(invoice)
+        customer = tenant.customer()["id"] if other else invoice["customer_id"]
+        body = {"customer_id": customer, "amount": "5.00", "currency": currency, "method": "cash"}
+        assert tenant.post("/v1/payments", body).status_code == 201
+    body = {**tenant.invoice_body(customer_id=invoice["customer_id"]), "finalize": True}
+    issued = tenant.post("/v1/invoices", body).json
+    for found in (issued, tenant.get(invoice["links"]["self"]).json, tenant.get(issued["links"]["self"]).json):
+        assert offers_balance(found)
 
 
 def made(tenant: Tenant, status: str) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def whole_beside(whole: Shape, id: uuid.UUID, *beside: tuple[Shape, uuid.UUID]) 
     return [*(whole.wholes(found[:first]) or [None]), *others]
 
 
-@cache
+@cache  # a query that is asked beside is made once, and stays
 def _together(wanted: Sequence[tuple[Shape, Lock | None]], beside: sa.Select[Any]) -> Statement:
     rows = [shape.texts_of_one(place, lock).cte(f"wanted_{place}") for place, (shape, lock) in enumerate(wanted)]
     (text,) = beside.subquery().c

@@ -254,14 +254,8 @@ def sequence_page(rows: Sequence[Any], has_more: bool) -> dict[str, Any]:
 
 def _link(cursor: str | None, parameter: str) -> None:
     if cursor:
-        asked = current_request()
-        g.next_link = _address(asked.path, asked.query_string, parameter, cursor)
-
-
-@lru_cache(maxsize=512)
-def _address(path: str, query: bytes, parameter: str, cursor: str) -> str:
-    """Where the page behind this request's is."""
-    return f"{path}?{urlencode({**current_request().args.to_dict(), parameter: cursor})}"
+        request = current_request()
+        g.next_link = f"{request.path}?{urlencode({**request.args.to_dict(), parameter: cursor})}"
 
 
 def _serializer(secret: str) -> URLSafeSerializer:

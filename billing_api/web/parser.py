@@ -42,8 +42,7 @@ class StrictParser(FlaskParser):
         if location != "query":
             return super().parse(argmap, asked, location=location, **options)
         key = (argmap, asked.query_string)
-        with _lock:
-            loaded = _queries.get(key)
+        loaded = _kept(key)
         if loaded is None:
             loaded = super().parse(argmap, asked, location=location, **options)
             _keep(key, loaded)
@@ -187,7 +186,7 @@ def check_query(req: Request, known: frozenset[str], schemas: Sequence[ma.Schema
     Raises:
         Malformed: with one fault for each.
     """
-    if not req.query_string or (known, req.query_string) in _queries:
+    if not req.query_string or _kept((known, req.query_string)):
         return
     faults: list[Fault] = []
     families = tuple(name.removesuffix(ANY_NAME) for name in known if name.endswith(f".{ANY_NAME}"))
@@ -205,6 +204,11 @@ def check_query(req: Request, known: frozenset[str], schemas: Sequence[ma.Schema
         found = [fault for schema in schemas for fault in _of_query(schema.validate(given))]
         raise Malformed(_WRONG_QUERY, faults=[*faults, *(one for one in found if one.parameter not in told)])
     _keep((known, req.query_string), True)
+
+
+def _kept(key: tuple[Any, bytes]) -> Any:
+    with _lock:
+        return _queries.get(key)
 
 
 def _keep(key: tuple[Any, bytes], found: Any) -> None:

@@ -159,3 +159,24 @@ def test_an_invoice_of_many_lines_is_shown_though_it_is_not_kept(
         text, statements = asked(tenant, path)
         assert invoice["id"].encode() in text
         assert statements > 1
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_what_is_kept_is_handed_to_no_credential_that_has_ended(tenant: Tenant, is_kept: bool) -> None:
+    """Asked without the comparison, which lets each request in a second time."""
+    invoice = tenant.invoice()
+    paths = [
+        f"/v1/invoices/{invoice['id']}", f"/v1/customers/{invoice['customer_id']}", "/v1/invoices", "/v1/customers"
+    ]  # fmt: skip
+    key = tenant.post("/v1/api-keys", {"name": "x", "scopes": ["invoices:read", "customers:read"]}).json
+    holders = [tenant.headers, {"X-API-Key": key["secret"]}]
+    client = tenant.app.test_client()
+    with kept.uncompared():
+        for headers in holders:
+            assert [client.get(path, headers=headers).status_code for path in paths for _ in range(3)] == [200] * 12
+        assert tenant.delete(f"/v1/api-keys/{key['id']}").status_code == 204
+        assert tenant.post("/v1/auth/logout").status_code == 204
+        if not is_kept:
+            tenant.app.extensions["shelf"]._texts.clear()
+        for headers in holders:
+            assert [client.get(path, headers=headers).status_code for path in paths] == [401] * 4

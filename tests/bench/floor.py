@@ -15,7 +15,7 @@ import orjson
 from psycopg2.extras import register_uuid
 
 from billing_api.postgres_cluster import connect
-from tests.bench.script import ALONE, Script, Scripts, is_rows
+from tests.bench.script import Script, Scripts, is_alone, is_rows
 
 _UNIQUE = {"number", "number_key", "sequence_value", "sequence", "email", "email_key"}
 """Parameters of which no two rows may have the same."""
@@ -55,10 +55,10 @@ def _replay(script: Script, about: str | None) -> list[list[Any]]:
     number = next(_numbers)
     found = []
     for at, (text, given) in enumerate(script.statements):
-        begin = "" if at or text.startswith(("BEGIN", ALONE)) else "BEGIN; "
+        begin = "" if at or text.startswith("BEGIN") or is_alone(text) else "BEGIN; "
         cursor.execute(begin + text, {name: _other(name, value, others, number) for name, value in given.items()})
         found.append(cursor.fetchall() if cursor.description else [])
-    if not script.statements[0][0].startswith(ALONE):
+    if not is_alone(script.statements[0][0]):
         cursor.execute("COMMIT")
     return found
 

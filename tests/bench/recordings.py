@@ -7,7 +7,7 @@ import uuid
 from tests.bench.data import World
 from tests.bench.load import MARK
 from tests.bench.operations import customer, invoice
-from tests.bench.script import ALONE, Script, Scripts
+from tests.bench.script import Script, Scripts, is_alone
 from tests.factories import Tenant
 from tests.statements import recorded
 
@@ -42,7 +42,7 @@ def _one(tenant: Tenant, path: str, body: object = None, about: str = "") -> Scr
         answer = tenant.post(path, body) if body else tenant.get(path)
     assert answer.status_code // 100 == 2, answer.text
     # Whoever keeps nothing reads all at once, and need not look first how it stands.
-    read = [(text, given) for text, given in seen if not text.startswith(ALONE)] or seen
+    read = [(text, given) for text, given in seen if not is_alone(text)] or seen[-1:]
     # A number is counted on from the last one, whoever gave that.
     statements = [(_COUNTED.sub(r"\1\2.last_value + 1", text), dict(given)) for text, given in read]
     return Script(statements, uuid.UUID(about) if about else None)

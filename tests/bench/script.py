@@ -6,9 +6,6 @@ from typing import Any
 
 import orjson
 
-ALONE = "SET TRANSACTION"
-"""So begins a statement that is a transaction by its message."""
-
 Statement = tuple[str, dict[str, Any]]
 
 
@@ -23,6 +20,11 @@ class Script:
         """The ids of the rows that it wrote."""
         texts = [value for _, given in self.statements for value in given.values() if is_rows(value)]
         return {uuid.UUID(row["id"]) for text in texts for row in orjson.loads(text) if "id" in row}
+
+
+def is_alone(text: str) -> bool:
+    """Whether a message is a transaction by itself."""
+    return "transaction_read_only" in text
 
 
 def is_rows(value: object) -> bool:

@@ -6,6 +6,7 @@ one JSON text, which the database takes apart by the types of its columns.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any, cast
 
@@ -23,7 +24,18 @@ Row = dict[str, Any]
 Rows = dict[Mapper[Any], list[Row]]
 Message = tuple[Sequence[Statement], Mapping[str, Any]]
 """Statements, and the values that they name."""
-_WAITING = "rows waiting to be inserted"
+_WAITING = "what waits for the next message"
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """Statements that yield no rows, and new rows, which go behind them."""
+
+    statements: list[Statement] = field(default_factory=list)
+    rows: Rows = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.statements or self.rows)
 
 
 def as_row(mapper: Mapper[Any], known: Mapping[str, Any]) -> Row:
@@ -34,19 +46,25 @@ def as_row(mapper: Mapper[Any], known: Mapping[str, Any]) -> Row:
 
 def wait(session: orm.Session, rows: Rows) -> None:
     """Let complete rows go in the next message that asks or writes, or ends the transaction."""
-    waiting = session.info.setdefault(_WAITING, {})
+    waiting = _waiting(session)
     for mapper, several in rows.items():
-        waiting.setdefault(mapper, []).extend(several)
+        waiting.rows.setdefault(mapper, []).extend(several)
+
+
+def wait_ahead(session: orm.Session, statement: Statement) -> None:
+    """Let a statement that yields no rows, with all its values, go in the next message, ahead of the rows."""
+    _waiting(session).statements.append(statement)
 
 
 @contextmanager
 def ahead(session: orm.Session) -> Iterator[Message]:
-    """What goes ahead in the message that is sent here: the statements that insert what waits, and their values. If
-    that fails, they wait on. Anything else that is new or changed is sent before, with what waits."""
+    """What goes ahead in the message that is sent here: the statements that wait, those that insert the rows that wait,
+    and their values. If that fails, they wait on. Anything else that is new or changed is sent before, with what
+    waits."""
     if session.new or session.dirty or session.deleted:
         session.flush()
-    yield _message(session, session.info.get(_WAITING, {}))
-    session.info.pop(_WAITING, None)
+    yield _message(session, _waiting(session))
+    _forget(session)
 
 
 class InsertingSession(orm.Session):
@@ -60,14 +78,19 @@ class InsertingSession(orm.Session):
 
 
 @event.listens_for(InsertingSession, "after_soft_rollback")
-def _forget(session: orm.Session, _undone: object) -> None:
+def _forget(session: orm.Session, _undone: object = None) -> None:
     session.info.pop(_WAITING, None)
+
+
+def _waiting(session: orm.Session) -> _Waiting:
+    waiting: _Waiting = session.info.setdefault(_WAITING, _Waiting())
+    return waiting
 
 
 def _insert_new(session: orm.Session) -> None:
     """What has rows in two tables, or bytes, which no JSON holds, is left to the session, with all that is new beside
     it, and the rows that wait go when this is called again."""
-    if not unit().is_limited or not (session.new or session.info.get(_WAITING)):
+    if not unit().is_limited or not (session.new or _waiting(session)):
         return
     objects = _by_kind(session.new)
     if all(_is_plain(mapper) for mapper in objects):
@@ -116,15 +139,16 @@ def _rank(mapper: Mapper[Any]) -> int:
 
 
 def _insert(session: orm.Session, objects: Mapping[Mapper[Any], Sequence[Any]]) -> None:
-    rows: Rows = {**session.info.get(_WAITING, {})}
+    waiting = _waiting(session)
+    rows: Rows = {**waiting.rows}
     for mapper in sorted(objects, key=_rank):
         for one in objects[mapper]:
             _complete(mapper, one)
     for mapper, several in objects.items():
         new = [as_row(mapper, orm.attributes.instance_dict(one)) for one in several]
         rows[mapper] = [*rows.get(mapper, ()), *new]
-    connections.tell(session.get_bind().engine, *_message(session, rows))
-    session.info.pop(_WAITING, None)
+    connections.tell(session.get_bind().engine, *_message(session, _Waiting(waiting.statements, rows)))
+    _forget(session)
     for several in objects.values():
         for one in several:
             # With a whole its parts have gone.
@@ -135,12 +159,13 @@ def _insert(session: orm.Session, objects: Mapping[Mapper[Any], Sequence[Any]]) 
         session.add_all(several)
 
 
-def _message(session: orm.Session, rows: Rows) -> Message:
-    if not rows:
+def _message(session: orm.Session, waiting: _Waiting) -> Message:
+    if not waiting:
         return (), {}
-    mappers = sorted(rows, key=_rank)
+    mappers = sorted(waiting.rows, key=_rank)
     write = as_json(session.get_bind().dialect)
-    return [_inserting(mapper) for mapper in mappers], {_table(mapper).name: write(rows[mapper]) for mapper in mappers}
+    values = {_table(mapper).name: write(waiting.rows[mapper]) for mapper in mappers}
+    return [*waiting.statements, *map(_inserting, mappers)], values
 
 
 def _complete(mapper: Mapper[Any], one: Any) -> None:

@@ -10,9 +10,11 @@ import sqlalchemy as sa
 
 from billing_api.database import ask, db
 from billing_api.errors import Conflict, Fault
+from billing_api.inserting import wait_ahead
 from billing_api.numbering.models import DocumentNumber, NumberSeries
 from billing_api.statement import Statement
 from billing_api.unit_of_work import unit
+from billing_api.violations import look_later, on_violation
 
 
 class NumberTaken(Conflict):
@@ -23,10 +25,15 @@ class NumberTaken(Conflict):
     code = "number-taken"
     title = "The number is taken"
 
-    def __init__(self, number: str, *, pointer: str | None = None) -> None:
-        detail = f"Another document has the number {number}."
+    def __init__(self, number: str | None = None, *, pointer: str | None = None) -> None:
+        detail = "Another document has the number." if number is None else f"Another document has the number {number}."
         faults = [] if pointer is None else [Fault(self.code, detail, pointer)]
-        super().__init__(detail, faults=faults, members={"number": number})
+        super().__init__(detail, faults=faults, members={} if number is None else {"number": number})
+
+
+_TAKEN = "pk_document_numbers"
+look_later([_TAKEN])
+on_violation(_TAKEN, NumberTaken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +51,6 @@ class Number:
 Count = Mapping[str, Any]
 """What a counter is set to."""
 
-# A conflict that is told apart from others: the refusal names the number, and the transaction can still be read.
 _ENTER = """
 INSERT INTO document_numbers (
     organization_id, number_key, number, series_id, period, sequence_value, issue_date, document_type, document_id,
@@ -54,8 +60,9 @@ VALUES (
     %(organization_id)s, %(number_key)s, %(number)s, %(series_id)s, %(period)s, %(sequence_value)s, %(issue_date)s,
     %(document_type)s, %(document_id)s, %(is_imported)s
 )
-ON CONFLICT (organization_id, number_key) DO NOTHING RETURNING number_key
 """
+# A conflict that is told apart from others: the refusal names the number, and the transaction can still be read.
+_UNLESS_TAKEN = "ON CONFLICT (organization_id, number_key) DO NOTHING RETURNING number_key"
 _COUNT = """
 WITH counted AS (
     INSERT INTO number_counters (organization_id, series_id, period, last_value, last_issue_date, first_value)
@@ -67,9 +74,6 @@ WITH counted AS (
         first_value = excluded.first_value
 )
 """
-_ENTERING = Statement(_ENTER, {})
-_COUNTING_AND_ENTERING = Statement(_COUNT + _ENTER, {})
-"""The counter is set as a part of the statement that enters the number: one trip, not two."""
 
 
 def count(named: str, value: int, on: dt.date, first: int | None) -> Count:
@@ -80,7 +84,14 @@ def count(named: str, value: int, on: dt.date, first: int | None) -> Count:
 def enter(
     number: Number, document_type: str, document_id: uuid.UUID, counted: Count | None, *, is_imported: bool = False
 ) -> None:
-    """Enter a number for its document, and set the counter of its series with it. Raises NumberTaken."""
+    """Enter a number for its document, and set the counter of its series in the same statement.
+
+    A number that is counted goes with what is written next. That it is taken is rare, and undoes the transaction, which
+    is run again, and then looks.
+
+    Raises:
+        NumberTaken: another document has it.
+    """
     row = {
         "organization_id": unit().tenant,
         "number_key": number.text.casefold(),
@@ -93,8 +104,10 @@ def enter(
         "document_id": document_id,
         "is_imported": is_imported,
     }
-    statement = _ENTERING if counted is None else _COUNTING_AND_ENTERING
-    if not ask(statement, {**row, **(counted or {})}):
+    values, text = {**row, **(counted or {})}, _ENTER if counted is None else _COUNT + _ENTER
+    if not is_imported and not unit().is_again:
+        wait_ahead(db.session(), Statement(text, values))
+    elif not ask(Statement(text + _UNLESS_TAKEN, values), {}):
         raise NumberTaken(number.text, pointer="/number" if is_imported else None)
 
 

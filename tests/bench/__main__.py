@@ -42,7 +42,7 @@ def main() -> None:
     if not shutil.which("wrk"):
         sys.exit("make bench needs wrk, which loads the servers: `apt-get install wrk`, `brew install wrk`")
     print(f"Making {asked.invoices} invoices ...", file=sys.stderr)
-    with world(asked.invoices) as here, contextlib.ExitStack() as stack:
+    with world(asked.invoices, asked.organizations) as here, contextlib.ExitStack() as stack:
         servers = [stack.enter_context(_ours(here, OURS))]
         if asked.ours:
             _serve(here, servers[0], asked.ours)
@@ -67,7 +67,8 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--invoices", type=int, default=200_000, help="in ten organizations")
+    parser.add_argument("--invoices", type=int, default=200_000, help="in all organizations")
+    parser.add_argument("--organizations", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=5, help="of each run")
     parser.add_argument("--clients", type=int, default=16)

@@ -19,7 +19,6 @@ from tests.schema import as_superuser
 from tests.test_list_plans import COLUMNS
 from tests.traits import fill_traits
 
-ORGANIZATIONS = 10
 CUSTOMERS_FOR = 10
 """One customer for so many invoices."""
 LINES = [
@@ -87,8 +86,8 @@ class World:
 
 
 @contextmanager
-def world(invoices: int) -> Iterator[World]:
-    """So many invoices in ten organizations; everything is synced to the disk as in earnest."""
+def world(invoices: int, organizations: int) -> Iterator[World]:
+    """So many invoices in so many organizations; everything is synced to the disk as in earnest."""
     folder = Path(tempfile.mkdtemp(prefix="billing-api-bench-"))
     folder.chmod(0o711)
     server = EmbeddedPostgres(folder, settings=_AS_OPERATED)
@@ -98,7 +97,7 @@ def world(invoices: int) -> Iterator[World]:
         app = create_app(config)
         with app.app_context():
             upgrade()
-        yield World(_filled(app, addresses, invoices), config, addresses, folder)
+        yield World(_filled(app, addresses, invoices, organizations), config, addresses, folder)
     finally:
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)
@@ -118,9 +117,9 @@ def _settings(addresses: Addresses, folder: Path) -> dict[str, str]:
     }
 
 
-def _filled(app: Flask, addresses: Addresses, invoices: int) -> list[Tenant]:
-    tenants = [sign_up(app) for _ in range(ORGANIZATIONS)]
-    of_each = invoices // ORGANIZATIONS
+def _filled(app: Flask, addresses: Addresses, invoices: int, organizations: int) -> list[Tenant]:
+    tenants = [sign_up(app) for _ in range(organizations)]
+    of_each = invoices // organizations
     with as_superuser(addresses) as cursor:
         cursor.execute(ID)
         for at, tenant in enumerate(tenants):

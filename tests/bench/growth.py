@@ -13,6 +13,8 @@ Run = Callable[[Sequence[Request], int], Measured]
 SIZES = (1, 10, 100, 1000)
 FEW, MANY = 4, 16
 """So many clients send invoices of many lines; and so many issue invoices at once."""
+OF_EACH = 100
+"""So many customers of an organization are read in turn, if it has them."""
 
 
 def report(tenants: Sequence[Tenant], port: int, run: Run) -> Iterator[str]:
@@ -58,7 +60,8 @@ def _pages(tenant: Tenant, port: int, run: Run) -> Iterator[str]:
 
 def _last(tenant: Tenant, port: int, path: str) -> str:
     """The address of the last page that is as long as the first."""
-    found, (_, page) = path, send(port, Request("GET", path, tenant.access_token))
+    found = before = path
+    _, page = send(port, Request("GET", path, tenant.access_token))
     while page["has_more"]:
         before, found = found, f"{path}&cursor={page['next_cursor']}"
         _, page = send(port, Request("GET", found, tenant.access_token))
@@ -66,12 +69,17 @@ def _last(tenant: Tenant, port: int, path: str) -> str:
 
 
 def _counters(tenants: Sequence[Tenant], run: Run) -> Iterator[str]:
-    """Invoices that are issued at once: in one organization, which gives one number after the other, and in all."""
-    yield "\n| organizations | issued a second | p50 ms | p99 ms |"
-    yield "|---|---|---|---|"
-    for several in (tenants[:1], tenants):
-        taken = run(OPERATIONS["create invoice"].requests([*several]), MANY)
-        yield f"| {len(several)} | {taken.rate:.0f} | {taken.p50:.0f} | {taken.p99:.0f} |" + _failed(taken)
+    """Customers that are read, and invoices that are issued, in one organization, which gives one number after the
+    other, in one for each client, and in all."""
+    yield "\n| organizations | does | a second | p50 ms | p99 ms | service µs | database µs |"
+    yield "|---|---|---|---|---|---|---|"
+    for count in sorted({1, min(MANY, len(tenants)), len(tenants)}):
+        several = [*tenants[:count]]
+        reading = [one for tenant in several for one in OPERATIONS["get customer"].requests([tenant])[:OF_EACH]]
+        for does, requests in (("read", reading), ("issue", OPERATIONS["create invoice"].requests(several))):
+            taken = run(requests, MANY)
+            figures = (f"{taken.rate:.0f}", f"{taken.p50:.1f}", f"{taken.p99:.1f}", f"{taken.service:.0f}")
+            yield f"| {count} | {does} | {' | '.join(figures)} | {taken.database:.0f} |" + _failed(taken)
 
 
 def _failed(taken: Measured) -> str:

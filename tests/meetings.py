@@ -66,14 +66,16 @@ def finalize_finalize(tenant: Tenant) -> Meeting:
 
 
 def finalize_others(tenant: Tenant) -> Meeting:
-    """Two drafts get two numbers, one after the other."""
+    """Two drafts get two numbers, of two years, and the one of the later date after the other: that one number were
+    given twice, a constraint would see."""
     customer = tenant.customer()["id"]
-    calls = [("POST", f"{tenant.draft(customer_id=customer)['links']['self']}/finalize", None) for _ in range(2)]
+    drafts = [tenant.draft(customer_id=customer, issue_date=on) for on in ("2025-12-31", "2026-01-01")]
+    calls = [("POST", f"{draft['links']['self']}/finalize", None) for draft in drafts]
 
     def judge(*replies: Reply) -> None:
         assert [outcome_of(reply) for reply in replies] == ["done", "done"]
-        numbers = [int(reply.json["number"].rpartition("-")[2]) for reply in replies]
-        assert abs(numbers[0] - numbers[1]) == 1
+        issued = tenant.get("/v1/events?type=invoice.finalized").json["data"]
+        assert [event["object"]["id"] for event in issued] == [draft["id"] for draft in drafts]
 
     return calls[0], calls[1], judge
 
